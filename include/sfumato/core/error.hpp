@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace sfumato {
+
+/// Base of every exception that sfumato throws: one line that names the op, the shapes or the file
+/// offset, and the remedy.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Shapes that do not fit the op they were given to.
+class ShapeError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// An argument outside the values that the op accepts.
+class ValueError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A graph of operations used in a way that it does not allow, such as swept twice.
+class GraphError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A file that can't be read or written, or does not hold what it says.
+class IoError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Something that the system can't give: memory, a thread, a device.
+class ResourceError : public Error {
+ public:
+  using Error::Error;
+};
+
+namespace detail {
+
+inline std::string to_text(std::string_view text) {
+  return std::string(text);
+}
+inline std::string to_text(const std::string& text) {
+  return text;
+}
+inline std::string to_text(const char* text) {
+  return text;
+}
+
+template <class Value>
+std::string to_text(const Value& value) {
+  if constexpr (requires { value.to_string(); }) {
+    return value.to_string();
+  } else {
+    return std::to_string(value);
+  }
+}
+
+}  // namespace detail
+
+/// Joins its arguments (strings, numbers, shapes) into one string; what error messages are made of.
+template <class... Parts>
+std::string message(const Parts&... parts) {
+  return (std::string() + ... + detail::to_text(parts));
+}
+
+}  // namespace sfumato

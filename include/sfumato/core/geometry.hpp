@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+
+namespace sfumato {
+
+/// A batch of matrix products c = op(a) · op(b), where op transposes or not. c is m × n, the sum
+/// runs over k. All matrices are dense and row-major; a batch stride of zero uses one matrix for
+/// every product.
+struct GemmGeometry {
+  std::int64_t batch = 1;
+  std::int64_t m = 0;
+  std::int64_t n = 0;
+  std::int64_t k = 0;
+  bool transpose_a = false;
+  bool transpose_b = false;
+  std::int64_t batch_stride_a = 0;
+  std::int64_t batch_stride_b = 0;
+};
+
+/// A convolution of images (batch, in_channels, in_h, in_w) with filters (out_channels,
+/// in_channels / groups, kernel_h, kernel_w) to (batch, out_channels, out_h, out_w).
+struct Conv2dGeometry {
+  std::int64_t batch = 0;
+  std::int64_t in_channels = 0;
+  std::int64_t in_h = 0;
+  std::int64_t in_w = 0;
+  std::int64_t out_channels = 0;
+  std::int64_t out_h = 0;
+  std::int64_t out_w = 0;
+  std::int64_t kernel_h = 1;
+  std::int64_t kernel_w = 1;
+  std::int64_t stride_h = 1;
+  std::int64_t stride_w = 1;
+  std::int64_t padding_h = 0;
+  std::int64_t padding_w = 0;
+  std::int64_t dilation_h = 1;
+  std::int64_t dilation_w = 1;
+  std::int64_t groups = 1;
+};
+
+/// Windows over planes: `planes` images of one channel, (in_h, in_w) to (out_h, out_w).
+struct Pool2dGeometry {
+  std::int64_t planes = 0;
+  std::int64_t in_h = 0;
+  std::int64_t in_w = 0;
+  std::int64_t out_h = 0;
+  std::int64_t out_w = 0;
+  std::int64_t kernel_h = 1;
+  std::int64_t kernel_w = 1;
+  std::int64_t stride_h = 1;
+  std::int64_t stride_w = 1;
+  std::int64_t padding_h = 0;
+  std::int64_t padding_w = 0;
+};
+
+/// How many windows of `kernel` elements, `dilation` apart, fit `size` padded on both sides when
+/// moved by `stride`; below one when none fits.
+inline std::int64_t window_count(std::int64_t size, std::int64_t kernel, std::int64_t stride,
+                                 std::int64_t padding, std::int64_t dilation = 1) {
+  const std::int64_t reach = size + 2 * padding - dilation * (kernel - 1) - 1;
+  return reach < 0 ? 0 : reach / stride + 1;
+}
+
+}  // namespace sfumato

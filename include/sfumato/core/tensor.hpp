@@ -1,0 +1,269 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include "sfumato/core/device.hpp"
+#include "sfumato/core/error.hpp"
+#include "sfumato/core/pool.hpp"
+#include "sfumato/core/random.hpp"
+#include "sfumato/core/shape.hpp"
+
+namespace sfumato {
+
+/// What a tensor may hold: float and double for values, integers for indices, labels and pixels.
+template <class T>
+concept Element = std::same_as<T, float> || std::same_as<T, double> ||
+    std::same_as<T, std::uint8_t> || std::same_as<T, std::int32_t> || std::same_as<T, std::int64_t>;
+
+/// A device whose memory the processor can read and write in place.
+template <class Device>
+concept HostAccessible = requires {
+  requires Device::kHostAccessible;
+};
+
+/// A dense row-major array on a device. Copies of a Tensor share its storage; clone() does not.
+/// It knows nothing of gradients: see Variable.
+///
+///     auto x = Tensor<float>::from({1, 2, 3, 4, 5, 6}, {2, 3});
+///     x.at({1, 2});          // 6
+///     x.reshape({3, -1});    // shape (3, 2), the same storage
+template <Element T, class Device = Cpu>
+class Tensor {
+ public:
+  using value_type = T;
+  using device_type = Device;
+
+  /// No tensor at all: defined() is false, the shape is (0,).
+  Tensor() : shape_{0} {}
+
+  /// A tensor whose values have not been set yet.
+  static Tensor empty(const Shape& shape) { return Tensor(shape); }
+  static Tensor zeros(const Shape& shape) { return full(shape, T{0}); }
+  static Tensor ones(const Shape& shape) { return full(shape, T{1}); }
+  static Tensor full(const Shape& shape, T value) {
+    return from(std::vector<T>(static_cast<std::size_t>(shape.elements()), value), shape);
+  }
+  static Tensor scalar(T value) { return full(Shape{}, value); }
+
+  /// start, start + step, … as long as it is before stop; rank 1. Throws ValueError when step is
+  /// zero or leads away from stop.
+  static Tensor arange(T start, T stop, T step = T{1}) {
+    const double count = std::ceil((static_cast<double>(stop) - static_cast<double>(start)) /
+                                   static_cast<double>(step));
+    if (step == T{0} || count < 0.0 || !(count < 0x1p40)) {
+      throw ValueError(message("arange: can't go from ", start, " to ", stop, " in steps of ", step,
+                               "; the step must be non-zero and lead from start to stop"));
+    }
+    std::vector<T> values(static_cast<std::size_t>(count));
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] = static_cast<T>(start + static_cast<T>(i) * step);
+    }
+    return from(values, Shape{static_cast<std::int64_t>(values.size())});
+  }
+  static Tensor arange(T stop) { return arange(T{0}, stop); }
+
+  /// A copy of `values`, row by row. Throws ShapeError when their number is not the shape's.
+  static Tensor from(std::span<const T> values, const Shape& shape) {
+    if (static_cast<std::int64_t>(values.size()) != shape.elements()) {
+      throw ShapeError(message("tensor: ", values.size(), " values for the shape ", shape,
+                               ", which has ", shape.elements(), " elements"));
+    }
+    Tensor result(shape);
+    if (!values.empty()) {
+      Device::copy_from_host(result.data(), values.data(), values.size_bytes());
+    }
+    return result;
+  }
+  static Tensor from(std::initializer_list<T> values, const Shape& shape) {
+    return from(std::span<const T>(values.begin(), values.size()), shape);
+  }
+
+  /// Uniform in [low, high), the same numbers on every device.
+  static Tensor uniform(const Shape& shape, Random& random, T low = T{0},
+                        T high = T{1}) requires std::floating_point<T> {
+    return generate(shape, [&] {
+      return low + static_cast<T>(random.uniform() * static_cast<double>(high - low));
+    });
+  }
+
+  /// Normal with the given mean and standard deviation, the same numbers on every device.
+  static Tensor normal(const Shape& shape, Random& random, T mean = T{0},
+                       T deviation = T{1}) requires std::floating_point<T> {
+    return generate(shape, [&] {
+      return mean + static_cast<T>(random.normal() * static_cast<double>(deviation));
+    });
+  }
+
+  bool defined() const { return storage_ != nullptr; }
+  const Shape& shape() const { return shape_; }
+  int rank() const { return shape_.rank(); }
+  std::int64_t elements() const { return shape_.elements(); }
+
+  /// The first element, in the device's memory.
+  T* data() { return static_cast<T*>(storage_.get()); }
+  const T* data() const { return static_cast<const T*>(storage_.get()); }
+
+  /// The same storage under another shape; one extent may be -1 and is worked out from the others.
+  /// Throws ShapeError when the numbers of elements differ.
+  Tensor reshape(std::initializer_list<std::int64_t> extents) const {
+    return reshape(std::span<const std::int64_t>(extents.begin(), extents.size()));
+  }
+  Tensor reshape(std::span<const std::int64_t> extents) const {
+    return reshape(complete_shape(extents));
+  }
+  Tensor reshape(const Shape& shape) const {
+    if (shape.elements() != elements()) {
+      throw ShapeError(message("reshape: ", shape_, " has ", elements(), " elements, but ", shape,
+                               " has ", shape.elements()));
+    }
+    Tensor result = *this;
+    result.shape_ = shape;
+    return result;
+  }
+
+  /// The same values in storage of its own.
+  Tensor clone() const {
+    Tensor result(shape_);
+    if (elements() > 0) Device::copy(result.data(), data(), bytes());
+    return result;
+  }
+
+  /// Overwrites the values in place, for everyone who shares the storage.
+  /// Throws ShapeError when the shapes differ.
+  void copy_from(const Tensor& source) {
+    if (source.shape() != shape_) {
+      throw ShapeError(message("copy_from: source ", source.shape(), " does not fit ", shape_));
+    }
+    if (elements() > 0 && source.data() != data()) Device::copy(data(), source.data(), bytes());
+  }
+
+  /// The same values on another device.
+  template <class Other>
+  Tensor<T, Other> to() const {
+    if constexpr (std::same_as<Other, Device>) {
+      return *this;
+    } else {
+      return Tensor<T, Other>::from(to_vector(), shape_);
+    }
+  }
+
+  /// The values converted one by one to another element type, as static_cast does.
+  template <Element U>
+  Tensor<U, Device> cast() const {
+    if constexpr (std::same_as<U, T>) {
+      return *this;
+    } else {
+      const std::vector<T> values = to_vector();
+      std::vector<U> converted(values.size());
+      for (std::size_t i = 0; i < values.size(); ++i) converted[i] = static_cast<U>(values[i]);
+      return Tensor<U, Device>::from(converted, shape_);
+    }
+  }
+
+  /// A copy of all values in host memory.
+  std::vector<T> to_vector() const {
+    std::vector<T> values(static_cast<std::size_t>(elements()));
+    if (!values.empty()) Device::copy_to_host(values.data(), data(), bytes());
+    return values;
+  }
+
+  /// The only value of a tensor of one element. Throws ShapeError when there are more or none.
+  T item() const {
+    if (elements() != 1) {
+      throw ShapeError(message("item: the shape ", shape_, " has ", elements(),
+                               " elements; item() reads tensors of one"));
+    }
+    return read(0);
+  }
+
+  /// One value; slow on devices with memory of their own. Throws ShapeError out of range.
+  T at(std::initializer_list<std::int64_t> index) const { return read(offset(index)); }
+  void set(std::initializer_list<std::int64_t> index, T value) {
+    Device::copy_from_host(data() + offset(index), &value, sizeof(T));
+  }
+
+  /// All values in place, row by row.
+  std::span<T> span() requires HostAccessible<Device> {
+    return {data(), static_cast<std::size_t>(elements())};
+  }
+  std::span<const T> span() const requires HostAccessible<Device> {
+    return {data(), static_cast<std::size_t>(elements())};
+  }
+
+  /// True when both are views of one storage.
+  bool shares_storage_with(const Tensor& other) const { return storage_ == other.storage_; }
+
+ private:
+  explicit Tensor(const Shape& shape)
+      : storage_(Pool<Device>::shared().allocate(static_cast<std::size_t>(shape.elements()) *
+                                                 sizeof(T))),
+        shape_(shape) {}
+
+  template <class Next>
+  static Tensor generate(const Shape& shape, const Next& next) {
+    std::vector<T> values(static_cast<std::size_t>(shape.elements()));
+    for (T& value : values) value = next();
+    return from(values, shape);
+  }
+
+  std::size_t bytes() const { return static_cast<std::size_t>(elements()) * sizeof(T); }
+
+  T read(std::int64_t position) const {
+    T value{};
+    Device::copy_to_host(&value, data() + position, sizeof(T));
+    return value;
+  }
+
+  std::int64_t offset(std::initializer_list<std::int64_t> index) const {
+    if (static_cast<int>(index.size()) != rank()) {
+      throw ShapeError(message("at: ", index.size(), " indices for the shape ", shape_));
+    }
+    const Strides strides = row_major_strides(shape_);
+    std::int64_t position = 0;
+    int axis = 0;
+    for (const std::int64_t i : index) {
+      if (i < 0 || i >= shape_[axis]) {
+        throw ShapeError(
+            message("at: index ", i, " is out of range at axis ", axis, " of ", shape_));
+      }
+      position += i * strides[static_cast<std::size_t>(axis++)];
+    }
+    return position;
+  }
+
+  Shape complete_shape(std::span<const std::int64_t> extents) const {
+    std::int64_t known = 1;
+    int unknown = 0;
+    for (const std::int64_t extent : extents) {
+      if (extent == -1) {
+        ++unknown;
+      } else {
+        known *= std::max<std::int64_t>(extent, 0);
+      }
+    }
+    if (unknown == 0) return Shape(extents);
+    if (unknown > 1 || known == 0 || elements() % known != 0) {
+      throw ShapeError(message("reshape: the extent -1 can't be worked out for ", shape_,
+                               ": there must be one, and the others must divide its ", elements(),
+                               " elements"));
+    }
+    Shape shape;
+    for (const std::int64_t extent : extents)
+      shape.push_back(extent == -1 ? elements() / known : extent);
+    return shape;
+  }
+
+  std::shared_ptr<void> storage_;
+  Shape shape_;
+};
+
+}  // namespace sfumato

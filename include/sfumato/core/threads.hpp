@@ -1,0 +1,181 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "sfumato/core/error.hpp"
+
+namespace sfumato {
+
+namespace detail {
+
+/// Workers that share the chunks of one loop at a time with the thread that started it.
+class ThreadPool {
+ public:
+  static ThreadPool& shared() {
+    static ThreadPool pool(std::max(1U, std::thread::hardware_concurrency()));
+    return pool;
+  }
+
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+  ~ThreadPool() { stop(); }
+
+  int thread_count() const { return static_cast<int>(workers_.size()) + 1; }
+
+  void resize(int threads) {
+    const std::lock_guard caller(caller_);
+    stop();
+    start(static_cast<unsigned>(threads));
+  }
+
+  /// Runs `body(context, chunk)` for every chunk in [0, chunks), each exactly once, and returns
+  /// when all are done. The first exception is thrown again here.
+  void run(std::int64_t chunks, void (*body)(void*, std::int64_t), void* context) {
+    // A loop inside a loop, or in a second program thread, runs on its own thread: no waiting for
+    // workers that may be waiting for us.
+    if (inside_loop() || chunks <= 1 || workers_.empty() || !caller_.try_lock()) {
+      for (std::int64_t chunk = 0; chunk < chunks; ++chunk) body(context, chunk);
+      return;
+    }
+    const std::lock_guard caller(caller_, std::adopt_lock);
+    {
+      const std::lock_guard lock(mutex_);
+      body_ = body;
+      context_ = context;
+      chunks_ = chunks;
+      next_chunk_.store(0, std::memory_order_relaxed);
+      busy_ = static_cast<int>(workers_.size());
+      failure_ = nullptr;
+      ++loop_number_;
+    }
+    wake_.notify_all();
+    work();
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [this] { return busy_ == 0; });
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+  }
+
+ private:
+  explicit ThreadPool(unsigned threads) { start(threads); }
+
+  static bool& inside_loop() {
+    thread_local bool inside = false;
+    return inside;
+  }
+
+  void start(unsigned threads) {
+    stopping_ = false;
+    try {
+      for (unsigned i = 1; i < threads; ++i) {
+        workers_.emplace_back([this, seen = loop_number_] { serve(seen); });
+      }
+    } catch (const std::system_error&) {
+      // Fewer threads than asked for still compute the same results.
+    }
+  }
+
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+    workers_.clear();
+  }
+
+  void serve(std::uint64_t seen) {
+    while (true) {
+      {
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, [&] { return stopping_ || loop_number_ != seen; });
+        if (stopping_) return;
+        seen = loop_number_;
+      }
+      work();
+      {
+        const std::lock_guard lock(mutex_);
+        --busy_;
+      }
+      done_.notify_one();
+    }
+  }
+
+  void work() {
+    inside_loop() = true;
+    try {
+      while (true) {
+        const std::int64_t chunk = next_chunk_.fetch_add(1, std::memory_order_relaxed);
+        if (chunk >= chunks_) break;
+        body_(context_, chunk);
+      }
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      if (!failure_) failure_ = std::current_exception();
+      next_chunk_.store(chunks_, std::memory_order_relaxed);
+    }
+    inside_loop() = false;
+  }
+
+  std::mutex caller_;  // held by the program thread whose loop is running
+  std::mutex mutex_;   // guards what follows
+  std::condition_variable wake_;
+  std::condition_variable done_;
+  std::vector<std::thread> workers_;
+  bool stopping_ = false;
+  std::uint64_t loop_number_ = 0;
+  int busy_ = 0;
+  std::exception_ptr failure_;
+  void (*body_)(void*, std::int64_t) = nullptr;
+  void* context_ = nullptr;
+  std::int64_t chunks_ = 0;
+  std::atomic<std::int64_t> next_chunk_ = 0;
+};
+
+}  // namespace detail
+
+/// How many threads the CPU's loops use: the machine's number of processors unless set.
+inline int thread_count() {
+  return detail::ThreadPool::shared().thread_count();
+}
+
+/// Sets how many threads the CPU's loops use. Results do not depend on it: the same bits for any
+/// number. Throws ValueError for a number below 1 or above 1024.
+inline void set_thread_count(int threads) {
+  if (threads < 1 || threads > 1024) {
+    throw ValueError(message("set_thread_count: ", threads, " is not between 1 and 1024"));
+  }
+  detail::ThreadPool::shared().resize(threads);
+}
+
+/// Calls `body(begin, end)` for consecutive pieces of [0, count), `grain` long (the last one may be
+/// shorter), on all threads. How the range is cut depends on `grain` alone, never on the number of
+/// threads, so a body that combines results by piece gives the same bits on any machine.
+template <class Body>
+void parallel_for(std::int64_t count, std::int64_t grain, const Body& body) {
+  struct Context {
+    const Body& body;
+    std::int64_t count;
+    std::int64_t grain;
+  } context{body, count, std::max<std::int64_t>(grain, 1)};
+  const std::int64_t chunks = (count + context.grain - 1) / context.grain;
+  detail::ThreadPool::shared().run(
+      chunks,
+      [](void* opaque, std::int64_t chunk) {
+        const Context& loop = *static_cast<Context*>(opaque);
+        const std::int64_t begin = chunk * loop.grain;
+        loop.body(begin, std::min(begin + loop.grain, loop.count));
+      },
+      &context);
+}
+
+}  // namespace sfumato
