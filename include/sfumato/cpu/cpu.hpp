@@ -1,0 +1,18 @@
+#pragma once
+
+/// The Cpu device, whole.
+
+#include "sfumato/core/backend.hpp"
+#include "sfumato/cpu/convolution.hpp"
+#include "sfumato/cpu/device.hpp"
+#include "sfumato/cpu/gemm.hpp"
+#include "sfumato/cpu/map.hpp"
+#include "sfumato/cpu/pooling.hpp"
+#include "sfumato/cpu/reduce.hpp"
+
+namespace sfumato {
+
+static_assert(Backend<Cpu, float>);
+static_assert(Backend<Cpu, double>);
+
+}  // namespace sfumato

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#include "sfumato/core/backend.hpp"
+#include "sfumato/core/device.hpp"
+
+namespace sfumato {
+
+/// The processor that the program runs on: the reference that every other device agrees with.
+/// The functions are defined by family in map.hpp, reduce.hpp, gemm.hpp, convolution.hpp and
+/// pooling.hpp beside this file; core/backend.hpp says what each must do.
+struct Cpu {
+  static constexpr const char* kName = "cpu";
+  static constexpr bool kHostAccessible = true;
+  static constexpr std::size_t kAlignment = 64;
+
+  static void* allocate(std::size_t bytes) {
+    return std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+  }
+  static void free(void* memory) { std::free(memory); }
+  static void copy(void* target, const void* source, std::size_t bytes) {
+    std::memcpy(target, source, bytes);
+  }
+  static void copy_from_host(void* target, const void* source, std::size_t bytes) {
+    std::memcpy(target, source, bytes);
+  }
+  static void copy_to_host(void* target, const void* source, std::size_t bytes) {
+    std::memcpy(target, source, bytes);
+  }
+
+  template <class Function, class Result, class... T>
+  static void map(const Function& function, const Shape& shape, Strided<Result> target,
+                  Strided<const T>... inputs);
+
+  template <class Reduction, class T>
+  static void reduce(const Reduction& reduction, const Shape& kept, const Shape& reduced, T* out,
+                     const T* in, const Strides& kept_strides, const Strides& reduced_strides);
+
+  template <class T>
+  static void gemm(const GemmGeometry& geometry, const T* a, const T* b, T* c);
+
+  template <class T>
+  static void conv2d(const Conv2dGeometry& geometry, const T* x, const T* weight, const T* bias,
+                     T* y);
+  template <class T>
+  static void conv2d_input_gradient(const Conv2dGeometry& geometry, const T* dy, const T* weight,
+                                    T* dx);
+  template <class T>
+  static void conv2d_weight_gradient(const Conv2dGeometry& geometry, const T* x, const T* dy,
+                                     T* dweight);
+
+  template <class T>
+  static void max_pool2d(const Pool2dGeometry& geometry, const T* x, T* y, std::int32_t* indices);
+  template <class T>
+  static void max_pool2d_scatter(const Pool2dGeometry& geometry, const T* dy,
+                                 const std::int32_t* indices, T* dx);
+  template <class T>
+  static void max_pool2d_gather(const Pool2dGeometry& geometry, const T* x,
+                                const std::int32_t* indices, T* y);
+  template <class T>
+  static void avg_pool2d(const Pool2dGeometry& geometry, const T* x, T* y);
+  template <class T>
+  static void avg_pool2d_gradient(const Pool2dGeometry& geometry, const T* dy, T* dx);
+};
+
+}  // namespace sfumato

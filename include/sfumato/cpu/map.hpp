@@ -1,0 +1,76 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <utility>
+
+#include "sfumato/core/threads.hpp"
+#include "sfumato/cpu/device.hpp"
+#include "sfumato/cpu/loops.hpp"
+
+// No iteration of a map reads what another one writes; telling the compiler so lets it vectorise
+// without checking at run time whether the arrays overlap.
+#if defined(__clang__)
+#define SFUMATO_INDEPENDENT_ITERATIONS _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define SFUMATO_INDEPENDENT_ITERATIONS _Pragma("GCC ivdep")
+#else
+#define SFUMATO_INDEPENDENT_ITERATIONS
+#endif
+
+namespace sfumato {
+
+namespace cpu {
+
+template <class Function, class Result, class... T>
+void map_contiguous(const Function& function, std::int64_t count, Result* out, const T*... in) {
+  SFUMATO_INDEPENDENT_ITERATIONS
+  for (std::int64_t i = 0; i < count; ++i) out[i] = static_cast<Result>(function(in[i]...));
+}
+
+template <class Function, class Result, class... T, std::size_t... I>
+void map_row(const Function& function, std::int64_t count,
+             const std::array<std::int64_t, sizeof...(T) + 1>& strides, std::index_sequence<I...>,
+             Result* out, const T*... in) {
+  const bool contiguous =
+      std::all_of(strides.begin(), strides.end(), [](std::int64_t stride) { return stride == 1; });
+  if (contiguous) {
+    map_contiguous(function, count, out, in...);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) {
+      out[i * strides[0]] = static_cast<Result>(function(in[i * strides[I + 1]]...));
+    }
+  }
+}
+
+template <class Function, class Result, class... T, std::size_t... I>
+void map_loops(const Function& function, const Shape& shape, std::index_sequence<I...> sequence,
+               Strided<Result> target, Strided<const T>... inputs) {
+  if (shape.elements() == 0) return;
+  const StridedLoops<sizeof...(T) + 1> loops(shape, {target.strides, inputs.strides...});
+  const std::int64_t inner = loops.inner();
+  const std::int64_t pieces = (inner + kElementsPerChunk - 1) / kElementsPerChunk;
+  const std::int64_t grain = pieces > 1 ? 1 : std::max<std::int64_t>(1, kElementsPerChunk / inner);
+  parallel_for(loops.rows() * pieces, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t piece = begin; piece < end; ++piece) {
+      auto offsets = loops.row_offsets(piece / pieces);
+      const std::int64_t first = piece % pieces * kElementsPerChunk;
+      const std::int64_t count = pieces > 1 ? std::min(kElementsPerChunk, inner - first) : inner;
+      const auto& strides = loops.inner_strides();
+      for (std::size_t i = 0; i < offsets.size(); ++i) offsets[i] += first * strides[i];
+      map_row(function, count, strides, sequence, target.data + offsets[0],
+              inputs.data + offsets[I + 1]...);
+    }
+  });
+}
+
+}  // namespace cpu
+
+template <class Function, class Result, class... T>
+void Cpu::map(const Function& function, const Shape& shape, Strided<Result> target,
+              Strided<const T>... inputs) {
+  cpu::map_loops(function, shape, std::index_sequence_for<T...>{}, target, inputs...);
+}
+
+}  // namespace sfumato

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "sfumato/core/threads.hpp"
+#include "sfumato/cpu/device.hpp"
+#include "sfumato/cpu/loops.hpp"
+
+namespace sfumato {
+
+namespace cpu {
+
+/// Calls `body(plane, out_position, top, bottom, left, right)` for every window, clipped to the
+/// image.
+template <class Body>
+void for_each_window(const Pool2dGeometry& g, const Body& body) {
+  const std::int64_t work_per_plane = g.in_h * g.in_w + g.out_h * g.out_w;
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, kElementsPerChunk / std::max<std::int64_t>(work_per_plane, 1));
+  parallel_for(g.planes, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t plane = begin; plane < end; ++plane) {
+      for (std::int64_t i = 0; i < g.out_h; ++i) {
+        const std::int64_t top = i * g.stride_h - g.padding_h;
+        const std::int64_t bottom = std::min(top + g.kernel_h, g.in_h);
+        for (std::int64_t j = 0; j < g.out_w; ++j) {
+          const std::int64_t left = j * g.stride_w - g.padding_w;
+          const std::int64_t right = std::min(left + g.kernel_w, g.in_w);
+          body(plane, (plane * g.out_h + i) * g.out_w + j, std::max<std::int64_t>(top, 0), bottom,
+               std::max<std::int64_t>(left, 0), right);
+        }
+      }
+    }
+  });
+}
+
+}  // namespace cpu
+
+template <class T>
+void Cpu::max_pool2d(const Pool2dGeometry& geometry, const T* x, T* y, std::int32_t* indices) {
+  cpu::for_each_window(geometry, [&](std::int64_t plane, std::int64_t out, std::int64_t top,
+                                     std::int64_t bottom, std::int64_t left, std::int64_t right) {
+    const T* image = x + plane * geometry.in_h * geometry.in_w;
+    std::int64_t best = top * geometry.in_w + left;
+    for (std::int64_t i = top; i < bottom; ++i) {
+      for (std::int64_t j = left; j < right; ++j) {
+        const T value = image[i * geometry.in_w + j];
+        const bool is_nan = value != value;
+        if (value > image[best] || is_nan) best = i * geometry.in_w + j;
+      }
+    }
+    y[out] = image[best];
+    indices[out] = static_cast<std::int32_t>(best);
+  });
+}
+
+template <class T>
+void Cpu::max_pool2d_scatter(const Pool2dGeometry& geometry, const T* dy,
+                             const std::int32_t* indices, T* dx) {
+  const std::int64_t in_size = geometry.in_h * geometry.in_w;
+  const std::int64_t out_size = geometry.out_h * geometry.out_w;
+  parallel_for(geometry.planes, 1, [&](std::int64_t begin, std::int64_t end) {
+    std::fill(dx + begin * in_size, dx + end * in_size, T{0});
+    for (std::int64_t plane = begin; plane < end; ++plane) {
+      for (std::int64_t i = plane * out_size; i < (plane + 1) * out_size; ++i) {
+        dx[plane * in_size + indices[i]] += dy[i];
+      }
+    }
+  });
+}
+
+template <class T>
+void Cpu::max_pool2d_gather(const Pool2dGeometry& geometry, const T* x, const std::int32_t* indices,
+                            T* y) {
+  const std::int64_t in_size = geometry.in_h * geometry.in_w;
+  const std::int64_t out_size = geometry.out_h * geometry.out_w;
+  parallel_for(geometry.planes, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin * out_size; i < end * out_size; ++i) {
+      y[i] = x[i / out_size * in_size + indices[i]];
+    }
+  });
+}
+
+template <class T>
+void Cpu::avg_pool2d(const Pool2dGeometry& geometry, const T* x, T* y) {
+  const T scale = T{1} / static_cast<T>(geometry.kernel_h * geometry.kernel_w);
+  cpu::for_each_window(geometry, [&](std::int64_t plane, std::int64_t out, std::int64_t top,
+                                     std::int64_t bottom, std::int64_t left, std::int64_t right) {
+    const T* image = x + plane * geometry.in_h * geometry.in_w;
+    T total{0};
+    for (std::int64_t i = top; i < bottom; ++i) {
+      for (std::int64_t j = left; j < right; ++j) total += image[i * geometry.in_w + j];
+    }
+    y[out] = total * scale;
+  });
+}
+
+template <class T>
+void Cpu::avg_pool2d_gradient(const Pool2dGeometry& geometry, const T* dy, T* dx) {
+  const T scale = T{1} / static_cast<T>(geometry.kernel_h * geometry.kernel_w);
+  std::fill(dx, dx + geometry.planes * geometry.in_h * geometry.in_w, T{0});
+  cpu::for_each_window(geometry, [&](std::int64_t plane, std::int64_t out, std::int64_t top,
+                                     std::int64_t bottom, std::int64_t left, std::int64_t right) {
+    T* image = dx + plane * geometry.in_h * geometry.in_w;
+    const T share = dy[out] * scale;
+    for (std::int64_t i = top; i < bottom; ++i) {
+      for (std::int64_t j = left; j < right; ++j) image[i * geometry.in_w + j] += share;
+    }
+  });
+}
+
+}  // namespace sfumato

@@ -1,0 +1,141 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+#include "sfumato/core/threads.hpp"
+#include "sfumato/cpu/device.hpp"
+#include "sfumato/cpu/loops.hpp"
+
+namespace sfumato {
+
+namespace cpu {
+
+/// Partial results of float are combined in double: long sums then lose nothing to rounding.
+template <class T>
+using Wide = std::conditional_t<std::is_same_v<T, float>, double, T>;
+
+/// Runs of this length are combined in the element type, in lanes that map to vector registers.
+inline constexpr std::int64_t kRunLength = 4096;
+
+template <class Reduction, class T>
+Wide<T> reduce_run(const Reduction& reduction, const T* in, std::int64_t count,
+                   std::int64_t stride) {
+  constexpr std::int64_t kLanes = 16;
+  std::array<T, kLanes> lanes;
+  lanes.fill(Reduction::template identity<T>());
+  std::int64_t i = 0;
+  if (stride == 1) {
+    for (; i + kLanes <= count; i += kLanes) {
+      for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+        T& value = lanes[static_cast<std::size_t>(lane)];
+        value = reduction(value, in[i + lane]);
+      }
+    }
+  }
+  for (; i < count; ++i) {
+    T& value = lanes[static_cast<std::size_t>(i % kLanes)];
+    value = reduction(value, in[i * stride]);
+  }
+  Wide<T> total = Reduction::template identity<Wide<T>>();
+  for (const T value : lanes) total = reduction(total, static_cast<Wide<T>>(value));
+  return total;
+}
+
+/// Each output on its own; where there are few of them, each is cut into parts for the threads.
+template <class Reduction, class T>
+void reduce_each(const Reduction& reduction, const StridedLoops<1>& kept,
+                 const StridedLoops<1>& reduced, T* out, const T* in) {
+  const std::int64_t outputs = kept.rows() * kept.inner();
+  const std::int64_t runs = (reduced.inner() + kRunLength - 1) / kRunLength;
+  const std::int64_t pieces = reduced.rows() * runs;
+  const std::int64_t count = reduced.rows() * reduced.inner();
+  constexpr std::int64_t kManyOutputs = 64;
+  const std::int64_t parts =
+      outputs >= kManyOutputs
+          ? 1
+          : std::clamp<std::int64_t>(count / kElementsPerChunk, 1,
+                                     std::min<std::int64_t>(pieces, kManyOutputs));
+  std::vector<Wide<T>> partial(static_cast<std::size_t>(outputs * parts));
+  const std::int64_t per_part = (pieces + parts - 1) / parts;
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, kElementsPerChunk * parts / std::max<std::int64_t>(count, 1));
+  parallel_for(outputs * parts, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t job = begin; job < end; ++job) {
+      const std::int64_t output = job / parts;
+      const std::int64_t first = job % parts * per_part;
+      const T* base = in + kept.row_offsets(output / kept.inner())[0] +
+                      output % kept.inner() * kept.inner_strides()[0];
+      Wide<T> total = Reduction::template identity<Wide<T>>();
+      for (std::int64_t piece = first; piece < std::min(first + per_part, pieces); ++piece) {
+        const std::int64_t start = piece % runs * kRunLength;
+        const std::int64_t stride = reduced.inner_strides()[0];
+        total = reduction(
+            total,
+            reduce_run(reduction, base + reduced.row_offsets(piece / runs)[0] + start * stride,
+                       std::min(kRunLength, reduced.inner() - start), stride));
+      }
+      partial[static_cast<std::size_t>(job)] = total;
+    }
+  });
+  for (std::int64_t output = 0; output < outputs; ++output) {
+    Wide<T> total = Reduction::template identity<Wide<T>>();
+    for (std::int64_t part = 0; part < parts; ++part) {
+      total = reduction(total, partial[static_cast<std::size_t>(output * parts + part)]);
+    }
+    out[output] = static_cast<T>(total);
+  }
+}
+
+/// Rows of adjacent outputs together: for sums over outer axes, which would otherwise jump through
+/// memory once for every output.
+template <class Reduction, class T>
+void reduce_rows(const Reduction& reduction, const StridedLoops<1>& kept,
+                 const StridedLoops<1>& reduced, T* out, const T* in) {
+  constexpr std::int64_t kWidth = 512;
+  const std::int64_t blocks = (kept.inner() + kWidth - 1) / kWidth;
+  parallel_for(kept.rows() * blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+    std::array<Wide<T>, kWidth> totals;
+    for (std::int64_t block = begin; block < end; ++block) {
+      const std::int64_t row = block / blocks;
+      const std::int64_t first = block % blocks * kWidth;
+      const std::int64_t width = std::min(kWidth, kept.inner() - first);
+      totals.fill(Reduction::template identity<Wide<T>>());
+      const T* base = in + kept.row_offsets(row)[0] + first;
+      for (std::int64_t i = 0; i < reduced.rows(); ++i) {
+        const T* start = base + reduced.row_offsets(i)[0];
+        for (std::int64_t j = 0; j < reduced.inner(); ++j) {
+          const T* values = start + j * reduced.inner_strides()[0];
+          for (std::int64_t k = 0; k < width; ++k) {
+            Wide<T>& total = totals[static_cast<std::size_t>(k)];
+            total = reduction(total, static_cast<Wide<T>>(values[k]));
+          }
+        }
+      }
+      for (std::int64_t k = 0; k < width; ++k) {
+        out[row * kept.inner() + first + k] = static_cast<T>(totals[static_cast<std::size_t>(k)]);
+      }
+    }
+  });
+}
+
+}  // namespace cpu
+
+template <class Reduction, class T>
+void Cpu::reduce(const Reduction& reduction, const Shape& kept, const Shape& reduced, T* out,
+                 const T* in, const Strides& kept_strides, const Strides& reduced_strides) {
+  if (kept.elements() == 0) return;
+  const cpu::StridedLoops<1> kept_loops(kept, {kept_strides});
+  const cpu::StridedLoops<1> reduced_loops(reduced, {reduced_strides});
+  const bool adjacent_outputs = kept_loops.inner() > 1 && kept_loops.inner_strides()[0] == 1;
+  if (adjacent_outputs && reduced.elements() > 0) {
+    cpu::reduce_rows(reduction, kept_loops, reduced_loops, out, in);
+  } else {
+    cpu::reduce_each(reduction, kept_loops, reduced_loops, out, in);
+  }
+}
+
+}  // namespace sfumato
