@@ -1,0 +1,230 @@
+#pragma once
+
+#include <atomic>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "sfumato/autodiff/grad_mode.hpp"
+#include "sfumato/core/tensor.hpp"
+
+namespace sfumato {
+
+template <class T, class Device>
+class Node;
+template <class T, class Device>
+class Backward;
+
+/// A Tensor with a place on the tape: it remembers from which operation it came, so that backward()
+/// can find the gradient of a result with respect to it. Copies are handles to one value and place.
+///
+///     Variable<double> x(Tensor<double>::from({1, 2, 3}, {3}), true);
+///     Variable<double> y = ops::sum(x * x);
+///     backward(y);
+///     x.grad().value();   // 2, 4, 6
+template <class T, class Device = Cpu>
+class Variable {
+ public:
+  /// Nothing: defined() is false.
+  Variable() = default;
+
+  /// A leaf of the graph: a parameter when it requires a gradient, else a constant.
+  explicit Variable(Tensor<T, Device> value, bool requires_grad = false)
+      : value_(std::move(value)) {
+    set_requires_grad(requires_grad);
+  }
+
+  /// A value and the operation it came from; what record() makes.
+  Variable(Tensor<T, Device> value, std::shared_ptr<Node<T, Device>> node)
+      : value_(std::move(value)), node_(std::move(node)) {}
+
+  bool defined() const { return value_.defined(); }
+  const Tensor<T, Device>& value() const { return value_; }
+  /// The value, to be changed in place; an optimiser's way in. A graph that was recorded from the
+  /// old value gives wrong gradients afterwards.
+  Tensor<T, Device>& mutable_value() { return value_; }
+  const Shape& shape() const { return value_.shape(); }
+  int rank() const { return value_.rank(); }
+  std::int64_t elements() const { return value_.elements(); }
+  T item() const { return value_.item(); }
+
+  bool requires_grad() const { return node_ != nullptr && node_->requires_grad(); }
+  bool is_leaf() const { return node_ == nullptr || node_->is_leaf(); }
+
+  /// Freezes (false) or unfreezes (true) a leaf. Throws GraphError for a computed Variable.
+  void set_requires_grad(bool requires_grad) {
+    if (!is_leaf()) {
+      throw GraphError(
+          message("set_requires_grad: only leaves can be frozen, and this is the result of ",
+                  node_->name(), "; use detach()"));
+    }
+    if (node_ == nullptr && requires_grad) node_ = Node<T, Device>::leaf(value_.shape());
+    if (node_ != nullptr) node_->set_requires_grad(requires_grad);
+  }
+
+  /// What backward() has added up since zero_grad(); undefined when it has not been there.
+  Variable grad() const { return node_ == nullptr ? Variable() : node_->grad; }
+  void set_grad(Variable gradient) {
+    if (node_ != nullptr) node_->grad = std::move(gradient);
+  }
+  void zero_grad() { set_grad(Variable()); }
+
+  /// The same value with no history.
+  Variable detach() const { return Variable(value_); }
+
+  const std::shared_ptr<Node<T, Device>>& node() const { return node_; }
+
+ private:
+  Tensor<T, Device> value_;
+  std::shared_ptr<Node<T, Device>> node_;
+};
+
+/// The gradients of an operation's inputs, in their order; undefined where none is needed.
+template <class T, class Device>
+using Gradients = std::vector<Variable<T, Device>>;
+
+/// One operation (or leaf) in the graph. It owns the nodes of its inputs, and nothing owns its
+/// result: when the last Variable that needs it goes, so does the graph behind it.
+template <class T, class Device>
+class Node {
+ public:
+  using GradientFunction = std::function<Gradients<T, Device>(const Backward<T, Device>&)>;
+
+  static std::shared_ptr<Node> leaf(const Shape& shape) {
+    return std::make_shared<Node>("leaf", shape, std::vector<std::shared_ptr<Node>>(), nullptr);
+  }
+
+  Node(const char* name, const Shape& shape, std::vector<std::shared_ptr<Node>> inputs,
+       GradientFunction gradient)
+      : name_(name),
+        shape_(shape),
+        number_(next_number()),
+        is_leaf_(gradient == nullptr),
+        inputs_(std::move(inputs)),
+        gradient_(std::move(gradient)) {}
+
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  /// Takes a long chain of nodes apart in a loop: were each to destroy the one before it, 100,000
+  /// of them would overflow the stack.
+  ~Node() {
+    std::vector<std::shared_ptr<Node>> orphans = std::move(inputs_);
+    gradient_ = nullptr;  // after inputs_: what it holds is then still held by `orphans`
+    while (!orphans.empty()) {
+      const std::shared_ptr<Node> node = std::move(orphans.back());
+      orphans.pop_back();
+      if (node != nullptr && node.use_count() == 1) {
+        std::move(node->inputs_.begin(), node->inputs_.end(), std::back_inserter(orphans));
+        node->inputs_.clear();
+      }
+    }
+  }
+
+  const char* name() const { return name_; }
+  const Shape& shape() const { return shape_; }
+  /// Later nodes have larger numbers, so descending order is a topological order.
+  std::uint64_t number() const { return number_; }
+  bool is_leaf() const { return is_leaf_; }
+  bool requires_grad() const { return requires_grad_; }
+  void set_requires_grad(bool requires_grad) { requires_grad_ = requires_grad; }
+  /// Null where an input needs no gradient.
+  const std::vector<std::shared_ptr<Node>>& inputs() const { return inputs_; }
+  const GradientFunction& gradient() const { return gradient_; }
+
+  /// Drops what was saved for the gradient, and the way back.
+  void release() {
+    gradient_ = nullptr;
+    inputs_.clear();
+  }
+
+  Variable<T, Device> grad;  ///< of a leaf: what backward() has added up
+
+ private:
+  static std::uint64_t next_number() {
+    static std::atomic<std::uint64_t> count = 0;
+    return count.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  const char* name_;
+  Shape shape_;
+  std::uint64_t number_;
+  bool is_leaf_;
+  bool requires_grad_ = true;
+  std::vector<std::shared_ptr<Node>> inputs_;
+  GradientFunction gradient_;
+};
+
+/// What an operation's gradient function is given.
+template <class T, class Device>
+class Backward {
+ public:
+  Backward(const std::shared_ptr<Node<T, Device>>& node, const Variable<T, Device>& gradient,
+           std::vector<bool> needs)
+      : node_(node), gradient_(gradient), needs_(std::move(needs)) {}
+
+  /// The gradient of the final result with respect to this operation's result.
+  const Variable<T, Device>& gradient() const { return gradient_; }
+
+  /// Whether anyone wants the gradient of this input.
+  bool needs(std::size_t input) const { return needs_[input]; }
+
+  /// The operation's own result, from the tensor that the gradient function saved. Saving the
+  /// Variable itself would make the node own itself.
+  Variable<T, Device> result(const Tensor<T, Device>& value) const {
+    return Variable<T, Device>(value, node_);
+  }
+
+ private:
+  const std::shared_ptr<Node<T, Device>>& node_;
+  const Variable<T, Device>& gradient_;
+  std::vector<bool> needs_;
+};
+
+/// Puts a computed value on the tape: the one way in which operations are made differentiable.
+///
+/// `gradient` is called with a Backward and returns the gradients of the inputs: a Gradients, or a
+/// single Variable when there is one input. It is written with Variables and differentiable
+/// operations, so that gradients have gradients; it may hold the inputs, but of the result only its
+/// tensor. When no input needs a gradient, or inside no_grad, nothing is kept.
+///
+///     template <class T, class Device>
+///     Variable<T, Device> cube(const Variable<T, Device>& x) {
+///       return record("cube", apply(Cube{}, x.value()), {x}, [x](const auto& at) {
+///         return at.gradient() * ops::square(x) * T{3};
+///       });
+///     }
+template <class T, class Device, class Gradient>
+Variable<T, Device> record(const char* name, Tensor<T, Device> value,
+                           std::initializer_list<Variable<T, Device>> inputs, Gradient gradient) {
+  return record(name, std::move(value), std::vector<Variable<T, Device>>(inputs),
+                std::move(gradient));
+}
+
+template <class T, class Device, class Gradient>
+Variable<T, Device> record(const char* name, Tensor<T, Device> value,
+                           const std::vector<Variable<T, Device>>& inputs, Gradient gradient) {
+  bool needed = false;
+  for (const auto& input : inputs) needed = needed || input.requires_grad();
+  if (!needed || !grad_enabled()) return Variable<T, Device>(std::move(value));
+
+  std::vector<std::shared_ptr<Node<T, Device>>> nodes;
+  for (const auto& input : inputs) nodes.push_back(input.requires_grad() ? input.node() : nullptr);
+  auto as_list = [gradient = std::move(gradient)](const Backward<T, Device>& at) {
+    auto result = gradient(at);
+    if constexpr (std::same_as<decltype(result), Variable<T, Device>>) {
+      return Gradients<T, Device>{std::move(result)};
+    } else {
+      return result;
+    }
+  };
+  auto node =
+      std::make_shared<Node<T, Device>>(name, value.shape(), std::move(nodes), std::move(as_list));
+  return Variable<T, Device>(std::move(value), std::move(node));
+}
+
+}  // namespace sfumato
