@@ -1,0 +1,118 @@
+#pragma once
+
+#include <cmath>
+#include <numbers>
+
+#include "sfumato/autodiff/variable.hpp"
+#include "sfumato/ops/apply.hpp"
+#include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/math.hpp"
+
+namespace sfumato::ops {
+
+namespace detail {
+/// max(x, 0), written so that NaN stays NaN.
+struct Relu {
+  template <class T>
+  SFUMATO_HOST_DEVICE T operator()(T x) const {
+    return x < T{0} ? T{0} : x;
+  }
+};
+struct Gate {
+  template <class T>
+  SFUMATO_HOST_DEVICE T operator()(T x, T control) const {
+    return control > T{0} ? x : T{0};
+  }
+};
+/// 1 above zero, else `below`.
+template <class T>
+struct Step {
+  T below;
+  SFUMATO_HOST_DEVICE T operator()(T x) const { return x > T{0} ? T{1} : below; }
+};
+struct Tanh {
+  template <class T>
+  SFUMATO_HOST_DEVICE T operator()(T x) const {
+    using std::tanh;
+    return tanh(x);
+  }
+};
+/// 1 / (1 + e^-x); the exponent is never positive, so nothing overflows.
+struct Sigmoid {
+  template <class T>
+  SFUMATO_HOST_DEVICE T operator()(T x) const {
+    using std::exp;
+    const T e = exp(x < T{0} ? x : -x);
+    return (x < T{0} ? e : T{1}) / (T{1} + e);
+  }
+};
+/// Φ(x), the standard normal distribution function.
+struct NormalCdf {
+  template <class T>
+  SFUMATO_HOST_DEVICE T operator()(T x) const {
+    using std::erfc;
+    return erfc(-x * static_cast<T>(1.0 / std::numbers::sqrt2)) / T{2};
+  }
+};
+
+/// x where control > 0, else 0: what a relu lets pass, in either direction.
+template <class T, class Device>
+Variable<T, Device> gate(const Variable<T, Device>& x, const Tensor<T, Device>& control) {
+  return record("gate", apply("gate", Gate{}, x.value(), control), {x},
+                [control](const Backward<T, Device>& at) { return gate(at.gradient(), control); });
+}
+
+template <class T, class Device>
+Variable<T, Device> normal_cdf(const Variable<T, Device>& x) {
+  return record("normal_cdf", apply("normal_cdf", NormalCdf{}, x.value()), {x},
+                [x](const Backward<T, Device>& at) {
+                  const auto density = exp(affine(square(x), T{-0.5}, T{0}));
+                  const auto scale = static_cast<T>(std::numbers::inv_sqrtpi / std::numbers::sqrt2);
+                  return affine(mul(at.gradient(), density), scale, T{0});
+                });
+}
+}  // namespace detail
+
+/// max(x, 0) element by element; the gradient at 0 is 0. Keeps only its result.
+template <class T, class Device>
+Variable<T, Device> relu(const Variable<T, Device>& x) {
+  Tensor<T, Device> y = apply("relu", detail::Relu{}, x.value());
+  return record("relu", y, {x},
+                [y](const Backward<T, Device>& at) { return detail::gate(at.gradient(), y); });
+}
+
+/// x above 0, slope · x below, element by element.
+template <class T, class Device>
+Variable<T, Device> leaky_relu(const Variable<T, Device>& x,
+                               std::type_identity_t<T> slope = static_cast<T>(0.01)) {
+  Variable<T, Device> steps(apply("leaky_relu", detail::Step<T>{slope}, x.value()));
+  return record("leaky_relu", apply("leaky_relu", detail::Multiply{}, x.value(), steps.value()),
+                {x}, [steps](const Backward<T, Device>& at) { return mul(at.gradient(), steps); });
+}
+
+/// tanh x element by element; d/dx = 1 - tanh² x.
+template <class T, class Device>
+Variable<T, Device> tanh(const Variable<T, Device>& x) {
+  Tensor<T, Device> y = apply("tanh", detail::Tanh{}, x.value());
+  return record("tanh", y, {x}, [y](const Backward<T, Device>& at) {
+    return mul(at.gradient(), affine(square(at.result(y)), T{-1}, T{1}));
+  });
+}
+
+/// σ(x) = 1 / (1 + e^-x) element by element; d/dx = σ(x) (1 - σ(x)).
+template <class T, class Device>
+Variable<T, Device> sigmoid(const Variable<T, Device>& x) {
+  Tensor<T, Device> y = apply("sigmoid", detail::Sigmoid{}, x.value());
+  return record("sigmoid", y, {x}, [y](const Backward<T, Device>& at) {
+    const auto s = at.result(y);
+    return mul(at.gradient(), mul(s, affine(s, T{-1}, T{1})));
+  });
+}
+
+/// x Φ(x), the exact Gaussian error linear unit of Hendrycks and Gimpel (2016).
+template <class T, class Device>
+Variable<T, Device> gelu(const Variable<T, Device>& x) {
+  return mul(x, detail::normal_cdf(x));
+}
+
+}  // namespace sfumato::ops

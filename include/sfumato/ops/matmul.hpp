@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+
+#include "sfumato/autodiff/variable.hpp"
+#include "sfumato/core/backend.hpp"
+#include "sfumato/ops/sum.hpp"
+
+namespace sfumato::ops {
+
+/// Which factors of a product are transposed (their last two axes) before they are multiplied.
+struct MatmulOptions {
+  bool transpose_a = false;
+  bool transpose_b = false;
+};
+
+namespace detail {
+
+/// The batch shape: all but the last two extents.
+inline Shape batch_of(const Shape& shape) {
+  return Shape(std::span<const std::int64_t>(shape.begin(), shape.end() - 2));
+}
+
+inline Shape matrices(Shape batch, std::int64_t rows, std::int64_t columns) {
+  batch.push_back(rows);
+  batch.push_back(columns);
+  return batch;
+}
+
+}  // namespace detail
+
+/// The matrix product over the last two axes: (…, m, k) · (…, k, n) gives (…, m, n); the other axes
+/// are broadcast together. `options` transpose the factors without copying them.
+/// Throws ShapeError when a factor has fewer than two axes or the inner extents differ.
+template <class T, class Device>
+Variable<T, Device> matmul(const Variable<T, Device>& a, const Variable<T, Device>& b,
+                           const MatmulOptions& options = {}) {
+  const bool ta = options.transpose_a;
+  const bool tb = options.transpose_b;
+  if (a.rank() < 2 || b.rank() < 2) {
+    throw ShapeError(message("matmul: ", a.shape(), " and ", b.shape(),
+                             " must have at least two dimensions; reshape vectors to matrices"));
+  }
+  const std::int64_t inner_a = a.shape()[ta ? -2 : -1];
+  const std::int64_t inner_b = b.shape()[tb ? -1 : -2];
+  if (inner_a != inner_b) {
+    throw ShapeError(message("matmul: ", a.shape(), ta ? " transposed" : "", " and ", b.shape(),
+                             tb ? " transposed" : "", " have inner extents ", inner_a, " and ",
+                             inner_b, ", which must agree"));
+  }
+  const Shape batch =
+      broadcast_shapes("matmul", detail::batch_of(a.shape()), detail::batch_of(b.shape()));
+
+  // A factor that is one matrix is used for the whole batch in place; other broadcasts are copied.
+  const auto spread = [&](const Variable<T, Device>& x) {
+    if (detail::batch_of(x.shape()).elements() == 1) return x;
+    return broadcast_to(x, detail::matrices(batch, x.shape()[-2], x.shape()[-1]));
+  };
+  const auto batch_stride = [](const Variable<T, Device>& x) {
+    return detail::batch_of(x.shape()).elements() == 1 ? 0 : x.shape()[-2] * x.shape()[-1];
+  };
+  const Variable<T, Device> left = spread(a);
+  const Variable<T, Device> right = spread(b);
+  const GemmGeometry geometry{.batch = batch.elements(),
+                              .m = a.shape()[ta ? -1 : -2],
+                              .n = b.shape()[tb ? -2 : -1],
+                              .k = inner_a,
+                              .transpose_a = ta,
+                              .transpose_b = tb,
+                              .batch_stride_a = batch_stride(left),
+                              .batch_stride_b = batch_stride(right)};
+  auto out = Tensor<T, Device>::empty(detail::matrices(batch, geometry.m, geometry.n));
+  if (out.elements() > 0) {
+    Device::gemm(geometry, left.value().data(), right.value().data(), out.data());
+  }
+  return record("matmul", std::move(out), {left, right},
+                [ta, tb, left = right.requires_grad() ? left : Variable<T, Device>(),
+                 right = left.requires_grad() ? right : Variable<T, Device>(),
+                 from_a = left.shape(), from_b = right.shape()](const Backward<T, Device>& at) {
+                  const auto& g = at.gradient();
+                  Gradients<T, Device> gradients(2);
+                  if (at.needs(0)) {
+                    gradients[0] = sum_to(
+                        ta ? matmul(right, g, {tb, true}) : matmul(g, right, {false, !tb}), from_a);
+                  }
+                  if (at.needs(1)) {
+                    gradients[1] = sum_to(
+                        tb ? matmul(g, left, {true, ta}) : matmul(left, g, {!ta, false}), from_b);
+                  }
+                  return gradients;
+                });
+}
+
+}  // namespace sfumato::ops

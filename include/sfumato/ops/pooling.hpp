@@ -1,0 +1,180 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "sfumato/autodiff/variable.hpp"
+#include "sfumato/core/geometry.hpp"
+#include "sfumato/ops/convolution.hpp"
+#include "sfumato/ops/matmul.hpp"
+
+namespace sfumato::ops {
+
+/// How a window moves over its input; a stride of 0 stands for the kernel's size.
+struct Pool2dOptions {
+  Size2d kernel = 2;
+  Size2d stride = 0;
+  Size2d padding = 0;
+};
+
+namespace detail {
+
+inline Pool2dGeometry pool2d_geometry(const char* op, const Shape& input,
+                                      const Pool2dOptions& options) {
+  const Size2d stride(options.stride.h == 0 ? options.kernel.h : options.stride.h,
+                      options.stride.w == 0 ? options.kernel.w : options.stride.w);
+  if (input.rank() != 4) {
+    throw ShapeError(message(op, ": input ", input, " must have four dimensions (n, c, h, w)"));
+  }
+  if (options.kernel.h < 1 || options.kernel.w < 1 || stride.h < 1 || stride.w < 1) {
+    throw ValueError(
+        message(op, ": kernel ", options.kernel, " and stride ", stride, " must be at least 1"));
+  }
+  if (options.padding.h < 0 || options.padding.w < 0 || options.padding.h * 2 > options.kernel.h ||
+      options.padding.w * 2 > options.kernel.w) {
+    throw ValueError(message(op, ": padding ", options.padding, " must be at most half the kernel ",
+                             options.kernel));
+  }
+  const Pool2dGeometry g{
+      .planes = input[0] * input[1],
+      .in_h = input[2],
+      .in_w = input[3],
+      .out_h = window_count(input[2], options.kernel.h, stride.h, options.padding.h),
+      .out_w = window_count(input[3], options.kernel.w, stride.w, options.padding.w),
+      .kernel_h = options.kernel.h,
+      .kernel_w = options.kernel.w,
+      .stride_h = stride.h,
+      .stride_w = stride.w,
+      .padding_h = options.padding.h,
+      .padding_w = options.padding.w};
+  if (g.out_h < 1 || g.out_w < 1) {
+    throw ShapeError(
+        message(op, ": the kernel ", options.kernel, " does not fit into the input ", input));
+  }
+  if (g.in_h * g.in_w > std::numeric_limits<std::int32_t>::max()) {
+    throw ShapeError(message(op, ": the planes of ", input, " are too large to index"));
+  }
+  return g;
+}
+
+/// Where the maxima were found, and the shapes on both sides.
+template <class Device>
+struct MaxPlaces {
+  Pool2dGeometry geometry;
+  Shape in;
+  Shape out;
+  Tensor<std::int32_t, Device> indices;
+};
+
+template <class T, class Device>
+Variable<T, Device> max_pool2d_gather(const Variable<T, Device>& x,
+                                      const MaxPlaces<Device>& places);
+
+template <class T, class Device>
+Variable<T, Device> max_pool2d_scatter(const Variable<T, Device>& dy,
+                                       const MaxPlaces<Device>& places) {
+  auto dx = Tensor<T, Device>::empty(places.in);
+  Device::max_pool2d_scatter(places.geometry, dy.value().data(), places.indices.data(), dx.data());
+  return record("max_pool2d_scatter", std::move(dx), {dy}, [places](const Backward<T, Device>& at) {
+    return max_pool2d_gather(at.gradient(), places);
+  });
+}
+
+template <class T, class Device>
+Variable<T, Device> max_pool2d_gather(const Variable<T, Device>& x,
+                                      const MaxPlaces<Device>& places) {
+  auto y = Tensor<T, Device>::empty(places.out);
+  Device::max_pool2d_gather(places.geometry, x.value().data(), places.indices.data(), y.data());
+  return record("max_pool2d_gather", std::move(y), {x}, [places](const Backward<T, Device>& at) {
+    return max_pool2d_scatter(at.gradient(), places);
+  });
+}
+
+template <class T, class Device>
+Variable<T, Device> avg_pool2d(const Pool2dGeometry& g, const Shape& out,
+                               const Variable<T, Device>& x);
+
+template <class T, class Device>
+Variable<T, Device> avg_pool2d_gradient(const Pool2dGeometry& g, const Shape& in,
+                                        const Variable<T, Device>& dy) {
+  auto dx = Tensor<T, Device>::empty(in);
+  Device::avg_pool2d_gradient(g, dy.value().data(), dx.data());
+  return record("avg_pool2d_gradient", std::move(dx), {dy},
+                [g, out = dy.shape()](const Backward<T, Device>& at) {
+                  return avg_pool2d(g, out, at.gradient());
+                });
+}
+
+template <class T, class Device>
+Variable<T, Device> avg_pool2d(const Pool2dGeometry& g, const Shape& out,
+                               const Variable<T, Device>& x) {
+  auto y = Tensor<T, Device>::empty(out);
+  Device::avg_pool2d(g, x.value().data(), y.data());
+  return record("avg_pool2d", std::move(y), {x},
+                [g, in = x.shape()](const Backward<T, Device>& at) {
+                  return avg_pool2d_gradient(g, in, at.gradient());
+                });
+}
+
+}  // namespace detail
+
+/// The largest value of each window of (n, c, h, w); padding never wins. The gradient goes to the
+/// first of equal maxima. Keeps only where the maxima are.
+/// Throws ShapeError or ValueError when the window does not fit.
+template <class T, class Device>
+Variable<T, Device> max_pool2d(const Variable<T, Device>& x, const Pool2dOptions& options = {}) {
+  const Pool2dGeometry g = detail::pool2d_geometry("max_pool2d", x.shape(), options);
+  const Shape out{x.shape()[0], x.shape()[1], g.out_h, g.out_w};
+  auto y = Tensor<T, Device>::empty(out);
+  const detail::MaxPlaces<Device> places{g, x.shape(), out, [&] {
+                                           auto indices = Tensor<std::int32_t, Device>::empty(out);
+                                           Device::max_pool2d(g, x.value().data(), y.data(),
+                                                              indices.data());
+                                           return indices;
+                                         }()};
+  return record("max_pool2d", std::move(y), {x}, [places](const Backward<T, Device>& at) {
+    return detail::max_pool2d_scatter(at.gradient(), places);
+  });
+}
+
+/// The mean of each window of (n, c, h, w); padding counts as zeros.
+/// Throws ShapeError or ValueError when the window does not fit.
+template <class T, class Device>
+Variable<T, Device> avg_pool2d(const Variable<T, Device>& x, const Pool2dOptions& options = {}) {
+  const Pool2dGeometry g = detail::pool2d_geometry("avg_pool2d", x.shape(), options);
+  return detail::avg_pool2d(g, {x.shape()[0], x.shape()[1], g.out_h, g.out_w}, x);
+}
+
+namespace detail {
+/// The (to × from) matrix that averages a line over `to` ranges of about equal length.
+template <class T, class Device>
+Variable<T, Device> averaging_matrix(std::int64_t from, std::int64_t to) {
+  std::vector<T> weights(static_cast<std::size_t>(from * to), T{0});
+  for (std::int64_t i = 0; i < to; ++i) {
+    const std::int64_t begin = i * from / to;
+    const std::int64_t end = ((i + 1) * from + to - 1) / to;
+    for (std::int64_t j = begin; j < end; ++j) {
+      weights[static_cast<std::size_t>(i * from + j)] = T{1} / static_cast<T>(end - begin);
+    }
+  }
+  return Variable<T, Device>(Tensor<T, Device>::from(weights, {to, from}));
+}
+}  // namespace detail
+
+/// Images (n, c, h, w) averaged over a grid of height × width ranges of about equal size, whatever
+/// the size of the images. Linear in rows and columns, so it is two matrix products.
+template <class T, class Device>
+Variable<T, Device> adaptive_avg_pool2d(const Variable<T, Device>& x, std::int64_t height,
+                                        std::int64_t width) {
+  if (x.rank() != 4 || x.elements() == 0 || height < 1 || width < 1) {
+    throw ShapeError(message("adaptive_avg_pool2d: can't average ", x.shape(), " to ", height,
+                             " × ", width, "; the input must be images (n, c, h, w)"));
+  }
+  const auto rows = detail::averaging_matrix<T, Device>(x.shape()[2], height);
+  const auto columns = detail::averaging_matrix<T, Device>(x.shape()[3], width);
+  return matmul(rows, matmul(x, columns, {.transpose_b = true}));
+}
+
+}  // namespace sfumato::ops

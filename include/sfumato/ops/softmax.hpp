@@ -1,0 +1,36 @@
+#pragma once
+
+#include "sfumato/autodiff/variable.hpp"
+#include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/math.hpp"
+#include "sfumato/ops/reduction.hpp"
+#include "sfumato/ops/sum.hpp"
+
+namespace sfumato::ops {
+
+/// e^x / Σ e^x along one axis; the largest logit is subtracted first, so nothing overflows.
+template <class T, class Device>
+Variable<T, Device> softmax(const Variable<T, Device>& logits, int axis = -1) {
+  const Tensor<T, Device> y = no_grad([&] {
+    const auto powers = exp(sub(logits, max(logits, {axis}, true)));
+    return div(powers, sum(powers, {axis}, true)).value();
+  });
+  return record("softmax", y, {logits}, [y, axis](const Backward<T, Device>& at) {
+    const auto weighted = mul(at.gradient(), at.result(y));
+    return sub(weighted, mul(at.result(y), sum(weighted, {axis}, true)));
+  });
+}
+
+/// x - log Σ e^x along one axis, without overflow.
+template <class T, class Device>
+Variable<T, Device> log_softmax(const Variable<T, Device>& logits, int axis = -1) {
+  const Tensor<T, Device> y = no_grad([&] {
+    const auto shifted = sub(logits, max(logits, {axis}, true));
+    return sub(shifted, log(sum(exp(shifted), {axis}, true))).value();
+  });
+  return record("log_softmax", y, {logits}, [y, axis](const Backward<T, Device>& at) {
+    return sub(at.gradient(), mul(exp(at.result(y)), sum(at.gradient(), {axis}, true)));
+  });
+}
+
+}  // namespace sfumato::ops
