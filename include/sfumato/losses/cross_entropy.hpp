@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+
+#include "sfumato/autodiff/variable.hpp"
+#include "sfumato/ops/apply.hpp"
+#include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/reduction.hpp"
+#include "sfumato/ops/softmax.hpp"
+
+namespace sfumato::losses {
+
+namespace detail {
+template <class T>
+struct IsClass {
+  SFUMATO_HOST_DEVICE T operator()(std::int64_t label, std::int64_t class_number) const {
+    return static_cast<T>(label == class_number);
+  }
+};
+}  // namespace detail
+
+/// The mean of -log softmax(logits)[label] over a batch: logits (n, classes), labels (n,) in
+/// 0 … classes - 1; a scalar. Throws ShapeError for shapes that do not fit and ValueError for a
+/// label out of range.
+template <class T, class Device>
+Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
+                                  const Tensor<std::int64_t, Device>& labels) {
+  if (logits.rank() != 2 || labels.shape() != Shape{logits.shape()[0]}) {
+    throw ShapeError(message("cross_entropy: logits ", logits.shape(), " and labels ",
+                             labels.shape(), " must be (n, classes) and (n,)"));
+  }
+  const std::int64_t n = logits.shape()[0];
+  const std::int64_t classes = logits.shape()[1];
+  for (const std::int64_t label : labels.to_vector()) {
+    if (label < 0 || label >= classes) {
+      throw ValueError(message("cross_entropy: label ", label, " is not one of ", classes,
+                               " classes, 0 to ", classes - 1));
+    }
+  }
+  const Variable<T, Device> one_hot(ops::apply("cross_entropy", detail::IsClass<T>{},
+                                               labels.reshape({n, 1}),
+                                               Tensor<std::int64_t, Device>::arange(classes)));
+  const auto log_likelihood = ops::sum(one_hot * ops::log_softmax(logits));
+  return log_likelihood / -static_cast<T>(n);
+}
+
+}  // namespace sfumato::losses

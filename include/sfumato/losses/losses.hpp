@@ -1,0 +1,8 @@
+#pragma once
+
+/// What training minimises.
+
+#include "sfumato/losses/cross_entropy.hpp"
+#include "sfumato/losses/mean_squared_error.hpp"
+#include "sfumato/losses/style.hpp"
+#include "sfumato/losses/total_variation.hpp"

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+
+#include "sfumato/autodiff/variable.hpp"
+#include "sfumato/losses/mean_squared_error.hpp"
+#include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/matmul.hpp"
+#include "sfumato/ops/sum.hpp"
+
+/// The losses of Gatys, Ecker and Bethge, "Image style transfer using convolutional neural
+/// networks" (2016), normalised as in the book "Dive into Deep Learning".
+namespace sfumato::losses {
+
+/// Which features occur together: X Xᵀ / (c h w), where X is features (n, c, h, w) as c × h w.
+/// Shape (n, c, c).
+template <class T, class Device>
+Variable<T, Device> gram_matrix(const Variable<T, Device>& features) {
+  if (features.rank() != 4 || features.elements() == 0) {
+    throw ShapeError(message("gram_matrix: features ", features.shape(),
+                             " must have four dimensions (n, c, h, w), none of them empty"));
+  }
+  const std::int64_t n = features.shape()[0];
+  const std::int64_t c = features.shape()[1];
+  const std::int64_t positions = features.shape()[2] * features.shape()[3];
+  const auto x = ops::reshape(features, {n, c, positions});
+  return ops::matmul(x, x, {.transpose_b = true}) / static_cast<T>(c * positions);
+}
+
+/// mean((features - target)²).
+template <class T, class Device>
+Variable<T, Device> content_loss(const Variable<T, Device>& features,
+                                 const Variable<T, Device>& target) {
+  return mean_squared_error(features, target);
+}
+
+/// mean((gram_matrix(features) - target)²), where target is the Gram matrix of the style's
+/// features.
+template <class T, class Device>
+Variable<T, Device> style_loss(const Variable<T, Device>& features,
+                               const Variable<T, Device>& target_gram) {
+  return mean_squared_error(gram_matrix(features), target_gram);
+}
+
+}  // namespace sfumato::losses

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "sfumato/autodiff/variable.hpp"
+#include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/layout.hpp"
+#include "sfumato/ops/math.hpp"
+#include "sfumato/ops/reduction.hpp"
+
+namespace sfumato::losses {
+
+/// How much neighbouring pixels of images (n, c, h, w) differ:
+/// (mean |x[i + 1, j] - x[i, j]| + mean |x[i, j + 1] - x[i, j]|) / 2, a scalar.
+/// Throws ShapeError for images smaller than 2 × 2.
+template <class T, class Device>
+Variable<T, Device> total_variation_loss(const Variable<T, Device>& image) {
+  if (image.rank() != 4 || image.shape()[2] < 2 || image.shape()[3] < 2) {
+    throw ShapeError(message("total_variation_loss: ", image.shape(),
+                             " must be images (n, c, h, w) of at least 2 × 2 pixels"));
+  }
+  const auto variation = [&](int axis) {
+    const auto ahead = ops::slice(image, axis, {.start = 1});
+    const auto behind = ops::slice(image, axis, {.stop = -1});
+    return ops::mean(ops::abs(ahead - behind));
+  };
+  return (variation(2) + variation(3)) / T{2};
+}
+
+}  // namespace sfumato::losses

@@ -1,0 +1,138 @@
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "sfumato/nn/initializers.hpp"
+#include "sfumato/nn/module.hpp"
+#include "sfumato/ops/activation.hpp"
+#include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/convolution.hpp"
+#include "sfumato/ops/matmul.hpp"
+#include "sfumato/ops/pooling.hpp"
+
+namespace sfumato::nn {
+
+/// ops::conv2d with a weight (out, in / groups, kernel h, kernel w) and a bias (out,).
+template <class T, class Device = Cpu>
+class Conv2d : public Module<T, Device> {
+ public:
+  /// Weights from kaiming_normal, biases zero.
+  Conv2d(std::int64_t in_channels, std::int64_t out_channels, ops::Size2d kernel, Random& random,
+         const ops::Conv2dOptions& options = {})
+      : Conv2d(kaiming_normal<T, Device>(
+                   {out_channels, in_channels / options.groups, kernel.h, kernel.w}, random),
+               Tensor<T, Device>::zeros({out_channels}), options) {}
+
+  /// Given values; the bias may be left undefined.
+  Conv2d(Tensor<T, Device> weight, Tensor<T, Device> bias, const ops::Conv2dOptions& options = {})
+      : options_(options), weight_(this->add_parameter("weight", std::move(weight))) {
+    if (bias.defined()) bias_ = this->add_parameter("bias", std::move(bias));
+  }
+
+  Variable<T, Device> forward(const Variable<T, Device>& x) override {
+    return ops::conv2d(x, weight_, bias_, options_);
+  }
+
+ private:
+  ops::Conv2dOptions options_;
+  Variable<T, Device> weight_;
+  Variable<T, Device> bias_;
+};
+
+/// y = x Wᵀ + b over the last axis, with a weight (out, in) and a bias (out,).
+template <class T, class Device = Cpu>
+class Linear : public Module<T, Device> {
+ public:
+  /// Weights from kaiming_normal, biases zero.
+  Linear(std::int64_t in_features, std::int64_t out_features, Random& random)
+      : Linear(kaiming_normal<T, Device>({out_features, in_features}, random),
+               Tensor<T, Device>::zeros({out_features})) {}
+
+  /// Given values; the bias may be left undefined.
+  Linear(Tensor<T, Device> weight, Tensor<T, Device> bias)
+      : weight_(this->add_parameter("weight", std::move(weight))) {
+    if (bias.defined()) bias_ = this->add_parameter("bias", std::move(bias));
+  }
+
+  Variable<T, Device> forward(const Variable<T, Device>& x) override {
+    const auto y = ops::matmul(x, weight_, {.transpose_b = true});
+    return bias_.defined() ? y + bias_ : y;
+  }
+
+ private:
+  Variable<T, Device> weight_;
+  Variable<T, Device> bias_;
+};
+
+/// ops::relu.
+template <class T, class Device = Cpu>
+class ReLU : public Module<T, Device> {
+ public:
+  Variable<T, Device> forward(const Variable<T, Device>& x) override { return ops::relu(x); }
+};
+
+/// ops::max_pool2d.
+template <class T, class Device = Cpu>
+class MaxPool2d : public Module<T, Device> {
+ public:
+  explicit MaxPool2d(const ops::Pool2dOptions& options = {}) : options_(options) {}
+  Variable<T, Device> forward(const Variable<T, Device>& x) override {
+    return ops::max_pool2d(x, options_);
+  }
+
+ private:
+  ops::Pool2dOptions options_;
+};
+
+/// ops::avg_pool2d.
+template <class T, class Device = Cpu>
+class AvgPool2d : public Module<T, Device> {
+ public:
+  explicit AvgPool2d(const ops::Pool2dOptions& options = {}) : options_(options) {}
+  Variable<T, Device> forward(const Variable<T, Device>& x) override {
+    return ops::avg_pool2d(x, options_);
+  }
+
+ private:
+  ops::Pool2dOptions options_;
+};
+
+/// (n, …) to (n, everything else in a row).
+template <class T, class Device = Cpu>
+class Flatten : public Module<T, Device> {
+ public:
+  Variable<T, Device> forward(const Variable<T, Device>& x) override {
+    return ops::reshape(x, {x.shape()[0], -1});
+  }
+};
+
+/// In training, sets each element to zero with the given probability and scales the others up, so
+/// that the mean stays; otherwise does nothing. Srivastava et al., "Dropout" (2014).
+template <class T, class Device = Cpu>
+class Dropout : public Module<T, Device> {
+ public:
+  /// Throws ValueError unless 0 ≤ probability < 1.
+  explicit Dropout(double probability = 0.5, std::uint64_t seed = 0)
+      : probability_(probability), random_(seed) {
+    if (!(probability >= 0.0 && probability < 1.0)) {
+      throw ValueError(
+          message("Dropout: probability ", probability, " must be at least 0 and less than 1"));
+    }
+  }
+
+  Variable<T, Device> forward(const Variable<T, Device>& x) override {
+    if (!this->training() || probability_ == 0.0) return x;
+    std::vector<T> mask(static_cast<std::size_t>(x.elements()));
+    const T scale = static_cast<T>(1.0 / (1.0 - probability_));
+    for (T& value : mask) value = random_.uniform() < probability_ ? T{0} : scale;
+    return x * Variable<T, Device>(Tensor<T, Device>::from(mask, x.shape()));
+  }
+
+ private:
+  double probability_;
+  Random random_;
+};
+
+}  // namespace sfumato::nn

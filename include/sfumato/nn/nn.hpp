@@ -1,0 +1,9 @@
+#pragma once
+
+/// Networks: modules with named parameters.
+
+#include "sfumato/nn/initializers.hpp"
+#include "sfumato/nn/layers.hpp"
+#include "sfumato/nn/module.hpp"
+#include "sfumato/nn/sequential.hpp"
+#include "sfumato/nn/vgg.hpp"

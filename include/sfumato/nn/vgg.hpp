@@ -1,0 +1,198 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sfumato/nn/layers.hpp"
+#include "sfumato/nn/module.hpp"
+#include "sfumato/nn/sequential.hpp"
+
+namespace sfumato::nn {
+
+/// Which pooling stands between the blocks of a VGG network; Gatys et al. found that average
+/// pooling gives slightly more appealing pictures.
+enum class Pooling { kMax, kAverage };
+
+/// Which VGG network.
+struct VggOptions {
+  int depth = 19;  ///< 11, 13, 16 or 19 layers with weights
+  Pooling pooling = Pooling::kMax;
+  bool classifier = false;
+  std::int64_t classes = 1000;
+  std::array<std::int64_t, 5> widths{64, 128, 256, 512, 512};  ///< channels of each block
+};
+
+/// The networks of Simonyan and Zisserman, "Very deep convolutional networks for large-scale image
+/// recognition" (2014): five blocks of 3 × 3 convolutions and ReLUs, a pooling after each, and
+/// three linear layers if the classifier is asked for. Parameters have
+/// torchvision's names ("features.0.weight").
+///
+/// Layers of the feature part are known by torchvision's index ("0" … "36" in VGG-19) or by name:
+/// "conv3_2" and "relu3_2" are of the second convolution in block 3, "pool3" is at its end.
+template <class T, class Device = Cpu>
+class Vgg : public Module<T, Device> {
+ public:
+  /// Where a parameter's first value comes from, by its name and shape.
+  using ParameterSource =
+      std::function<Tensor<T, Device>(const std::string& name, const Shape& shape)>;
+
+  /// Random weights (kaiming_normal), biases zero. Throws ValueError for an unknown depth.
+  explicit Vgg(const VggOptions& options, Random& random)
+      : Vgg(options, [&random](const std::string&, const Shape& shape) {
+          return shape.rank() > 1 ? kaiming_normal<T, Device>(shape, random)
+                                  : Tensor<T, Device>::zeros(shape);
+        }) {}
+
+  /// Weights by torchvision's names, which are used in place, not copied; surplus ones are ignored.
+  /// Throws ValueError when one is missing or has another shape.
+  Vgg(const VggOptions& options, const StateDict<T, Device>& state)
+      : Vgg(options, [&state](const std::string& name, const Shape& shape) {
+          const auto found = state.find(name);
+          if (found == state.end()) throw ValueError(message("Vgg: the weights have no ", name));
+          if (found->second.shape() != shape) {
+            throw ValueError(message("Vgg: ", name, " has the shape ", found->second.shape(),
+                                     " but this network needs ", shape));
+          }
+          return found->second;
+        }) {}
+
+  /// The parameter names that a network with these options has.
+  static std::vector<std::string> parameter_names(const VggOptions& options) {
+    std::vector<std::string> names;
+    std::size_t index = 0;
+    for (const int convolutions : convolutions_per_block(options.depth)) {
+      for (int i = 0; i < convolutions; ++i, index += 2) {
+        names.push_back(message("features.", index, ".weight"));
+        names.push_back(message("features.", index, ".bias"));
+      }
+      ++index;
+    }
+    if (options.classifier) {
+      for (const int layer : {0, 3, 6}) {
+        names.push_back(message("classifier.", layer, ".weight"));
+        names.push_back(message("classifier.", layer, ".bias"));
+      }
+    }
+    return names;
+  }
+
+  /// The names of the feature layers in order, "conv1_1", "relu1_1", ….
+  const std::vector<std::string>& layer_names() const { return layer_names_; }
+
+  /// The index of a feature layer from its name or its number.
+  /// Throws ValueError for one that the network does not have.
+  std::size_t layer_index(std::string_view layer) const {
+    for (std::size_t i = 0; i < layer_names_.size(); ++i) {
+      if (layer == layer_names_[i] || layer == std::to_string(i)) return i;
+    }
+    throw ValueError(message("Vgg: there is no layer '", layer,
+                             "'; layers are conv1_1, relu1_1, …, ", layer_names_.back(),
+                             " or 0 to ", layer_names_.size() - 1));
+  }
+
+  /// What the given layers make of images (n, 3, h, w), in the order asked for. Nothing beyond the
+  /// last of them is computed.
+  std::vector<Variable<T, Device>> taps(const Variable<T, Device>& x,
+                                        const std::vector<std::size_t>& layers) {
+    std::vector<Variable<T, Device>> tapped(layers.size());
+    const std::size_t last = layers.empty() ? 0 : *std::max_element(layers.begin(), layers.end());
+    Variable<T, Device> y = x;
+    for (std::size_t i = 0; i <= last && !layers.empty(); ++i) {
+      y = (*features_)[i](y);
+      for (std::size_t j = 0; j < layers.size(); ++j) {
+        if (layers[j] == i) tapped[j] = y;
+      }
+    }
+    return tapped;
+  }
+
+  /// The features after the last pooling, or the classes' logits when there is a classifier.
+  Variable<T, Device> forward(const Variable<T, Device>& x) override {
+    const auto features = features_->forward(x);
+    if (classifier_ == nullptr) return features;
+    const auto pooled = ops::adaptive_avg_pool2d(features, kClassifierGrid, kClassifierGrid);
+    return classifier_->forward(ops::reshape(pooled, {x.shape()[0], -1}));
+  }
+
+ private:
+  static constexpr std::int64_t kClassifierGrid = 7;  // what is left of 224 × 224
+
+  Vgg(const VggOptions& options, const ParameterSource& source) {
+    features_ = this->add_part("features", std::make_shared<Sequential<T, Device>>());
+    std::int64_t channels = 3;
+    const auto blocks = convolutions_per_block(options.depth);
+    for (std::size_t block = 0; block < blocks.size(); ++block) {
+      for (int i = 1; i <= blocks[block]; ++i) {
+        const std::int64_t width = options.widths[block];
+        const std::string name = message("features.", features_->size());
+        auto weight = source(name + ".weight", {width, channels, 3, 3});
+        auto bias = source(name + ".bias", {width});
+        add_layer(message("conv", block + 1, "_", i),
+                  std::make_shared<Conv2d<T, Device>>(std::move(weight), std::move(bias),
+                                                      ops::Conv2dOptions{.padding = 1}));
+        add_layer(message("relu", block + 1, "_", i), std::make_shared<ReLU<T, Device>>());
+        channels = width;
+      }
+      if (options.pooling == Pooling::kMax) {
+        add_layer(message("pool", block + 1), std::make_shared<MaxPool2d<T, Device>>());
+      } else {
+        add_layer(message("pool", block + 1), std::make_shared<AvgPool2d<T, Device>>());
+      }
+    }
+    if (options.classifier) add_classifier(options, source);
+  }
+
+  void add_layer(std::string name, std::shared_ptr<Module<T, Device>> layer) {
+    layer_names_.push_back(std::move(name));
+    features_->push_back(std::move(layer));
+  }
+
+  void add_classifier(const VggOptions& options, const ParameterSource& source) {
+    constexpr std::int64_t kHidden = 4096;
+    classifier_ = this->add_part("classifier", std::make_shared<Sequential<T, Device>>());
+    const auto linear = [&](std::int64_t in, std::int64_t out) {
+      const std::string name = message("classifier.", classifier_->size());
+      auto weight = source(name + ".weight", {out, in});
+      auto bias = source(name + ".bias", {out});
+      classifier_->push_back(
+          std::make_shared<Linear<T, Device>>(std::move(weight), std::move(bias)));
+    };
+    const auto rectify = [&] {
+      classifier_->push_back(std::make_shared<ReLU<T, Device>>());
+      classifier_->push_back(std::make_shared<Dropout<T, Device>>());
+    };
+    linear(options.widths[4] * kClassifierGrid * kClassifierGrid, kHidden);
+    rectify();
+    linear(kHidden, kHidden);
+    rectify();
+    linear(kHidden, options.classes);
+  }
+
+  static std::vector<int> convolutions_per_block(int depth) {
+    switch (depth) {
+      case 11:
+        return {1, 1, 2, 2, 2};
+      case 13:
+        return {2, 2, 2, 2, 2};
+      case 16:
+        return {2, 2, 3, 3, 3};
+      case 19:
+        return {2, 2, 4, 4, 4};
+      default:
+        throw ValueError(message("Vgg: there is no VGG-", depth, "; depths are 11, 13, 16 and 19"));
+    }
+  }
+
+  std::shared_ptr<Sequential<T, Device>> features_;
+  std::shared_ptr<Sequential<T, Device>> classifier_;
+  std::vector<std::string> layer_names_;
+};
+
+}  // namespace sfumato::nn

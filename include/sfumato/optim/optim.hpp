@@ -1,0 +1,8 @@
+#pragma once
+
+/// Optimisers and learning-rate schedules.
+
+#include "sfumato/optim/adam.hpp"
+#include "sfumato/optim/optimizer.hpp"
+#include "sfumato/optim/schedules.hpp"
+#include "sfumato/optim/sgd.hpp"

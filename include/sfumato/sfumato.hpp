@@ -1,0 +1,16 @@
+#pragma once
+
+/// All of sfumato on the CPU: tensors, automatic differentiation, networks, losses, optimisers and
+/// style transfer. Files and images have headers of their own in sfumato/io/.
+
+#include "sfumato/autodiff/backward.hpp"
+#include "sfumato/autodiff/grad_mode.hpp"
+#include "sfumato/autodiff/gradcheck.hpp"
+#include "sfumato/autodiff/graphviz.hpp"
+#include "sfumato/autodiff/variable.hpp"
+#include "sfumato/cpu/cpu.hpp"
+#include "sfumato/losses/losses.hpp"
+#include "sfumato/nn/nn.hpp"
+#include "sfumato/ops/ops.hpp"
+#include "sfumato/optim/optim.hpp"
+#include "sfumato/style/style.hpp"

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "sfumato/core/tensor.hpp"
+
+namespace sfumato::style {
+
+/// Mean and standard deviation of the red, green and blue of ImageNet's photographs in [0, 1], with
+/// which torchvision's networks were trained.
+inline constexpr std::array<double, 3> kImageNetMean{0.485, 0.456, 0.406};
+inline constexpr std::array<double, 3> kImageNetDeviation{0.229, 0.224, 0.225};
+
+/// Pixels (height, width, 3) of 8 bits as what the network expects: scaled to [0, 1], minus the
+/// mean, over the deviation, shape (1, 3, height, width). Throws ShapeError for other pixels.
+template <class T, class Device = Cpu>
+Tensor<T, Device> normalize(const Tensor<std::uint8_t>& pixels) {
+  if (pixels.rank() != 3 || pixels.shape()[2] != 3) {
+    throw ShapeError(message("normalize: pixels ", pixels.shape(), " must be (height, width, 3)"));
+  }
+  const auto plane = static_cast<std::size_t>(pixels.shape()[0] * pixels.shape()[1]);
+  const std::vector<std::uint8_t> source = pixels.to_vector();
+  std::vector<T> values(plane * 3);
+  for (std::size_t i = 0; i < plane; ++i) {
+    for (std::size_t c = 0; c < 3; ++c) {
+      const double value = static_cast<double>(source[i * 3 + c]) / 255.0;
+      values[c * plane + i] = static_cast<T>((value - kImageNetMean[c]) / kImageNetDeviation[c]);
+    }
+  }
+  return Tensor<T, Device>::from(values, {1, 3, pixels.shape()[0], pixels.shape()[1]});
+}
+
+/// The inverse of normalize: clipped to [0, 1], rounded to 8 bits, shape (height, width, 3).
+/// Throws ShapeError unless the image is (1, 3, height, width).
+template <class T, class Device>
+Tensor<std::uint8_t> denormalize(const Tensor<T, Device>& image) {
+  if (image.rank() != 4 || image.shape()[0] != 1 || image.shape()[1] != 3) {
+    throw ShapeError(
+        message("denormalize: image ", image.shape(), " must be (1, 3, height, width)"));
+  }
+  const auto plane = static_cast<std::size_t>(image.shape()[2] * image.shape()[3]);
+  const std::vector<T> values = image.to_vector();
+  std::vector<std::uint8_t> pixels(plane * 3);
+  for (std::size_t i = 0; i < plane; ++i) {
+    for (std::size_t c = 0; c < 3; ++c) {
+      const double value =
+          static_cast<double>(values[c * plane + i]) * kImageNetDeviation[c] + kImageNetMean[c];
+      // NaN compares false and becomes black, rather than anything at all.
+      const double clipped = value > 0.0 ? std::min(value, 1.0) : 0.0;
+      pixels[i * 3 + c] = static_cast<std::uint8_t>(std::lround(clipped * 255.0));
+    }
+  }
+  return Tensor<std::uint8_t>::from(pixels, {image.shape()[2], image.shape()[3], 3});
+}
+
+}  // namespace sfumato::style
