@@ -1,0 +1,13 @@
+# Makes stb::stb for <stb_image.h> and <stb_image_write.h>. stb ships no CMake package of its own.
+find_package(PkgConfig QUIET)
+if(PkgConfig_FOUND)
+  pkg_check_modules(PC_stb QUIET stb)
+endif()
+find_path(stb_INCLUDE_DIR stb_image.h HINTS ${PC_stb_INCLUDE_DIRS} PATH_SUFFIXES stb)
+mark_as_advanced(stb_INCLUDE_DIR)
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(stb REQUIRED_VARS stb_INCLUDE_DIR)
+if(stb_FOUND AND NOT TARGET stb::stb)
+  add_library(stb::stb INTERFACE IMPORTED)
+  target_include_directories(stb::stb SYSTEM INTERFACE "${stb_INCLUDE_DIR}")
+endif()

@@ -1,0 +1,36 @@
+# Installs headers, the CMake package and the pkg-config files. All of it is independent of the machine,
+# so it goes under share/, and no path of this machine is written into it.
+include(CMakePackageConfigHelpers)
+set(package_folder "${CMAKE_INSTALL_DATADIR}/cmake/sfumato")
+set(pkgconfig_folder "${CMAKE_INSTALL_DATADIR}/pkgconfig")
+
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/sfumato" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+  FILES_MATCHING PATTERN "*.hpp" PATTERN "*.cuh")
+
+set(SFUMATO_INCLUDE_FOLDER "${CMAKE_INSTALL_INCLUDEDIR}")
+configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/sfumatoConfig.cmake.in"
+  "${PROJECT_BINARY_DIR}/package/sfumatoConfig.cmake" INSTALL_DESTINATION "${package_folder}"
+  PATH_VARS SFUMATO_INCLUDE_FOLDER NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/package/sfumatoConfigVersion.cmake"
+  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+install(FILES "${PROJECT_BINARY_DIR}/package/sfumatoConfig.cmake"
+  "${PROJECT_BINARY_DIR}/package/sfumatoConfigVersion.cmake"
+  "${CMAKE_CURRENT_LIST_DIR}/Findstb.cmake" "${CMAKE_CURRENT_LIST_DIR}/Findlibzip.cmake"
+  DESTINATION "${package_folder}")
+
+# The prefix is written relative to the .pc file, so that an installation can be moved.
+file(RELATIVE_PATH SFUMATO_PC_TO_PREFIX "/prefix/${pkgconfig_folder}" "/prefix")
+string(REGEX REPLACE "/$" "" SFUMATO_PC_TO_PREFIX "${SFUMATO_PC_TO_PREFIX}")
+# stb has a pkg-config file on Debian; elsewhere its headers lie on the compiler's usual path.
+find_package(PkgConfig QUIET)
+set(SFUMATO_PC_STB "")
+if(PkgConfig_FOUND)
+  pkg_check_modules(PC_stb QUIET stb)
+  if(PC_stb_FOUND)
+    set(SFUMATO_PC_STB " stb")
+  endif()
+endif()
+foreach(file IN ITEMS sfumato.pc sfumato-io.pc)
+  configure_file("${CMAKE_CURRENT_LIST_DIR}/${file}.in" "${PROJECT_BINARY_DIR}/package/${file}" @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/package/${file}" DESTINATION "${pkgconfig_folder}")
+endforeach()

@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+"""Times whole style-transfer iterations of PyTorch and of neural_style side by side.
+
+    benchmarks/compare_pytorch.py --weights FILE [--content FILE --style FILE] [--sizes 150x225,600x900]
+
+One iteration is: VGG-19 forward to conv5_1, content, Gram-style and total-variation losses, backward to the
+image, one Adam step. Both sides get the same two images, already resized, the same weights, the same number of
+threads and the same loss weights, and start from the content image. They run in turn, each in a process of its
+own, so that peak memory is each side's own. The losses of the last iteration are compared as a check that both
+computed the same thing.
+
+Needs PyTorch (1.13 or newer), NumPy and Pillow, and build/release/neural_style. Debian's PyTorch takes its
+matrix products from whatever libblas.so.3 is installed; with the plain reference library (no libopenblas0) an
+iteration takes several times longer than it should. The script says so when it sees that.
+"""
+
+import argparse
+import csv
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+# Indices in torchvision's vgg19().features: where losses look, and where max-pooling stands.
+STYLE_LAYERS = (0, 5, 10, 19, 28)
+CONTENT_LAYER = 25
+CONVOLUTIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)
+POOLS = (4, 9, 18, 27)
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+CONTENT_WEIGHT, STYLE_WEIGHT, TV_WEIGHT, LEARNING_RATE = 1.0, 1e3, 10.0, 0.01
+MODES = ("plain", "channels_last", "compile")
+OURS = "sfumato"
+SLOW_GFLOPS = 10  # per thread: the reference BLAS stays below, every optimised one is well above
+
+
+# ---- The PyTorch side, in its own process ---------------------------------------------------------------
+
+
+def load_weights(path):
+    """The tensors of a .safetensors file (read with NumPy alone) or a .pth file, by name."""
+    import numpy
+    import torch
+
+    if path.endswith(".pth"):
+        return torch.load(path, map_location="cpu")
+    types = {"F16": numpy.float16, "F32": numpy.float32, "F64": numpy.float64}
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        data = file.read()
+    tensors = {}
+    for name, entry in header.items():
+        if name != "__metadata__":
+            begin, end = entry["data_offsets"]
+            values = numpy.frombuffer(data[begin:end], types[entry["dtype"]]).astype(numpy.float32)
+            tensors[name] = torch.from_numpy(values.reshape(entry["shape"]))
+    return tensors
+
+
+def run_pytorch(job):
+    """Runs `job` and prints its seconds per iteration and its losses as JSON."""
+    import numpy
+    import torch
+    from PIL import Image
+    from torch.nn import functional
+
+    torch.set_num_threads(job["threads"])
+    layout = torch.channels_last if job["mode"] == "channels_last" else torch.contiguous_format
+    state = load_weights(job["weights"])
+    layers = {
+        index: (
+            state[f"features.{index}.weight"].contiguous(memory_format=layout),
+            state[f"features.{index}.bias"],
+        )
+        for index in CONVOLUTIONS
+    }
+    del state
+
+    def read(path):
+        pixels = numpy.asarray(Image.open(path).convert("RGB"), dtype=numpy.float32) / 255
+        pixels = (pixels - numpy.float32(MEAN)) / numpy.float32(STD)
+        return torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy()).contiguous(memory_format=layout)
+
+    def features(image):
+        found = {}
+        for index in range(CONVOLUTIONS[-1] + 1):
+            if index in layers:
+                image = functional.conv2d(image, *layers[index], padding=1)
+                if index in STYLE_LAYERS or index == CONTENT_LAYER:
+                    found[index] = image
+            elif index in POOLS:
+                image = functional.max_pool2d(image, 2)
+            else:
+                image = functional.relu(image)
+        return found
+
+    def gram(feature):
+        channels, area = feature.shape[1], feature.shape[2] * feature.shape[3]
+        flat = feature.reshape(channels, area)
+        return flat @ flat.T / (channels * area)
+
+    content, style = read(job["content"]), read(job["style"])
+    with torch.no_grad():
+        wanted_content = features(content)[CONTENT_LAYER]
+        style_features = features(style)
+        wanted_grams = {index: gram(style_features[index]) for index in STYLE_LAYERS}
+        del style_features
+
+    def loss_of(image):
+        found = features(image)
+        total = CONTENT_WEIGHT * (found[CONTENT_LAYER] - wanted_content).square().mean()
+        for index in STYLE_LAYERS:
+            total = total + STYLE_WEIGHT * (gram(found[index]) - wanted_grams[index]).square().mean()
+        down = (image[:, :, 1:, :] - image[:, :, :-1, :]).abs().mean()
+        across = (image[:, :, :, 1:] - image[:, :, :, :-1]).abs().mean()
+        return total + TV_WEIGHT * 0.5 * (down + across)
+
+    if job["mode"] == "compile":
+        loss_of = torch.compile(loss_of)
+    image = content.clone().requires_grad_(True)
+    optimizer = torch.optim.Adam([image], lr=LEARNING_RATE)
+    seconds, losses = [], []
+    for _ in range(job["iterations"]):
+        start = time.perf_counter()
+        optimizer.zero_grad()
+        loss = loss_of(image)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+        seconds.append(time.perf_counter() - start)
+    print(json.dumps({"seconds": seconds, "losses": losses, "gflops": matrix_product_rate(torch)}))
+
+
+def matrix_product_rate(torch):
+    """How fast PyTorch multiplies matrices, in GFLOP/s: it tells which BLAS it was given."""
+    matrix = torch.randn(1024, 1024)
+    best = float("inf")
+    for _ in range(4):
+        start = time.perf_counter()
+        matrix @ matrix
+        best = min(best, time.perf_counter() - start)
+    return 2 * 1024**3 / best / 1e9
+
+
+# ---- Both sides, seen from outside ----------------------------------------------------------------------
+
+
+class Failed(Exception):
+    """A side that did not run; its last words."""
+
+
+def measure(command, threads):
+    """Runs a command; returns what it printed and its peak memory in MiB."""
+    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        try:
+            process = subprocess.Popen(command, stdout=output, stderr=errors, env=environment)
+        except OSError as error:
+            raise Failed(f"{command[0]}: {error.strerror}") from error
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        errors.seek(0)
+        if process.returncode != 0:
+            last_words = errors.read().strip().splitlines() or ["no message"]
+            raise Failed(f"exit status {process.returncode}: {last_words[-1]}")
+        unit = 1024 * 1024 if sys.platform == "darwin" else 1024
+        return output.read(), usage.ru_maxrss / unit
+
+
+def pytorch_side(job, mode):
+    job = dict(job, mode=mode)
+    printed, memory = measure([sys.executable, os.path.abspath(__file__), "--worker", json.dumps(job)], job["threads"])
+    return dict(json.loads(printed.splitlines()[-1]), memory=memory)
+
+
+def sfumato_side(job, program, folder):
+    table = os.path.join(folder, "losses.csv")
+    command = [program, job["content"], job["style"], "-o", os.path.join(folder, "out.png")]
+    for option in ("height", "width", "iterations", "threads", "weights"):
+        command += [f"--{option}", str(job[option])]
+    _, memory = measure(command + ["--losses", table, "--quiet"], job["threads"])
+    with open(table, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    ends = [0.0] + [float(row["seconds"]) for row in rows]
+    seconds = [after - before for before, after in zip(ends, ends[1:])]
+    return {"seconds": seconds, "losses": [float(row["total"]) for row in rows], "memory": memory}
+
+
+def compare(size, options, folder):
+    """Measures one size and prints its part of the table."""
+    from PIL import Image
+
+    height, width = size
+    job = {"height": height, "width": width, "threads": options.threads}
+    job["weights"] = os.path.abspath(options.weights)
+    job["iterations"] = options.skip + options.iterations
+    for role in ("content", "style"):
+        job[role] = os.path.join(folder, f"{role}-{height}x{width}.png")
+        Image.open(getattr(options, role)).convert("RGB").resize((width, height), Image.BILINEAR).save(job[role])
+
+    sides = {f"PyTorch {mode}": lambda mode=mode: pytorch_side(job, mode) for mode in options.modes}
+    sides[OURS] = lambda: sfumato_side(job, options.program, folder)
+    runs = {name: [] for name in sides}
+    failures = {}
+    for _ in range(options.rounds):
+        for name, run in sides.items():
+            if name in failures:
+                continue
+            try:
+                runs[name].append(run())
+            except Failed as failure:
+                failures[name] = failure
+
+    medians, last_losses = {}, {}
+    for name in sides:
+        if name not in failures:
+            timed = [second for run in runs[name] for second in run["seconds"][options.skip :]]
+            medians[name] = statistics.median(timed)
+            last_losses[name] = runs[name][-1]["losses"][job["iterations"] - 1]
+    reference = last_losses.get("PyTorch plain", next(iter(last_losses.values()), None))
+    for name in sides:
+        start = f"{height}x{width:<6} {name:<22}"
+        if name in failures:
+            print(f"{start} {failures[name]}")
+            continue
+        ratio = f"{medians[name] / medians[OURS]:.2f}" if OURS in medians else "-"
+        memory = max(run["memory"] for run in runs[name])
+        difference = (last_losses[name] - reference) / abs(reference)
+        print(f"{start} {medians[name]:12.4f} {ratio:>12} {memory:14.0f} {last_losses[name]:14.6g} {difference:+12.1e}")
+    rates = [run["gflops"] for name in runs for run in runs[name] if "gflops" in run]
+    if rates and max(rates) < SLOW_GFLOPS * options.threads:
+        print(f"NOT A FAIR COMPARISON: PyTorch multiplies matrices at only {max(rates):.0f} GFLOP/s; give it a "
+              "fast BLAS (Debian: libopenblas0)")
+    sys.stdout.flush()
+    return failures
+
+
+def parse_size(text):
+    height, _, width = text.partition("x")
+    return int(height), int(width)
+
+
+def main():
+    if len(sys.argv) == 3 and sys.argv[1] == "--worker":
+        run_pytorch(json.loads(sys.argv[2]))
+        return 0
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    images = os.path.join(ROOT, "examples", "images")
+    parser.add_argument("--weights", default=os.path.join(ROOT, "weights", "vgg19-dcbb9e9d.pth"))
+    parser.add_argument("--content", default=os.path.join(images, "content.jpg"))
+    parser.add_argument("--style", default=os.path.join(images, "style.jpg"))
+    parser.add_argument("--sizes", default="150x225,600x900", help="height x width, comma-separated")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--iterations", type=int, default=6, help="timed iterations in each run")
+    parser.add_argument("--skip", type=int, default=2, help="untimed iterations at the start of each run")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each side, taken in turn")
+    parser.add_argument("--modes", default=",".join(MODES), help="of PyTorch: " + ", ".join(MODES))
+    parser.add_argument("--program", default=os.path.join(ROOT, "build", "release", "neural_style"))
+    options = parser.parse_args()
+    sizes = [parse_size(text) for text in options.sizes.split(",")]
+    options.modes = [mode for mode in options.modes.split(",") if mode]
+    unknown = set(options.modes) - set(MODES)
+    if unknown:
+        parser.error(f"PyTorch modes are {', '.join(MODES)}, not {', '.join(sorted(unknown))}")
+    try:
+        import numpy  # noqa: F401
+        import PIL  # noqa: F401
+        import torch
+    except ImportError as error:
+        parser.error(f"{error} (Debian: python3-torch python3-numpy python3-pil)")
+    if "compile" in options.modes and not hasattr(torch, "compile"):
+        options.modes.remove("compile")
+        print("PyTorch before 2.0 cannot compile: that mode is left out")
+    for path in (options.weights, options.content, options.style):
+        if not os.path.exists(path):
+            parser.error(f"{path} does not exist")
+
+    print(f"PyTorch {torch.__version__}, Python {platform.python_version()}, {options.threads} threads, "
+          f"{options.rounds} x {options.iterations} iterations of each (after {options.skip} untimed)")
+    print(f"{'size':<10} {'program':<22} {'median s/it':>12} {'of sfumato':>12} {'peak RSS MiB':>14} "
+          f"{'last loss':>14} {'difference':>12}")
+    failed = False
+    with tempfile.TemporaryDirectory() as folder:
+        for size in sizes:
+            failed |= bool(compare(size, options, folder))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

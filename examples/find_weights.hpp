@@ -1,0 +1,56 @@
+#pragma once
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "sfumato/core/error.hpp"
+
+namespace examples {
+
+/// The folders where weights are looked for when nobody named a file: `weights/` beside the program
+/// or above it (a build folder lies in the repository), then the user's cache directory.
+inline std::vector<std::filesystem::path> weight_folders(const std::filesystem::path& program) {
+  namespace fs = std::filesystem;
+  std::vector<fs::path> folders;
+  std::error_code ignored;
+  fs::path executable = fs::read_symlink("/proc/self/exe", ignored);
+  if (ignored) executable = fs::absolute(program, ignored);
+  for (fs::path above = executable.parent_path(); above.has_relative_path();
+       above = above.parent_path()) {
+    folders.push_back(above / "weights");
+  }
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
+    folders.push_back(fs::path(cache) / "sfumato");
+  } else if (const char* home = std::getenv("HOME"); home != nullptr) {
+    folders.push_back(fs::path(home) / ".cache" / "sfumato");
+  }
+  return folders;
+}
+
+/// The weights file to use: the one asked for, else $SFUMATO_WEIGHTS, else the first found in
+/// weight_folders(). Throws IoError, saying how to get one, when there is none.
+inline std::filesystem::path find_weights(const std::string& asked_for,
+                                          const std::filesystem::path& program) {
+  namespace fs = std::filesystem;
+  if (!asked_for.empty()) return asked_for;
+  if (const char* named = std::getenv("SFUMATO_WEIGHTS"); named != nullptr && *named != '\0') {
+    return named;
+  }
+  constexpr std::array kNames{"vgg19.safetensors", "vgg19-dcbb9e9d.safetensors",
+                              "vgg19-dcbb9e9d.pth"};
+  for (const fs::path& folder : weight_folders(program)) {
+    for (const char* const name : kNames) {
+      std::error_code ignored;
+      if (fs::is_regular_file(folder / name, ignored)) return folder / name;
+    }
+  }
+  throw sfumato::IoError(
+      "no VGG-19 weights found: run weights/fetch.sh (548 MB), or name a file with --weights or "
+      "$SFUMATO_WEIGHTS");
+}
+
+}  // namespace examples

@@ -1,0 +1,314 @@
+// Neural style transfer: a picture with the content of one image and the style of another.
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "find_weights.hpp"
+#include "sfumato/io/file.hpp"
+#include "sfumato/io/image.hpp"
+#include "sfumato/io/resize.hpp"
+#include "sfumato/io/weights.hpp"
+#include "sfumato/sfumato.hpp"
+
+namespace {
+
+using namespace sfumato;
+
+struct Arguments {
+  std::string content;
+  std::string style;
+  std::string output;
+  std::string weights;
+  std::string losses;
+  std::string preset;
+  std::string initial = "content";
+  std::string device = "auto";
+  std::optional<std::int64_t> height;
+  std::optional<std::int64_t> width;
+  std::optional<std::int64_t> size;
+  std::uint64_t seed = 0;
+  int threads = 0;
+  std::int64_t report_every = 10;
+  bool quiet = false;
+  bool save_stages = false;
+  style::TransferOptions transfer;
+};
+
+/// One run of the optimiser; a preset may have several, each starting from the last one's picture.
+struct Stage {
+  std::int64_t height;
+  std::int64_t width;
+  style::TransferOptions transfer;
+};
+
+constexpr std::int64_t kDefaultSize = 512;
+constexpr std::int64_t kSmallest = 32;
+constexpr std::int64_t kLargest = 16384;
+
+volatile std::sig_atomic_t interrupted = 0;
+
+void add_options(CLI::App& app, Arguments& a) {
+  const CLI::Range sides(kSmallest, kLargest);
+  app.add_option("CONTENT", a.content, "Picture whose content is kept (JPEG, PNG or BMP)")
+      ->required();
+  app.add_option("STYLE", a.style, "Picture whose style is taken")->required();
+  app.add_option("-o,--output", a.output, "Picture to write (.png or .jpg)")->required();
+  app.add_option("--size", a.size, "Longer side in pixels, the other in proportion (default 512)")
+      ->check(sides);
+  app.add_option("--height", a.height, "Height in pixels; alone, the width is in proportion")
+      ->check(sides);
+  app.add_option("--width", a.width, "Width in pixels; alone, the height is in proportion")
+      ->check(sides);
+  app.add_option("--preset", a.preset,
+                 "d2l: the two stages of \"Dive into Deep Learning\", 500 iterations at 150 x 225, "
+                 "then 300 at 600 x 900")
+      ->check(CLI::IsMember({"d2l"}));
+  app.add_flag("--save-stages", a.save_stages,
+               "With a preset, also write the picture of each earlier stage (OUT-stage1.png)");
+
+  style::TransferOptions& t = a.transfer;
+  app.add_option("--iterations", t.iterations, "Steps of the optimiser", true)
+      ->check(CLI::Range(1, 1000000));
+  app.add_option("--learning-rate", t.learning_rate, "Of Adam", true)->check(CLI::PositiveNumber);
+  app.add_option("--lr-decay-every", t.lr_decay_every,
+                 "Iterations after which the learning rate is multiplied by --lr-decay", true)
+      ->check(CLI::Range(1, 1000000));
+  app.add_option("--lr-decay", t.lr_decay, "See --lr-decay-every", true)
+      ->check(CLI::PositiveNumber);
+  style::ObjectiveOptions& o = t.objective;
+  app.add_option("--content-weight", o.content_weight, "Of the content loss", true)
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--style-weight", o.style_weight, "Of each layer's style loss", true)
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--tv-weight", o.tv_weight, "Of the total variation loss", true)
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--content-layers", o.content_layers,
+                 "Layers by name (conv4_4, relu4_2, pool3) or PyTorch's index, comma-separated",
+                 true)
+      ->delimiter(',');
+  app.add_option("--style-layers", o.style_layers, "The same for style", true)->delimiter(',');
+
+  app.add_option("--init", a.initial, "What the picture starts as", true)
+      ->check(CLI::IsMember({"content", "noise"}));
+  app.add_option("--seed", a.seed, "Of the noise", true);
+  app.add_option("--weights", a.weights,
+                 "VGG-19 weights (.safetensors or .pth); otherwise $SFUMATO_WEIGHTS, the "
+                 "repository's weights/ and the user's cache are searched");
+  app.add_option("--device", a.device, "Where to compute", true)
+      ->check(CLI::IsMember({"auto", "cpu"}));
+  app.add_option("--threads", a.threads, "Threads on the CPU (default: all)")
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--losses", a.losses, "CSV file for the losses of every iteration");
+  app.add_option("--report-every", a.report_every, "Iterations between two reports", true)
+      ->check(CLI::Range(1, 1000000));
+  app.add_flag("--quiet", a.quiet, "Print nothing but errors");
+  app.footer("Example: neural_style photo.jpg painting.jpg -o out.png --size 512");
+}
+
+/// Height and width of the result: what was given, and the content's proportions for the rest.
+Stage single_stage(const Arguments& a, const Shape& content) {
+  const auto height = static_cast<double>(content[0]);
+  const auto width = static_cast<double>(content[1]);
+  const auto side = [](double pixels) {
+    return std::clamp<std::int64_t>(std::llround(pixels), kSmallest, kLargest);
+  };
+  Stage stage{0, 0, a.transfer};
+  if (a.height && a.width) {
+    stage.height = *a.height;
+    stage.width = *a.width;
+  } else if (a.height) {
+    stage.height = *a.height;
+    stage.width = side(static_cast<double>(*a.height) * width / height);
+  } else if (a.width) {
+    stage.width = *a.width;
+    stage.height = side(static_cast<double>(*a.width) * height / width);
+  } else {
+    const double scale =
+        static_cast<double>(a.size.value_or(kDefaultSize)) / std::max(height, width);
+    stage.height = side(height * scale);
+    stage.width = side(width * scale);
+  }
+  return stage;
+}
+
+std::vector<Stage> plan_stages(const Arguments& a, const Shape& content) {
+  if (a.preset.empty()) return {single_stage(a, content)};
+  Stage small{150, 225, a.transfer};
+  small.transfer.iterations = 500;
+  small.transfer.lr_decay_every = 200;
+  Stage large{600, 900, a.transfer};
+  large.transfer.iterations = 300;
+  large.transfer.lr_decay_every = 100;
+  return {small, large};
+}
+
+/// Prints the losses as they come: one line that is rewritten on a terminal, plain lines in a pipe.
+class Reporter {
+ public:
+  explicit Reporter(const Arguments& a)
+      : quiet_(a.quiet), every_(a.report_every), terminal_(isatty(STDOUT_FILENO) != 0) {}
+
+  void operator()(const style::Iteration& now, std::int64_t last) const {
+    if (quiet_ || (now.number % every_ != 0 && now.number != last)) return;
+    const double each = now.seconds / static_cast<double>(now.number);
+    const long left = std::lround(each * static_cast<double>(last - now.number));
+    std::printf(
+        "%s%5lld/%lld  content %.4f  style %.4f  tv %.4f  total %.4f  %.3f s/it  %ld:%02ld left%s",
+        terminal_ ? "\r\x1b[K" : "", static_cast<long long>(now.number),
+        static_cast<long long>(last), now.content, now.style, now.tv, now.total, each, left / 60,
+        left % 60, terminal_ && now.number != last ? "" : "\n");
+    std::fflush(stdout);
+  }
+
+  template <class... Values>
+  void say(const char* format, const Values&... values) const {
+    if (!quiet_) std::printf(format, values...);
+  }
+  void say(const char* text) const {
+    if (!quiet_) std::fputs(text, stdout);
+  }
+
+ private:
+  bool quiet_;
+  std::int64_t every_;
+  bool terminal_;
+};
+
+void write_losses(const std::string& path, const std::vector<style::Iteration>& history) {
+  std::string text = "iteration,content,style,tv,total,seconds\n";
+  for (const style::Iteration& row : history) {
+    char line[256];
+    std::snprintf(line, sizeof(line), "%lld,%.9g,%.9g,%.9g,%.9g,%.6f\n",
+                  static_cast<long long>(row.number), row.content, row.style, row.tv, row.total,
+                  row.seconds);
+    text += line;
+  }
+  io::write_file_atomically(path, text);
+}
+
+/// "out.png" to "out-stage1.png".
+std::string stage_path(const std::string& output, std::size_t number) {
+  const std::filesystem::path path(output);
+  return (path.parent_path() /
+          message(path.stem().string(), "-stage", number, path.extension().string()))
+      .string();
+}
+
+nn::Vgg<float> load_network(const Arguments& a, const char* program, const Reporter& report) {
+  const std::filesystem::path path = examples::find_weights(a.weights, program);
+  report.say("weights %s\n", path.c_str());
+  const nn::VggOptions options;
+  return nn::Vgg<float>(options,
+                        io::read_tensors<float>(path, nn::Vgg<float>::parameter_names(options)));
+}
+
+/// Everything but reading the command line. Returns the exit status.
+int run(const Arguments& a, const char* program) {
+  const Reporter report(a);
+  io::check_image_extension(a.output);
+  for (const std::string& file : {a.output, a.losses}) {
+    const auto folder = std::filesystem::path(file).parent_path();
+    if (!folder.empty() && !std::filesystem::is_directory(folder)) {
+      throw IoError(message(file, ": there is no folder ", folder.string(), " to write it to"));
+    }
+  }
+  const Tensor<std::uint8_t> content_pixels = io::read_image(a.content);
+  const Tensor<std::uint8_t> style_pixels = io::read_image(a.style);
+  const auto say_size = [&](const char* name, const std::string& path, const Shape& shape) {
+    report.say("%s %s: %lld x %lld\n", name, path.c_str(), static_cast<long long>(shape[0]),
+               static_cast<long long>(shape[1]));
+  };
+  say_size("content", a.content, content_pixels.shape());
+  say_size("style", a.style, style_pixels.shape());
+  nn::Vgg<float> network = load_network(a, program, report);
+
+  std::vector<style::Iteration> history;
+  Tensor<float> picture;
+  const std::vector<Stage> stages = plan_stages(a, content_pixels.shape());
+  for (std::size_t number = 1; number <= stages.size() && interrupted == 0; ++number) {
+    const Stage& stage = stages[number - 1];
+    const auto prepare = [&](const Tensor<std::uint8_t>& pixels) {
+      return style::normalize<float>(
+          io::resize(pixels, stage.height, stage.width, io::Filter::bilinear));
+    };
+    const Tensor<float> content = prepare(content_pixels);
+    if (picture.defined()) {
+      picture = ops::upsample2d(Variable<float>(picture), stage.height, stage.width,
+                                ops::Interpolation::kBilinear)
+                    .value();
+    } else if (a.initial == "noise") {
+      Random random(a.seed);
+      picture = Tensor<float>::normal(content.shape(), random);
+    } else {
+      picture = content;
+    }
+    report.say("%lld x %lld, %lld iterations\n", static_cast<long long>(stage.height),
+               static_cast<long long>(stage.width),
+               static_cast<long long>(stage.transfer.iterations));
+    const auto result = style::transfer(network, content, prepare(style_pixels), picture,
+                                        stage.transfer, [&](const style::Iteration& now) {
+                                          report(now, stage.transfer.iterations);
+                                          return interrupted == 0;
+                                        });
+    picture = result.image;
+    const style::Iteration before = history.empty() ? style::Iteration{} : history.back();
+    for (style::Iteration row : result.history) {
+      row.number += before.number;
+      row.seconds += before.seconds;
+      history.push_back(row);
+    }
+    if (a.save_stages && number < stages.size()) {
+      io::write_image(stage_path(a.output, number), style::denormalize(picture));
+    }
+  }
+  io::write_image(a.output, style::denormalize(picture));
+  if (!a.losses.empty()) write_losses(a.losses, history);
+  report.say("%s%s\n", interrupted != 0 ? "\ninterrupted; wrote what there is to " : "wrote ",
+             a.output.c_str());
+  constexpr int kInterruptedStatus = 130;
+  return interrupted != 0 ? kInterruptedStatus : 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app("Neural style transfer (Gatys, Ecker and Bethge, 2016) with VGG-19.",
+               "neural_style");
+  try {
+    add_options(app, arguments);
+    app.parse(argc, argv);
+    if (arguments.size && (arguments.height || arguments.width)) {
+      throw CLI::ValidationError("--size does not go with --height or --width");
+    }
+    if (!arguments.preset.empty() && (arguments.size || arguments.height || arguments.width)) {
+      throw CLI::ValidationError("--preset sets the sizes itself");
+    }
+    if (arguments.threads > 0) set_thread_count(arguments.threads);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    std::fprintf(stderr, "neural_style: %s; see --help\n", error.what());
+    return 2;
+  }
+  std::signal(SIGINT, [](int) { interrupted = 1; });
+  try {
+    return run(arguments, argv[0]);
+  } catch (const ValueError& error) {
+    std::fprintf(stderr, "neural_style: %s\n", error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "neural_style: %s\n", error.what());
+    return 1;
+  }
+}
