@@ -7,175 +7,25 @@
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
-#include "sfumato/cpu/gemm.hpp"
+#include "sfumato/cpu/im2col.hpp"
+#include "sfumato/cpu/winograd.hpp"
 
-/// Convolution as a matrix product (im2col): the patch under the filter at every output position
-/// becomes a column of a matrix, a few output rows at a time, so that the matrix stays in cache.
-/// Chellapilla, Puri and Simard, "High performance convolutional neural networks for document
-/// processing" (2006).
 namespace sfumato {
 
 namespace cpu {
 
-/// Some output rows of one image and group, and the matrix of their patches: one row for each
-/// (channel, kernel row, kernel column), one column for each output position.
-class PatchBlock {
- public:
-  PatchBlock(const Conv2dGeometry& geometry, std::int64_t first_row, std::int64_t rows)
-      : g_(geometry), first_row_(first_row), rows_(rows) {}
+enum class ConvolutionAlgorithm { kIm2col, kWinograd };
 
-  std::int64_t columns() const { return rows_ * g_.out_w; }
-  /// Where the block begins in an output plane.
-  std::int64_t offset() const { return first_row_ * g_.out_w; }
-
-  /// Fills the matrix from the group's input channels.
-  template <class T>
-  void gather(const T* x, T* patches) const {
-    parallel_for(channels() * taps(), kRowsPerChunk, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = begin; row < end; ++row) {
-        const T* plane = x + row / taps() * g_.in_h * g_.in_w;
-        for_each_line(row % taps(), patches + row * columns(),
-                      [&](T* line, std::int64_t in_row, std::int64_t in_column, std::int64_t first,
-                          std::int64_t last) {
-                        std::fill(line, line + first, T{0});
-                        const T* source = plane + in_row * g_.in_w + in_column;
-                        if (g_.stride_w == 1) {
-                          std::copy(source + first, source + last, line + first);
-                        } else {
-                          for (std::int64_t j = first; j < last; ++j)
-                            line[j] = source[j * g_.stride_w];
-                        }
-                        std::fill(line + last, line + g_.out_w, T{0});
-                      });
-      }
-    });
-  }
-
-  /// The adjoint of gather: adds the matrix to the group's input channels.
-  template <class T>
-  void scatter(const T* patches, T* dx) const {
-    parallel_for(channels(), 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = begin * taps(); row < end * taps(); ++row) {
-        T* plane = dx + row / taps() * g_.in_h * g_.in_w;
-        for_each_line(row % taps(), patches + row * columns(),
-                      [&](const T* line, std::int64_t in_row, std::int64_t in_column,
-                          std::int64_t first, std::int64_t last) {
-                        T* target = plane + in_row * g_.in_w + in_column;
-                        for (std::int64_t j = first; j < last; ++j)
-                          target[j * g_.stride_w] += line[j];
-                      });
-      }
-    });
-  }
-
- private:
-  static constexpr std::int64_t kRowsPerChunk = 8;
-
-  std::int64_t channels() const { return g_.in_channels / g_.groups; }
-  std::int64_t taps() const { return g_.kernel_h * g_.kernel_w; }
-
-  /// Calls `body(line, in_row, in_column, first, last)` for each output row of one filter tap: the
-  /// outputs first … last - 1 see the input at in_column + j · stride_w, the others see padding.
-  template <class T, class Body>
-  void for_each_line(std::int64_t tap, T* line, const Body& body) const {
-    const std::int64_t in_column = tap % g_.kernel_w * g_.dilation_w - g_.padding_w;
-    const auto ceil_divide = [&](std::int64_t a) { return (a + g_.stride_w - 1) / g_.stride_w; };
-    const std::int64_t first = std::min(g_.out_w, in_column < 0 ? ceil_divide(-in_column) : 0);
-    const std::int64_t last =
-        std::clamp(g_.in_w > in_column ? ceil_divide(g_.in_w - in_column) : 0, first, g_.out_w);
-    for (std::int64_t i = first_row_; i < first_row_ + rows_; ++i, line += g_.out_w) {
-      const std::int64_t in_row =
-          i * g_.stride_h + tap / g_.kernel_w * g_.dilation_h - g_.padding_h;
-      const bool inside = in_row >= 0 && in_row < g_.in_h;
-      body(line, inside ? in_row : 0, in_column, inside ? first : g_.out_w,
-           inside ? last : g_.out_w);
-    }
-  }
-
-  const Conv2dGeometry& g_;
-  std::int64_t first_row_;
-  std::int64_t rows_;
-};
-
-/// Sizes of the matrices of one group.
-struct GroupSizes {
-  explicit GroupSizes(const Conv2dGeometry& g)
-      : out_channels(g.out_channels / g.groups),
-        in_channels(g.in_channels / g.groups),
-        patch(in_channels * g.kernel_h * g.kernel_w),
-        in_plane(g.in_h * g.in_w),
-        out_plane(g.out_h * g.out_w) {}
-  std::int64_t out_channels;
-  std::int64_t in_channels;
-  std::int64_t patch;
-  std::int64_t in_plane;
-  std::int64_t out_plane;
-};
-
-/// Calls `body(block, image_and_group, group, patches)` for blocks that cover all outputs;
-/// `patches` is room for the block's matrix.
-template <class T, class Body>
-void for_each_patch_block(const Conv2dGeometry& g, const Body& body) {
-  constexpr std::int64_t kMostElements = 1 << 21;
-  const GroupSizes sizes(g);
-  if (g.out_h == 0 || g.out_w == 0) return;
-  const std::int64_t rows = std::clamp<std::int64_t>(
-      kMostElements / std::max<std::int64_t>(sizes.patch * g.out_w, 1), 1, g.out_h);
-  auto patches = Tensor<T, Cpu>::empty({sizes.patch * rows * g.out_w});
-  for (std::int64_t image = 0; image < g.batch * g.groups; ++image) {
-    for (std::int64_t row = 0; row < g.out_h; row += rows) {
-      body(PatchBlock(g, row, std::min(rows, g.out_h - row)), image, image % g.groups,
-           patches.data());
-    }
-  }
-}
-
-template <class T>
-void conv2d_im2col(const Conv2dGeometry& g, const T* x, const T* weight, const T* bias, T* y) {
-  const GroupSizes sizes(g);
-  for (std::int64_t plane = 0; plane < g.batch * g.out_channels; ++plane) {
-    const T start = bias == nullptr ? T{0} : bias[plane % g.out_channels];
-    std::fill_n(y + plane * sizes.out_plane, sizes.out_plane, start);
-  }
-  for_each_patch_block<T>(g, [&](const PatchBlock& block, std::int64_t image, std::int64_t group,
-                                 T* patches) {
-    block.gather(x + image * sizes.in_channels * sizes.in_plane, patches);
-    multiply<T>(
-        sizes.out_channels, block.columns(), sizes.patch,
-        {weight + group * sizes.out_channels * sizes.patch, sizes.patch},
-        {patches, block.columns()},
-        {y + image * sizes.out_channels * sizes.out_plane + block.offset(), sizes.out_plane}, true);
-  });
-}
-
-template <class T>
-void conv2d_input_gradient_im2col(const Conv2dGeometry& g, const T* dy, const T* weight, T* dx) {
-  const GroupSizes sizes(g);
-  std::fill_n(dx, g.batch * g.in_channels * sizes.in_plane, T{0});
-  for_each_patch_block<T>(
-      g, [&](const PatchBlock& block, std::int64_t image, std::int64_t group, T* patches) {
-        multiply<T>(
-            sizes.patch, block.columns(), sizes.out_channels,
-            {weight + group * sizes.out_channels * sizes.patch, sizes.patch, true},
-            {dy + image * sizes.out_channels * sizes.out_plane + block.offset(), sizes.out_plane},
-            {patches, block.columns()}, false);
-        block.scatter(patches, dx + image * sizes.in_channels * sizes.in_plane);
-      });
-}
-
-template <class T>
-void conv2d_weight_gradient_im2col(const Conv2dGeometry& g, const T* x, const T* dy, T* dweight) {
-  const GroupSizes sizes(g);
-  std::fill_n(dweight, g.out_channels * sizes.patch, T{0});
-  for_each_patch_block<T>(
-      g, [&](const PatchBlock& block, std::int64_t image, std::int64_t group, T* patches) {
-        block.gather(x + image * sizes.in_channels * sizes.in_plane, patches);
-        multiply<T>(
-            sizes.out_channels, sizes.patch, block.columns(),
-            {dy + image * sizes.out_channels * sizes.out_plane + block.offset(), sizes.out_plane},
-            {patches, block.columns(), true},
-            {dweight + group * sizes.out_channels * sizes.patch, sizes.patch}, true);
-      });
+/// Which algorithm computes a convolution. Winograd's saves three quarters of the multiplications
+/// but moves every value more often, which pays when each is used for enough channels; benchmarks/
+/// measures both for the shapes of VGG-19.
+inline ConvolutionAlgorithm choose_convolution(const Conv2dGeometry& g) {
+  constexpr std::int64_t kEnoughChannels = 16;
+  constexpr std::int64_t kEnoughPixels = 256;  // to be worth transforming the filters
+  const bool pays = g.in_channels >= kEnoughChannels && g.out_channels >= kEnoughChannels &&
+                    g.batch * g.out_h * g.out_w >= kEnoughPixels;
+  return winograd_applies(g) && pays ? ConvolutionAlgorithm::kWinograd
+                                     : ConvolutionAlgorithm::kIm2col;
 }
 
 /// The convolution whose forward pass is the input gradient of `g`: outputs and inputs change
@@ -221,13 +71,21 @@ Tensor<T, Cpu> turned_filters(const Conv2dGeometry& g, const T* weight) {
 
 template <class T>
 void Cpu::conv2d(const Conv2dGeometry& geometry, const T* x, const T* weight, const T* bias, T* y) {
-  cpu::conv2d_im2col(geometry, x, weight, bias, y);
+  switch (cpu::choose_convolution(geometry)) {
+    case cpu::ConvolutionAlgorithm::kWinograd:
+      return cpu::conv2d_winograd(geometry, x, weight, bias, y);
+    case cpu::ConvolutionAlgorithm::kIm2col:
+      return cpu::conv2d_im2col(geometry, x, weight, bias, y);
+  }
 }
 
 template <class T>
 void Cpu::conv2d_input_gradient(const Conv2dGeometry& geometry, const T* dy, const T* weight,
                                 T* dx) {
-  if (cpu::convolves_backwards(geometry)) {
+  // With few input channels the gradient has few rows, and gathering patches of the many output
+  // channels would cost more than the product.
+  constexpr std::int64_t kFewChannels = 16;
+  if (cpu::convolves_backwards(geometry) && geometry.in_channels >= kFewChannels) {
     const Tensor<T, Cpu> turned = cpu::turned_filters(geometry, weight);
     Cpu::conv2d<T>(cpu::backwards(geometry), dy, turned.data(), nullptr, dx);
   } else {

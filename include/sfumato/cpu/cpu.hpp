@@ -6,9 +6,11 @@
 #include "sfumato/cpu/convolution.hpp"
 #include "sfumato/cpu/device.hpp"
 #include "sfumato/cpu/gemm.hpp"
+#include "sfumato/cpu/im2col.hpp"
 #include "sfumato/cpu/map.hpp"
 #include "sfumato/cpu/pooling.hpp"
 #include "sfumato/cpu/reduce.hpp"
+#include "sfumato/cpu/winograd.hpp"
 
 namespace sfumato {
 

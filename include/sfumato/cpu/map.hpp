@@ -9,11 +9,9 @@
 #include "sfumato/cpu/device.hpp"
 #include "sfumato/cpu/loops.hpp"
 
-// No iteration of a map reads what another one writes; telling the compiler so lets it vectorise
-// without checking at run time whether the arrays overlap.
-#if defined(__clang__)
-#define SFUMATO_INDEPENDENT_ITERATIONS _Pragma("clang loop vectorize(assume_safety)")
-#elif defined(__GNUC__)
+// No iteration of a map reads what another one writes; telling GCC so lets it vectorise without
+// checking at run time whether the arrays overlap, a check that writing in place would fail.
+#if defined(__GNUC__) && !defined(__clang__)
 #define SFUMATO_INDEPENDENT_ITERATIONS _Pragma("GCC ivdep")
 #else
 #define SFUMATO_INDEPENDENT_ITERATIONS

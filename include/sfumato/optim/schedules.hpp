@@ -20,7 +20,8 @@ struct StepDecay {
   std::int64_t every = 200;
   double factor = 0.1;
   double operator()(std::int64_t step) const {
-    return initial * std::pow(factor, static_cast<double>(step / std::max<std::int64_t>(every, 1)));
+    const std::int64_t decays = step / std::max<std::int64_t>(every, 1);
+    return initial * std::pow(factor, static_cast<double>(decays));
   }
 };
 
