@@ -68,6 +68,8 @@ function(sfumato_need name)
       sfumato_fetch_headers(stb stb::stb ""
         GIT_REPOSITORY https://github.com/nothings/stb.git
         GIT_TAG 8b5f1f37b5b75829fc72d38e7b5d4bcbf8a26d55)
+      sfumato_compile_stb("${stb_SOURCE_DIR}")
+      target_link_libraries(stb::stb INTERFACE sfumato_stb)
     endif()
 
   elseif(name STREQUAL "nlohmann_json")

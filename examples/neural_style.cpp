@@ -59,6 +59,7 @@ constexpr std::int64_t kLargest = 16384;
 volatile std::sig_atomic_t interrupted = 0;
 
 void add_options(CLI::App& app, Arguments& a) {
+  app.option_defaults()->always_capture_default();
   const CLI::Range sides(kSmallest, kLargest);
   app.add_option("CONTENT", a.content, "Picture whose content is kept (JPEG, PNG or BMP)")
       ->required();
@@ -78,39 +79,36 @@ void add_options(CLI::App& app, Arguments& a) {
                "With a preset, also write the picture of each earlier stage (OUT-stage1.png)");
 
   style::TransferOptions& t = a.transfer;
-  app.add_option("--iterations", t.iterations, "Steps of the optimiser", true)
+  app.add_option("--iterations", t.iterations, "Steps of the optimiser")
       ->check(CLI::Range(1, 1000000));
-  app.add_option("--learning-rate", t.learning_rate, "Of Adam", true)->check(CLI::PositiveNumber);
+  app.add_option("--learning-rate", t.learning_rate, "Of Adam")->check(CLI::PositiveNumber);
   app.add_option("--lr-decay-every", t.lr_decay_every,
-                 "Iterations after which the learning rate is multiplied by --lr-decay", true)
+                 "Iterations after which the learning rate is multiplied by --lr-decay")
       ->check(CLI::Range(1, 1000000));
-  app.add_option("--lr-decay", t.lr_decay, "See --lr-decay-every", true)
-      ->check(CLI::PositiveNumber);
+  app.add_option("--lr-decay", t.lr_decay, "See --lr-decay-every")->check(CLI::PositiveNumber);
   style::ObjectiveOptions& o = t.objective;
-  app.add_option("--content-weight", o.content_weight, "Of the content loss", true)
+  app.add_option("--content-weight", o.content_weight, "Of the content loss")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--style-weight", o.style_weight, "Of each layer's style loss", true)
+  app.add_option("--style-weight", o.style_weight, "Of each layer's style loss")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--tv-weight", o.tv_weight, "Of the total variation loss", true)
+  app.add_option("--tv-weight", o.tv_weight, "Of the total variation loss")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--content-layers", o.content_layers,
-                 "Layers by name (conv4_4, relu4_2, pool3) or PyTorch's index, comma-separated",
-                 true)
+                 "Layers by name (conv4_4, relu4_2, pool3) or PyTorch's index, comma-separated")
       ->delimiter(',');
-  app.add_option("--style-layers", o.style_layers, "The same for style", true)->delimiter(',');
+  app.add_option("--style-layers", o.style_layers, "The same for style")->delimiter(',');
 
-  app.add_option("--init", a.initial, "What the picture starts as", true)
+  app.add_option("--init", a.initial, "What the picture starts as")
       ->check(CLI::IsMember({"content", "noise"}));
-  app.add_option("--seed", a.seed, "Of the noise", true);
+  app.add_option("--seed", a.seed, "Of the noise");
   app.add_option("--weights", a.weights,
                  "VGG-19 weights (.safetensors or .pth); otherwise $SFUMATO_WEIGHTS, the "
                  "repository's weights/ and the user's cache are searched");
-  app.add_option("--device", a.device, "Where to compute", true)
-      ->check(CLI::IsMember({"auto", "cpu"}));
+  app.add_option("--device", a.device, "Where to compute")->check(CLI::IsMember({"auto", "cpu"}));
   app.add_option("--threads", a.threads, "Threads on the CPU (default: all)")
       ->check(CLI::Range(1, 1024));
   app.add_option("--losses", a.losses, "CSV file for the losses of every iteration");
-  app.add_option("--report-every", a.report_every, "Iterations between two reports", true)
+  app.add_option("--report-every", a.report_every, "Iterations between two reports")
       ->check(CLI::Range(1, 1000000));
   app.add_flag("--quiet", a.quiet, "Print nothing but errors");
   app.footer("Example: neural_style photo.jpg painting.jpg -o out.png --size 512");

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "sfumato/core/tensor.hpp"
+#include "sfumato/cpu/device.hpp"
 #include "sfumato/io/exif.hpp"
 #include "sfumato/io/file.hpp"
 

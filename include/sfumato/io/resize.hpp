@@ -7,6 +7,7 @@
 
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/core/threads.hpp"
+#include "sfumato/cpu/device.hpp"
 
 /// Resizing with antialiasing, as Pillow's Image.resize does it: when an image shrinks, the filter
 /// widens to cover all pixels that fall into a new one. Rows and columns are done one after the

@@ -58,7 +58,8 @@ std::map<std::string, Tensor<T>> read_tensors(const std::filesystem::path& path,
   std::string missing;
   for (const std::string& name : names) {
     if (std::find(present.begin(), present.end(), name) == present.end()) {
-      missing += (missing.empty() ? "" : ", ") + name;
+      if (!missing.empty()) missing += ", ";
+      missing += name;
     }
   }
   if (!missing.empty()) {

@@ -21,7 +21,8 @@ inline std::string join(const std::vector<std::string>& names) {
   constexpr std::size_t kMost = 8;
   std::string text;
   for (std::size_t i = 0; i < names.size() && i < kMost; ++i) {
-    text += (i == 0 ? "" : ", ") + names[i];
+    if (i > 0) text += ", ";
+    text += names[i];
   }
   return names.size() > kMost ? text + message(" and ", names.size() - kMost, " more") : text;
 }
