@@ -1,0 +1,230 @@
+// Convolution against a plain sum over every index, on shapes that no fast path was made for.
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include "sfumato/sfumato.hpp"
+
+using namespace sfumato;
+
+namespace {
+
+struct Case {
+  Shape input;
+  Shape weight;
+  ops::Conv2dOptions options;
+};
+
+/// Calls `visit(y, x, w)` with the place of every product in a convolution.
+template <class Visit>
+void for_each_product(const Conv2dGeometry& g, const Visit& visit) {
+  const std::int64_t in_group = g.in_channels / g.groups;
+  const std::int64_t out_group = g.out_channels / g.groups;
+  for (std::int64_t n = 0; n < g.batch; ++n) {
+    for (std::int64_t o = 0; o < g.out_channels; ++o) {
+      for (std::int64_t i = 0; i < g.out_h; ++i) {
+        for (std::int64_t j = 0; j < g.out_w; ++j) {
+          for (std::int64_t c = 0; c < in_group; ++c) {
+            for (std::int64_t a = 0; a < g.kernel_h; ++a) {
+              for (std::int64_t b = 0; b < g.kernel_w; ++b) {
+                const std::int64_t row = i * g.stride_h + a * g.dilation_h - g.padding_h;
+                const std::int64_t column = j * g.stride_w + b * g.dilation_w - g.padding_w;
+                if (row < 0 || row >= g.in_h || column < 0 || column >= g.in_w) continue;
+                const std::int64_t channel = o / out_group * in_group + c;
+                visit(((n * g.out_channels + o) * g.out_h + i) * g.out_w + j,
+                      ((n * g.in_channels + channel) * g.in_h + row) * g.in_w + column,
+                      ((o * in_group + c) * g.kernel_h + a) * g.kernel_w + b);
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+template <class T>
+Tensor<T> random_tensor(const Shape& shape, std::uint64_t seed) {
+  Random random(seed);
+  return Tensor<T>::normal(shape, random);
+}
+
+/// The largest difference between actual values and exact ones, relative to the largest of those.
+template <class T>
+double difference(const Tensor<T>& actual, const std::vector<double>& expected) {
+  REQUIRE(actual.elements() == static_cast<std::int64_t>(expected.size()));
+  double largest = 1.0;
+  double error = 0.0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    largest = std::max(largest, std::abs(expected[i]));
+    error = std::max(error, std::abs(static_cast<double>(actual.span()[i]) - expected[i]));
+  }
+  return error / largest;
+}
+
+const std::vector<Case> kCases{
+    {{1, 1, 1, 1}, {1, 1, 1, 1}, {}},
+    {{2, 3, 7, 5}, {4, 3, 3, 3}, {}},
+    {{1, 3, 7, 5}, {4, 3, 3, 3}, {.padding = 1}},
+    {{1, 2, 6, 9}, {3, 2, 5, 2}, {.stride = {2, 3}, .padding = {2, 1}}},
+    {{2, 2, 9, 8}, {3, 2, 3, 2}, {.padding = {2, 2}, .dilation = {2, 3}}},
+    {{1, 6, 5, 6}, {9, 2, 3, 3}, {.padding = 1, .groups = 3}},
+    {{1, 4, 3, 3}, {4, 1, 3, 3}, {.stride = 2, .padding = 1, .groups = 4}},
+    {{1, 2, 2, 2}, {2, 2, 5, 5}, {.padding = 2}},
+    {{1, 5, 4, 6}, {7, 5, 1, 1}, {}},
+    {{1, 2, 4, 5}, {2, 2, 1, 1}, {.stride = 2, .padding = 1}},
+    // From here on the shapes are Winograd's, with tiles that are cut off on every side.
+    {{1, 16, 16, 16}, {16, 16, 3, 3}, {.padding = 1}},
+    {{2, 17, 13, 19}, {19, 17, 3, 3}, {.padding = 1}},
+    {{1, 16, 21, 33}, {18, 16, 3, 3}, {}},
+    {{1, 20, 30, 11}, {16, 20, 3, 3}, {.padding = 2}},
+    {{1, 16, 70, 5}, {16, 16, 3, 3}, {.padding = {0, 1}}},
+    {{1, 16, 3, 120}, {16, 16, 3, 3}, {.padding = {3, 4}}},
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("conv2d and both its gradients equal plain sums", T, float, double) {
+  const double tolerance = sizeof(T) == sizeof(float) ? 5e-6 : 1e-13;
+  for (const Case& c : kCases) {
+    CAPTURE(c.input.to_string());
+    CAPTURE(c.weight.to_string());
+    const Conv2dGeometry g = ops::detail::conv2d_geometry("test", c.input, c.weight, c.options);
+    Variable<T> x(random_tensor<T>(c.input, 1), true);
+    Variable<T> w(random_tensor<T>(c.weight, 2), true);
+    Variable<T> bias(random_tensor<T>({c.weight[0]}, 3), true);
+    const Variable<T> y = ops::conv2d(x, w, bias, c.options);
+    const Variable<T> seed(random_tensor<T>(y.shape(), 4));
+    backward(y, {}, seed);
+
+    const std::int64_t plane = g.out_h * g.out_w;
+    std::vector<double> expected_y(static_cast<std::size_t>(y.elements()));
+    for (std::size_t i = 0; i < expected_y.size(); ++i) {
+      const auto channel = static_cast<std::int64_t>(i) / plane % g.out_channels;
+      expected_y[i] = bias.value().at({channel});
+    }
+    std::vector<double> expected_dx(static_cast<std::size_t>(x.elements()));
+    std::vector<double> expected_dw(static_cast<std::size_t>(w.elements()));
+    const auto at = [](auto& values, std::int64_t i) -> auto& {
+      return values[static_cast<std::size_t>(i)];
+    };
+    const auto xs = x.value().span();
+    const auto ws = w.value().span();
+    const auto dys = seed.value().span();
+    for_each_product(g, [&](std::int64_t i, std::int64_t j, std::int64_t k) {
+      at(expected_y, i) += static_cast<double>(at(xs, j)) * static_cast<double>(at(ws, k));
+      at(expected_dx, j) += static_cast<double>(at(dys, i)) * static_cast<double>(at(ws, k));
+      at(expected_dw, k) += static_cast<double>(at(dys, i)) * static_cast<double>(at(xs, j));
+    });
+    CHECK(difference(y.value(), expected_y) < tolerance);
+    CHECK(difference(x.grad().value(), expected_dx) < tolerance);
+    CHECK(difference(w.grad().value(), expected_dw) < tolerance);
+  }
+}
+
+TEST_CASE_TEMPLATE("conv_transpose2d is the transpose of conv2d", T, float, double) {
+  // <conv2d(x), y> = <x, conv_transpose2d(y)> for all x and y.
+  for (const Case& c : kCases) {
+    CAPTURE(c.input.to_string());
+    const Variable<T> x(random_tensor<T>(c.input, 5));
+    const Variable<T> w(random_tensor<T>(c.weight, 6));
+    const Variable<T> forward = ops::conv2d(x, w, {}, c.options);
+    const Variable<T> y(random_tensor<T>(forward.shape(), 7));
+    const auto lost = [&](int axis, std::int64_t kernel, std::int64_t stride, std::int64_t padding,
+                          std::int64_t dilation) {
+      return (c.input[axis] + 2 * padding - dilation * (kernel - 1) - 1) % stride;
+    };
+    const ops::Size2d output_padding(
+        lost(2, c.weight[2], c.options.stride.h, c.options.padding.h, c.options.dilation.h),
+        lost(3, c.weight[3], c.options.stride.w, c.options.padding.w, c.options.dilation.w));
+    const Variable<T> back = ops::conv_transpose2d(y, w, {}, c.options, output_padding);
+    REQUIRE(back.shape() == c.input);
+    const double left = static_cast<double>(ops::sum(forward * y).item());
+    const double right = static_cast<double>(ops::sum(x * back).item());
+    CHECK(left == doctest::Approx(right).epsilon(1e-3));
+  }
+}
+
+TEST_CASE("padding by replication and reflection convolves the padded image") {
+  const Variable<double> x(random_tensor<double>({1, 2, 4, 5}, 8));
+  const Variable<double> w(random_tensor<double>({3, 2, 3, 3}, 9));
+  for (const auto mode : {ops::PaddingMode::kReplicate, ops::PaddingMode::kReflect}) {
+    const auto padded = ops::conv2d(ops::pad2d(x, 2, 1, mode), w);
+    const auto direct = ops::conv2d(x, w, {}, {.padding = {2, 1}, .padding_mode = mode});
+    CHECK(direct.value().to_vector() == padded.value().to_vector());
+  }
+}
+
+TEST_CASE("one input of two convolutions gets the sum of both gradients") {
+  Variable<double> x(random_tensor<double>({1, 16, 18, 18}, 10), true);
+  const Variable<double> a(random_tensor<double>({16, 16, 3, 3}, 11));
+  const Variable<double> b(random_tensor<double>({4, 16, 1, 1}, 12));
+  backward(ops::sum(ops::conv2d(x, a)));
+  backward(ops::sum(ops::conv2d(x, b)));
+  const auto separately = x.grad().value().to_vector();
+  x.zero_grad();
+  backward(ops::sum(ops::conv2d(x, a)) + ops::sum(ops::conv2d(x, b)));
+  const auto together = x.grad().value().to_vector();
+  for (std::size_t i = 0; i < together.size(); ++i) {
+    CHECK(together[i] == doctest::Approx(separately[i]).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("a convolution with frozen weights keeps no input") {
+  auto& pool = Pool<Cpu>::shared();
+  const Variable<float> w(random_tensor<float>({2, 1, 3, 3}, 13));
+  const Variable<float> trained(w.value(), true);
+  const auto kept = [&](const Variable<float>& weight) {
+    Variable<float> x(random_tensor<float>({1, 1, 512, 512}, 14), true);
+    const std::size_t with_input = pool.statistics().bytes_in_use;
+    const Variable<float> y = ops::conv2d(x, weight);
+    x = Variable<float>();
+    return pool.statistics().bytes_in_use >= with_input + 2 * 510 * 510 * sizeof(float);
+  };
+  CHECK_FALSE(kept(w));
+  CHECK(kept(trained));
+}
+
+TEST_CASE("conv2d says what does not fit") {
+  const auto zeros = [](const Shape& shape) {
+    return Variable<float>(Tensor<float>::zeros(shape));
+  };
+  const auto conv = [&](const Shape& x, const Shape& w, const ops::Conv2dOptions& options = {}) {
+    return ops::conv2d(zeros(x), zeros(w), {}, options);
+  };
+  CHECK_THROWS_WITH_AS(conv({1, 3, 8, 8}, {64, 4, 3, 3}),
+                       "conv2d: input has 3 channels but the weight (64, 4, 3, 3) expects 4",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(conv({3, 8, 8}, {4, 3, 3, 3}),
+                       "conv2d: input (3, 8, 8) and weight (4, 3, 3, 3) must have four dimensions: "
+                       "(n, c, h, w) and (out, in / groups, h, w)",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(
+      conv({1, 4, 8, 8}, {3, 2, 3, 3}, {.groups = 2}),
+      "conv2d: the 3 output channels of the weight (3, 2, 3, 3) do not divide into "
+      "2 groups",
+      ShapeError);
+  CHECK_THROWS_WITH_AS(conv({1, 1, 2, 8}, {1, 1, 3, 3}),
+                       "conv2d: the weight (1, 1, 3, 3) with dilation (1, 1) does not fit into the "
+                       "input (1, 1, 2, 8) with padding (0, 0)",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(conv({1, 1, 8, 8}, {1, 1, 3, 3}, {.stride = 0}),
+                       "conv2d: stride (0, 0) must be at least 1", ValueError);
+  CHECK_THROWS_WITH_AS(conv({1, 1, 8, 8}, {1, 1, 3, 3}, {.padding = -1}),
+                       "conv2d: padding (-1, -1) must be at least 0", ValueError);
+  CHECK_THROWS_WITH_AS(conv({1, 1, 8, 8}, {1, 1, 3, 3}, {.groups = 0}),
+                       "conv2d: groups 0 must be at least 1", ValueError);
+  CHECK_THROWS_WITH_AS(ops::conv2d(zeros({1, 1, 8, 8}), zeros({2, 1, 3, 3}), zeros({3})),
+                       "conv2d: bias (3,) must have the shape (2,), one value for each output "
+                       "channel",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(
+      ops::conv_transpose2d(zeros({1, 2, 4, 4}), zeros({3, 1, 3, 3})),
+      "conv_transpose2d: input has 2 channels but the weight (3, 1, 3, 3) expects 3", ShapeError);
+  CHECK_THROWS_WITH_AS(
+      ops::conv_transpose2d(zeros({1, 2, 4, 4}), zeros({2, 1, 3, 3}), {}, {}, 1),
+      "conv_transpose2d: output_padding (1, 1) must be less than the stride (1, 1)", ValueError);
+}
