@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <unordered_set>
@@ -211,6 +212,14 @@ std::vector<Variable<T, Device>> grad(const std::vector<Variable<T, Device>>& re
     if (!found[i].defined()) found[i] = Variable(Tensor<T, Device>::zeros(inputs[i].shape()));
   }
   return found;
+}
+
+template <class T, class Device>
+std::vector<Variable<T, Device>> grad(std::initializer_list<Variable<T, Device>> results,
+                                      std::initializer_list<Variable<T, Device>> inputs,
+                                      const BackwardOptions& options = {}) {
+  return grad(std::vector<Variable<T, Device>>(results), std::vector<Variable<T, Device>>(inputs),
+              options);
 }
 
 }  // namespace sfumato

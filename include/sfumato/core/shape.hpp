@@ -25,7 +25,7 @@ inline constexpr int kMaxRank = 8;
 class Shape {
  public:
   Shape() = default;
-  /// Throws ShapeError for more than kMaxRank extents, a negative one, or more than 2^62 elements.
+  /// Throws ShapeError for more than kMaxRank extents, a negative one, or more than 2^59 elements.
   Shape(std::initializer_list<std::int64_t> extents)
       : Shape(std::span<const std::int64_t>(extents.begin(), extents.size())) {}
   explicit Shape(std::span<const std::int64_t> extents) {
@@ -71,7 +71,8 @@ class Shape {
 
   /// Adds an innermost dimension.
   void push_back(std::int64_t extent) {
-    constexpr std::int64_t kMostElements = std::int64_t{1} << 62;
+    constexpr std::int64_t kMostElements = std::int64_t{1}
+                                           << 59;  // of any type, their bytes are countable
     if (rank_ == kMaxRank) {
       throw ShapeError(message("shape: more than ", kMaxRank, " dimensions"));
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -180,6 +181,11 @@ Variable<T, Device> concat(const std::vector<Variable<T, Device>>& parts, int ax
   });
 }
 
+template <class T, class Device>
+Variable<T, Device> concat(std::initializer_list<Variable<T, Device>> parts, int axis) {
+  return concat(std::vector<Variable<T, Device>>(parts), axis);
+}
+
 /// Parts of one shape along a new axis. Throws ShapeError when the shapes differ.
 template <class T, class Device>
 Variable<T, Device> stack(const std::vector<Variable<T, Device>>& parts, int axis = 0) {
@@ -202,6 +208,11 @@ Variable<T, Device> stack(const std::vector<Variable<T, Device>>& parts, int axi
     slabs.push_back(reshape(part, with_one));
   }
   return concat(slabs, place);
+}
+
+template <class T, class Device>
+Variable<T, Device> stack(std::initializer_list<Variable<T, Device>> parts, int axis = 0) {
+  return stack(std::vector<Variable<T, Device>>(parts), axis);
 }
 
 }  // namespace sfumato::ops
