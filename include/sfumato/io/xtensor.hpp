@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <vector>
 #include <xtensor/xadapt.hpp>
-#include <xtensor/xeval.hpp>
+#include <xtensor/xarray.hpp>
 
 #include "sfumato/core/tensor.hpp"
 
@@ -35,11 +35,10 @@ auto as_xtensor(const Tensor<T, Device>& tensor) {
 /// device's pool, and xtensor's to xtensor.
 template <Element T, class Device = Cpu, class Expression>
 Tensor<T, Device> from_xtensor(const xt::xexpression<Expression>& expression) {
-  const auto values = xt::eval(xt::cast<T>(expression.derived_cast()));
+  const xt::xarray<T, xt::layout_type::row_major> values = expression.derived_cast();
   Shape shape;
   for (const auto extent : values.shape()) shape.push_back(static_cast<std::int64_t>(extent));
-  const std::vector<T> flat(values.template begin<xt::layout_type::row_major>(),
-                            values.template end<xt::layout_type::row_major>());
+  const std::vector<T> flat(values.begin(), values.end());
   return Tensor<T, Device>::from(flat, shape);
 }
 
