@@ -16,7 +16,7 @@ namespace sfumato::style {
 
 /// How a picture is made: the objective, and how it is minimised.
 struct TransferOptions {
-  ObjectiveOptions objective;
+  ObjectiveOptions objective = {};
   std::int64_t iterations = 500;
   double learning_rate = 0.01;
   std::int64_t lr_decay_every = 200;  ///< iterations after which the learning rate is multiplied …

@@ -1,0 +1,104 @@
+// The losses against plain loops and PyTorch's numbers, and their derivatives.
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "sfumato/sfumato.hpp"
+
+using namespace sfumato;
+
+namespace {
+Variable<double> random_variable(const Shape& shape, std::uint64_t seed) {
+  Random random(seed);
+  return Variable<double>(Tensor<double>::normal(shape, random), true);
+}
+using Inputs = std::vector<Variable<double>>;
+template <class Function>
+void check_derivatives(const Function& function, const Inputs& inputs) {
+  const auto first = gradcheck(function, inputs);
+  CHECK_MESSAGE(first.passed, first.report);
+  const auto second = gradgradcheck(function, inputs);
+  CHECK_MESSAGE(second.passed, second.report);
+}
+}  // namespace
+
+TEST_CASE("mean squared error") {
+  const auto a = random_variable({2, 3}, 1);
+  const auto b = random_variable({2, 3}, 2);
+  double expected = 0.0;
+  for (std::int64_t i = 0; i < 6; ++i) {
+    expected += std::pow(a.value().data()[i] - b.value().data()[i], 2) / 6.0;
+  }
+  CHECK(losses::mean_squared_error(a, b).item() == doctest::Approx(expected));
+  check_derivatives([](const Inputs& x) { return losses::mean_squared_error(x[0], x[1]); }, {a, b});
+  CHECK_THROWS_WITH_AS(losses::mean_squared_error(a, random_variable({3}, 3)),
+                       "mean_squared_error: prediction (2, 3) and target (3,) must have the same "
+                       "shape",
+                       ShapeError);
+}
+
+TEST_CASE("cross entropy, of large logits too") {
+  const Variable<double> logits(Tensor<double>::from({1, 2, -1, 100, -100, 0.5}, {2, 3}));
+  const auto labels = Tensor<std::int64_t>::from({2, 0}, {2});
+  CHECK(losses::cross_entropy(logits, labels).item() == doctest::Approx(1.67450610838409));
+  check_derivatives([&](const Inputs& x) { return losses::cross_entropy(x[0], labels); },
+                    {random_variable({2, 3}, 4)});
+  CHECK_THROWS_WITH_AS(losses::cross_entropy(logits, Tensor<std::int64_t>::from({0, 3}, {2})),
+                       "cross_entropy: label 3 is not one of 3 classes, 0 to 2", ValueError);
+  CHECK_THROWS_WITH_AS(losses::cross_entropy(logits, Tensor<std::int64_t>::arange(3)),
+                       "cross_entropy: logits (2, 3) and labels (3,) must be (n, classes) and (n,)",
+                       ShapeError);
+}
+
+TEST_CASE("Gram matrices of a batch") {
+  const auto x = random_variable({2, 3, 4, 5}, 5);
+  const auto gram = losses::gram_matrix(x);
+  REQUIRE(gram.shape() == Shape{2, 3, 3});
+  for (std::int64_t n = 0; n < 2; ++n) {
+    for (std::int64_t a = 0; a < 3; ++a) {
+      for (std::int64_t b = 0; b < 3; ++b) {
+        double expected = 0.0;
+        for (std::int64_t i = 0; i < 4; ++i) {
+          for (std::int64_t j = 0; j < 5; ++j) {
+            expected += x.value().at({n, a, i, j}) * x.value().at({n, b, i, j}) / 60.0;
+          }
+        }
+        CHECK(gram.value().at({n, a, b}) == doctest::Approx(expected));
+      }
+    }
+  }
+  const auto target = losses::gram_matrix(random_variable({2, 3, 2, 2}, 6)).detach();
+  check_derivatives([&](const Inputs& in) { return losses::style_loss(in[0], target); }, {x});
+  check_derivatives([](const Inputs& in) { return losses::content_loss(in[0], in[1]); },
+                    {x, random_variable({2, 3, 4, 5}, 7)});
+  CHECK_THROWS_WITH_AS(losses::gram_matrix(random_variable({3, 4, 5}, 8)),
+                       "gram_matrix: features (3, 4, 5) must have four dimensions (n, c, h, w), "
+                       "none of them empty",
+                       ShapeError);
+}
+
+TEST_CASE("total variation") {
+  const auto x = random_variable({1, 2, 3, 4}, 9);
+  const auto at = [&](std::int64_t c, std::int64_t i, std::int64_t j) {
+    return x.value().at({0, c, i, j});
+  };
+  double rows = 0.0;
+  double columns = 0.0;
+  for (std::int64_t c = 0; c < 2; ++c) {
+    for (std::int64_t i = 0; i < 3; ++i) {
+      for (std::int64_t j = 0; j < 4; ++j) {
+        if (i > 0) rows += std::abs(at(c, i, j) - at(c, i - 1, j)) / (2 * 2 * 4);
+        if (j > 0) columns += std::abs(at(c, i, j) - at(c, i, j - 1)) / (2 * 3 * 3);
+      }
+    }
+  }
+  CHECK(losses::total_variation_loss(x).item() == doctest::Approx((rows + columns) / 2.0));
+  check_derivatives([](const Inputs& in) { return losses::total_variation_loss(in[0]); }, {x});
+  CHECK_THROWS_WITH_AS(losses::total_variation_loss(random_variable({1, 3, 1, 5}, 10)),
+                       "total_variation_loss: (1, 3, 1, 5) must be images (n, c, h, w) of at least "
+                       "2 × 2 pixels",
+                       ShapeError);
+}

@@ -1,0 +1,132 @@
+// Style transfer as a library call, with a small network of random weights.
+
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "sfumato/sfumato.hpp"
+
+using namespace sfumato;
+
+namespace {
+
+nn::Vgg<float> small_network() {
+  Random random(1);
+  return nn::Vgg<float>({.widths = {16, 16, 16, 16, 16}}, random);
+}
+
+Tensor<float> image(std::uint64_t seed, std::int64_t height = 32, std::int64_t width = 40) {
+  Random random(seed);
+  return Tensor<float>::normal({1, 3, height, width}, random);
+}
+
+template <class Call>
+std::string complaint(const Call& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "nothing";
+}
+
+}  // namespace
+
+TEST_CASE("pixels survive normalisation") {
+  auto pixels = Tensor<std::uint8_t>::empty({16, 16, 3});
+  for (std::size_t i = 0; i < 16 * 16 * 3; ++i) {
+    pixels.span()[i] = static_cast<std::uint8_t>(i / 3);
+  }
+  const auto normalized = style::normalize<float>(pixels);
+  CHECK(normalized.shape() == Shape{1, 3, 16, 16});
+  CHECK(normalized.at({0, 1, 0, 0}) == doctest::Approx(-0.456 / 0.224));
+  CHECK(style::denormalize(normalized).to_vector() == pixels.to_vector());
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const auto odd = Tensor<float>::from({nan, 100.0F, -100.0F}, {1, 3, 1, 1});
+  CHECK(style::denormalize(odd).to_vector() == std::vector<std::uint8_t>{0, 255, 0});
+  CHECK(complaint([] {
+          style::normalize<float>(Tensor<std::uint8_t>::zeros({4, 4}));
+        }) == "normalize: pixels (4, 4) must be (height, width, 3)");
+  CHECK(complaint([] {
+          style::denormalize(Tensor<float>::zeros({1, 1, 4, 4}));
+        }) == "denormalize: image (1, 1, 4, 4) must be (1, 3, height, width)");
+}
+
+TEST_CASE("transfer lowers the loss, reports every iteration and can be stopped") {
+  auto network = small_network();
+  const auto content = image(2);
+  const auto initial = content.clone();
+  const style::TransferOptions options{.iterations = 12};
+  const auto result = style::transfer(network, content, image(3, 48, 36), initial, options);
+  CHECK(result.history.size() == 12);
+  CHECK(result.history.back().number == 12);
+  CHECK(result.history.back().total < result.history.front().total);
+  CHECK(result.history.back().seconds > result.history.front().seconds);
+  CHECK_FALSE(result.stopped);
+  CHECK(result.history[5].total ==
+        doctest::Approx(result.history[5].content + result.history[5].style + result.history[5].tv)
+            .epsilon(1e-5));
+  CHECK(initial.to_vector() == content.to_vector());
+  CHECK(result.image.to_vector() != content.to_vector());
+  CHECK_FALSE(network.parameters()[0].requires_grad());
+
+  const auto stopped = style::transfer(network, content, image(3, 48, 36), initial, options,
+                                       [](const auto& now) { return now.number < 4; });
+  CHECK(stopped.stopped);
+  CHECK(stopped.history.size() == 4);
+}
+
+TEST_CASE("the picture has the same bits for any number of threads") {
+  auto network = small_network();
+  const int before = thread_count();
+  std::vector<std::vector<float>> pictures;
+  for (const int threads : {1, 2, 3}) {
+    set_thread_count(threads);
+    pictures.push_back(style::transfer(network, image(4), image(5), image(4), {.iterations = 3})
+                           .image.to_vector());
+  }
+  set_thread_count(before);
+  CHECK(pictures[0] == pictures[1]);
+  CHECK(pictures[0] == pictures[2]);
+}
+
+TEST_CASE("weights of zero silence a loss, and layers are those asked for") {
+  auto network = small_network();
+  network.freeze();
+  const style::Objective<float> objective(
+      network, image(6), image(7),
+      {.content_layers = {"relu2_1", "pool3"}, .style_layers = {"2"}, .style_weight = 0.0});
+  const auto losses = objective(Variable<float>(image(8)));
+  CHECK(losses.content.size() == 2);
+  CHECK(losses.style.size() == 1);
+  CHECK(losses.style[0].item() == 0.0F);
+  CHECK(losses.content[0].item() > 0.0F);
+}
+
+TEST_CASE("iterations take nothing from the system once they are warm") {
+  auto network = small_network();
+  std::vector<std::size_t> allocations;
+  style::transfer(network, image(9), image(10), image(9), {.iterations = 6}, [&](const auto&) {
+    allocations.push_back(Pool<Cpu>::shared().statistics().system_allocations);
+    return true;
+  });
+  CHECK(allocations[5] == allocations[1]);
+}
+
+TEST_CASE("transfer says what does not fit") {
+  auto network = small_network();
+  const auto with = [&](const style::TransferOptions& options, const Tensor<float>& initial) {
+    return complaint([&] { style::transfer(network, image(1), image(1), initial, options); });
+  };
+  CHECK(with({}, image(1, 16, 16)) ==
+        "style transfer: the initial image (1, 3, 16, 16) must have the content's shape (1, 3, 32, "
+        "40)");
+  CHECK(with({.iterations = -1}, image(1)) ==
+        "style transfer: -1 iterations with decay every 200; they must be at least 0 and 1");
+  CHECK(with({.objective = {.content_layers = {}, .style_layers = {}}}, image(1)) ==
+        "style transfer: name at least one content or style layer");
+  CHECK(with({.objective = {.style_layers = {"conv9_9"}}}, image(1)) ==
+        "Vgg: there is no layer 'conv9_9'; layers are conv1_1, relu1_1, …, pool5 or 0 to 36");
+}
