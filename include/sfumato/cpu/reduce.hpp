@@ -19,7 +19,7 @@ template <class T>
 using Wide = std::conditional_t<std::is_same_v<T, float>, double, T>;
 
 /// Runs of this length are combined in the element type, in lanes that map to vector registers.
-inline constexpr std::int64_t kRunLength = 4096;
+inline constexpr std::int64_t kRunLength = 1024;
 
 template <class Reduction, class T>
 Wide<T> reduce_run(const Reduction& reduction, const T* in, std::int64_t count,
@@ -54,11 +54,10 @@ void reduce_each(const Reduction& reduction, const StridedLoops<1>& kept,
   const std::int64_t pieces = reduced.rows() * runs;
   const std::int64_t count = reduced.rows() * reduced.inner();
   constexpr std::int64_t kManyOutputs = 64;
+  const std::int64_t most_parts = std::clamp<std::int64_t>(pieces, 1, kManyOutputs);
   const std::int64_t parts =
-      outputs >= kManyOutputs
-          ? 1
-          : std::clamp<std::int64_t>(count / kElementsPerChunk, 1,
-                                     std::min<std::int64_t>(pieces, kManyOutputs));
+      outputs >= kManyOutputs ? 1
+                              : std::clamp<std::int64_t>(count / kElementsPerChunk, 1, most_parts);
   std::vector<Wide<T>> partial(static_cast<std::size_t>(outputs * parts));
   const std::int64_t per_part = (pieces + parts - 1) / parts;
   const std::int64_t grain =

@@ -1,0 +1,233 @@
+// The values of ops against the standard library and NumPy's rules, edge cases and messages.
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "sfumato/sfumato.hpp"
+
+using namespace sfumato;
+
+namespace {
+
+template <class T>
+Variable<T> variable(std::initializer_list<T> values, const Shape& shape) {
+  return Variable<T>(Tensor<T>::from(values, shape));
+}
+
+template <class T>
+std::vector<T> values_of(const Variable<T>& x) {
+  return x.value().to_vector();
+}
+
+template <class Call>
+std::string complaint(const Call& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "nothing";
+}
+
+const float kInfinity = std::numeric_limits<float>::infinity();
+const float kNan = std::numeric_limits<float>::quiet_NaN();
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("elementwise ops are the standard library's functions", T, float, double) {
+  const auto x = variable<T>({T(-2), T(-0.5), T(0), T(0.5), T(3)}, {5});
+  const auto check = [&](const Variable<T>& y, auto expected) {
+    for (std::size_t i = 0; i < 5; ++i) {
+      CHECK(static_cast<double>(values_of(y)[i]) ==
+            doctest::Approx(expected(static_cast<double>(values_of(x)[i]))).epsilon(1e-6));
+    }
+  };
+  check(ops::exp(x), [](double v) { return std::exp(v); });
+  check(ops::abs(x), [](double v) { return std::abs(v); });
+  check(ops::square(x), [](double v) { return v * v; });
+  check(ops::sign(x), [](double v) { return v > 0 ? 1.0 : (v < 0 ? -1.0 : 0.0); });
+  check(ops::tanh(x), [](double v) { return std::tanh(v); });
+  check(ops::sigmoid(x), [](double v) { return 1.0 / (1.0 + std::exp(-v)); });
+  check(ops::relu(x), [](double v) { return v > 0 ? v : 0.0; });
+  check(ops::leaky_relu(x), [](double v) { return v > 0 ? v : 0.01 * v; });
+  check(ops::gelu(x), [](double v) { return 0.5 * v * (1.0 + std::erf(v / std::sqrt(2.0))); });
+  check(ops::clamp(x, T(-1), T(1)), [](double v) { return std::min(1.0, std::max(-1.0, v)); });
+  check(ops::log(ops::abs(x) + T(1)), [](double v) { return std::log(std::abs(v) + 1.0); });
+  check(ops::sqrt(ops::abs(x)), [](double v) { return std::sqrt(std::abs(v)); });
+  check(ops::pow(x, T(3)), [](double v) { return v * v * v; });
+  check(T(1) - x / T(2), [](double v) { return 1.0 - v / 2.0; });
+  check(-x, [](double v) { return -v; });
+  check(T(2) / (x + T(5)), [](double v) { return 2.0 / (v + 5.0); });
+}
+
+TEST_CASE("elementwise ops at the edges") {
+  CHECK(values_of(ops::sigmoid(variable({-1000.0F, 1000.0F}, {2}))) == std::vector<float>{0, 1});
+  CHECK(std::isnan(values_of(ops::relu(variable({kNan}, {1})))[0]));
+  CHECK(std::isnan(
+      values_of(ops::maximum(variable({kNan, 1.0F}, {2}), variable({1.0F, kNan}, {2})))[1]));
+  CHECK(values_of(ops::pow(variable({0.0F, 0.0F}, {2}), variable({0.0F, 2.0F}, {2}))) ==
+        std::vector<float>{1, 0});
+  // 0^y is flat in y, although its formula has a logarithm of 0.
+  const auto base = variable({0.0, 2.0}, {2});
+  const Variable<double> exponent(Tensor<double>::from({2.0, 3.0}, {2}), true);
+  backward(ops::sum(ops::pow(base, exponent)));
+  CHECK(exponent.grad().value().at({0}) == 0.0);
+  CHECK(exponent.grad().value().at({1}) == doctest::Approx(8.0 * std::log(2.0)));
+  // Ties share the gradient.
+  const Variable<double> a(Tensor<double>::from({1.0, 2.0}, {2}), true);
+  backward(ops::sum(ops::maximum(a, variable({1.0, 1.0}, {2}))));
+  CHECK(values_of(a.grad()) == std::vector<double>{0.5, 1.0});
+  CHECK(values_of(ops::where(Tensor<std::uint8_t>::from({1, 0}, {2}), variable({1.0F}, {1}),
+                             variable({2.0F, 3.0F}, {2}))) == std::vector<float>{1, 3});
+  CHECK(complaint([&] { ops::clamp(a, 2.0, 1.0); }) ==
+        "clamp: low 2.000000 is above high 1.000000");
+  CHECK(complaint([&] {
+          a + variable({1.0, 2.0, 3.0}, {3});
+        }) ==
+        "add: shapes (2,) and (3,) do not broadcast together: extents must agree or be 1, aligned "
+        "at the last dimension");
+}
+
+TEST_CASE_TEMPLATE("reductions over every set of axes equal plain loops", T, float, double) {
+  Random random(1);
+  const Shape shape{3, 4, 5, 7};
+  const Variable<T> x(Tensor<T>::normal(shape, random));
+  for (int mask = 1; mask < 16; ++mask) {
+    ops::Axes axes;
+    Shape kept;
+    for (int axis = 0; axis < 4; ++axis) {
+      if ((mask >> axis & 1) != 0) {
+        axes.push_back(axis);
+      } else {
+        kept.push_back(shape[axis]);
+      }
+    }
+    std::vector<double> sums(static_cast<std::size_t>(kept.elements()));
+    std::vector<double> largest(sums.size(), -1e9);
+    for (std::int64_t i = 0; i < shape.elements(); ++i) {
+      std::int64_t rest = i;
+      std::int64_t place = 0;
+      const Strides strides = row_major_strides(shape);
+      for (int axis = 0; axis < 4; ++axis) {
+        const std::int64_t index = rest / strides[static_cast<std::size_t>(axis)];
+        rest %= strides[static_cast<std::size_t>(axis)];
+        if ((mask >> axis & 1) == 0) place = place * shape[axis] + index;
+      }
+      const double value = static_cast<double>(x.value().data()[i]);
+      sums[static_cast<std::size_t>(place)] += value;
+      largest[static_cast<std::size_t>(place)] =
+          std::max(largest[static_cast<std::size_t>(place)], value);
+    }
+    const auto sum = ops::sum(x, axes);
+    const auto max = ops::max(x, axes);
+    const auto min = ops::min(-x, axes);
+    REQUIRE(sum.shape() == kept);
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      CHECK(static_cast<double>(values_of(sum)[i]) == doctest::Approx(sums[i]).epsilon(1e-5));
+      CHECK(static_cast<double>(values_of(max)[i]) == largest[i]);
+      CHECK(static_cast<double>(values_of(min)[i]) == -largest[i]);
+    }
+  }
+  CHECK(ops::sum(x, {1, -1}, true).shape() == Shape{3, 1, 5, 1});
+}
+
+TEST_CASE("reductions are exact enough, show NaN, and refuse nonsense") {
+  const Variable<float> tenths(Tensor<float>::full({10'000'000}, 0.1F));
+  CHECK(ops::sum(tenths).item() == doctest::Approx(1e6).epsilon(1e-6));
+  CHECK(std::isnan(ops::max(variable({1.0F, kNan, kInfinity}, {3})).item()));
+  CHECK(std::isnan(ops::min(variable({1.0F, kNan, -kInfinity}, {3})).item()));
+  CHECK(ops::sum(Variable<float>(Tensor<float>::empty({0, 3}))).item() == 0.0F);
+  const auto x = variable({1.0, 2.0, 4.0, 9.0}, {4});
+  CHECK(ops::variance(x).item() == doctest::Approx(9.5));
+  CHECK(ops::variance(x, {}, false, 1).item() == doctest::Approx(38.0 / 3.0));
+  CHECK(complaint([&] { ops::variance(variable({1.0}, {1}), {}, false, 1); }) ==
+        "variance: 1 values over the axes of (1,) leave none after a correction of 1");
+  CHECK(complaint([&] { ops::sum(x, {0, 0}); }) == "sum: axis 0 is named twice for (4,)");
+  CHECK(complaint([&] { ops::sum(x, {1}); }) ==
+        "shape: axis 1 is out of range for (4,), which has 1 dimensions");
+  CHECK(complaint([&] { ops::max(Variable<float>(Tensor<float>::empty({0}))); }) ==
+        "max: nothing to reduce in (0,)");
+}
+
+TEST_CASE("softmax survives large logits") {
+  const auto x = variable({1000.0, 1001.0, -1000.0, 0.0}, {2, 2});
+  const auto y = values_of(ops::softmax(x));
+  CHECK(y[0] == doctest::Approx(1.0 / (1.0 + std::exp(1.0))));
+  CHECK(y[0] + y[1] == doctest::Approx(1.0));
+  CHECK(y[2] == 0.0);
+  const auto z = values_of(ops::log_softmax(x));
+  CHECK(z[0] == doctest::Approx(-std::log(1.0 + std::exp(1.0))));
+  CHECK(z[2] == doctest::Approx(-1000.0));
+}
+
+TEST_CASE("slice is Python's") {
+  const auto x = Variable<float>(Tensor<float>::arange(5));
+  const auto part = [&](const ops::Range& range) { return values_of(ops::slice(x, 0, range)); };
+  using List = std::vector<float>;
+  CHECK(part({}) == List{0, 1, 2, 3, 4});
+  CHECK(part({.start = 1, .stop = 4}) == List{1, 2, 3});
+  CHECK(part({.start = -2}) == List{3, 4});
+  CHECK(part({.stop = -2}) == List{0, 1, 2});
+  CHECK(part({.start = -100, .stop = 100, .step = 3}) == List{0, 3});
+  CHECK(part({.step = -1}) == List{4, 3, 2, 1, 0});
+  CHECK(part({.step = -2}) == List{4, 2, 0});
+  CHECK(part({.start = 3, .stop = 0, .step = -1}) == List{3, 2, 1});
+  CHECK(part({.start = 100, .stop = -100, .step = -3}) == List{4, 1});
+  CHECK(part({.start = 3, .stop = 1}).empty());
+  CHECK(part({.start = 5}).empty());
+  CHECK(part({.start = 1, .stop = 3, .step = -1}).empty());
+  CHECK(complaint([&] { part({.step = 0}); }) == "slice: the step is 0 along axis 0");
+}
+
+TEST_CASE("layout ops put elements where they belong") {
+  const auto x = Variable<float>(Tensor<float>::arange(6).reshape({2, 3}));
+  using List = std::vector<float>;
+  CHECK(values_of(ops::transpose(x)) == List{0, 3, 1, 4, 2, 5});
+  CHECK(values_of(ops::concat({x, x}, 1)) == List{0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5});
+  CHECK(values_of(ops::stack({x, x}, -1)) == List{0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5});
+  CHECK(ops::stack({x, x}).shape() == Shape{2, 2, 3});
+  CHECK(values_of(ops::pad(x, 0, 1, 0)) == List{0, 0, 0, 0, 1, 2, 3, 4, 5});
+  CHECK(values_of(ops::pad(x, 1, 2, 1, ops::PaddingMode::kReplicate)) ==
+        List{0, 0, 0, 1, 2, 2, 3, 3, 3, 4, 5, 5});
+  CHECK(values_of(ops::pad(x, 1, 2, 1, ops::PaddingMode::kReflect)) ==
+        List{2, 1, 0, 1, 2, 1, 5, 4, 3, 4, 5, 4});
+  CHECK(values_of(ops::broadcast_to(ops::slice(x, 0, {.stop = 1}), {2, 3})) ==
+        List{0, 1, 2, 0, 1, 2});
+  CHECK(complaint([&] {
+          ops::concat({x, ops::transpose(x)}, 0);
+        }) == "concat: (3, 2) does not fit (2, 3) along axis 0; all other extents must agree");
+  CHECK(complaint([&] { ops::concat(std::vector<Variable<float>>{}, 0); }) ==
+        "concat: no parts to join");
+  CHECK(complaint([&] {
+          ops::stack({x, ops::transpose(x)});
+        }) == "stack: (3, 2) does not fit (2, 3)");
+  CHECK(complaint([&] { ops::stack({x}, 3); }) ==
+        "stack: axis 3 is out of range for parts of (2, 3)");
+  CHECK(complaint([&] { ops::permute(x, {0, 0}); }) == "permute: axis 0 is named twice for (2, 3)");
+  CHECK(complaint([&] { ops::permute(x, {0}); }) ==
+        "permute: 1 axes for (2, 3), which has 2 dimensions; name every axis once");
+  CHECK(complaint([&] {
+          ops::broadcast_to(x, {2, 2});
+        }) == "broadcast_to: (2, 3) does not broadcast to (2, 2)");
+  CHECK(complaint([&] { ops::pad(x, 0, -1, 0); }) == "pad: amounts -1 and 0 must not be negative");
+  CHECK(complaint([&] { ops::pad(x, 0, 2, 0, ops::PaddingMode::kReflect); }) ==
+        "pad: can't reflect 2 elements at an edge of axis 0 of (2, 3), which has 2");
+}
+
+TEST_CASE("upsampling gives PyTorch's numbers") {
+  const auto x = variable({0.0, 1.0, 2.0, 3.0}, {1, 1, 2, 2});
+  using List = std::vector<double>;
+  CHECK(values_of(ops::upsample2d(x, 2, 5)) == List{0, 0, 0, 1, 1, 2, 2, 2, 3, 3});
+  const List expected{0,   0.25, 0.75, 1,   0.5, 0.75, 1.25, 1.5,
+                      1.5, 1.75, 2.25, 2.5, 2,   2.25, 2.75, 3};
+  const auto actual = values_of(ops::upsample2d(x, 4, 4, ops::Interpolation::kBilinear));
+  for (std::size_t i = 0; i < 16; ++i) CHECK(actual[i] == doctest::Approx(expected[i]));
+  CHECK(complaint([&] { ops::upsample2d(x, 0, 4); }) ==
+        "upsample2d: size 0 × 4 must be at least 1 × 1");
+  CHECK(complaint([&] { ops::upsample2d(variable({1.0}, {1}), 2, 2); }) ==
+        "upsample2d: input (1,) must have four dimensions (n, c, h, w), none of them empty");
+}
