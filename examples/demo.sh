@@ -15,7 +15,7 @@ cmake --build build/demo --target neural_style
 if [ $# -eq 0 ]; then
   set -- --height 200 --width 300 --iterations 150
 fi
-if ! build/demo/neural_style examples/images/content.jpg examples/images/style.jpg -o build/demo.png "$@"; then
+if ! build/demo/neural_style examples/images/cat.jpg examples/images/suns.jpg -o build/demo.png "$@"; then
   cat <<'END'
 
 The program is built. If it found no weights: it needs those of VGG-19, a network trained to see.

@@ -8,7 +8,7 @@
 
 #include "sfumato/core/error.hpp"
 #include "sfumato/core/random.hpp"
-#include "support/temporary_directory.hpp"
+#include "temporary_directory.hpp"
 
 /// Gives `read` the file cut off at many places and with single bytes changed. It must throw a
 /// sfumato::Error or succeed; anything else, a crash or another exception, fails the test.

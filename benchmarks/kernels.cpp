@@ -1,0 +1,132 @@
+// The kernels of one iteration of style transfer, on the shapes that VGG-19 has at 150 × 225.
+//   build/release/kernels --benchmark_filter=conv2d
+
+#include <benchmark/benchmark.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "sfumato/sfumato.hpp"
+
+namespace {
+
+using namespace sfumato;
+
+struct ConvolutionShape {
+  const char* name;
+  std::int64_t in_channels, out_channels, h, w;
+};
+constexpr std::array kVgg19{
+    ConvolutionShape{"conv1_1", 3, 64, 150, 225},  ConvolutionShape{"conv1_2", 64, 64, 150, 225},
+    ConvolutionShape{"conv2_1", 64, 128, 75, 112}, ConvolutionShape{"conv2_2", 128, 128, 75, 112},
+    ConvolutionShape{"conv3_1", 128, 256, 37, 56}, ConvolutionShape{"conv3_2", 256, 256, 37, 56},
+    ConvolutionShape{"conv4_1", 256, 512, 18, 28}, ConvolutionShape{"conv4_2", 512, 512, 18, 28},
+    ConvolutionShape{"conv5_1", 512, 512, 9, 14}};
+
+Tensor<float> random_tensor(const Shape& shape) {
+  Random random(1);
+  return Tensor<float>::normal(shape, random);
+}
+
+Conv2dGeometry geometry(const ConvolutionShape& s) {
+  return {.batch = 1,
+          .in_channels = s.in_channels,
+          .in_h = s.h,
+          .in_w = s.w,
+          .out_channels = s.out_channels,
+          .out_h = s.h,
+          .out_w = s.w,
+          .kernel_h = 3,
+          .kernel_w = 3,
+          .padding_h = 1,
+          .padding_w = 1};
+}
+
+void count_flops(benchmark::State& state, double flops) {
+  state.counters["GFLOP/s"] =
+      benchmark::Counter(flops * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
+}
+
+/// Times `run(geometry, x, weight, y)`; work is counted as direct convolution would do it.
+template <class Run>
+void convolution(benchmark::State& state, const ConvolutionShape& s, const Run& run) {
+  const Conv2dGeometry g = geometry(s);
+  auto x = random_tensor({1, s.in_channels, s.h, s.w});
+  auto y = random_tensor({1, s.out_channels, s.h, s.w});
+  const auto weight = random_tensor({s.out_channels, s.in_channels, 3, 3});
+  for (auto _ : state) run(g, x.data(), weight.data(), y.data());
+  count_flops(state, 18.0 * static_cast<double>(s.in_channels * s.out_channels * s.h * s.w));
+}
+
+void iteration(benchmark::State& state) {
+  Random random(1);
+  nn::Vgg<float> network({}, random);
+  network.freeze();
+  const Shape shape{1, 3, state.range(0), state.range(1)};
+  const auto content = random_tensor(shape);
+  const style::Objective<float> objective(network, content, content);
+  Variable<float> image(content.clone(), true);
+  optim::Adam<float> adam({image}, {.learning_rate = 0.01});
+  for (auto _ : state) {
+    adam.zero_grad();
+    backward(objective(image).total);
+    adam.step();
+  }
+}
+
+void matmul(benchmark::State& state) {
+  const Variable<float> a(random_tensor({state.range(0), state.range(2)}));
+  const Variable<float> b(random_tensor({state.range(2), state.range(1)}));
+  for (auto _ : state) benchmark::DoNotOptimize(ops::matmul(a, b));
+  count_flops(state, 2.0 * static_cast<double>(state.range(0) * state.range(1) * state.range(2)));
+}
+
+void pooling(benchmark::State& state) {
+  const Variable<float> x(random_tensor({1, state.range(0), state.range(1), state.range(2)}));
+  for (auto _ : state) benchmark::DoNotOptimize(ops::max_pool2d(x));
+}
+
+void gram(benchmark::State& state) {
+  const Variable<float> x(random_tensor({1, state.range(0), state.range(1), state.range(2)}));
+  for (auto _ : state) benchmark::DoNotOptimize(losses::gram_matrix(x));
+}
+
+const bool kRegistered = [] {
+  const auto add = [](const std::string& name, const ConvolutionShape& s, const auto& run) {
+    benchmark::RegisterBenchmark((name + "/" + s.name).c_str(), [s, run](benchmark::State& state) {
+      convolution(state, s, run);
+    })->UseRealTime();
+  };
+  for (const ConvolutionShape& s : kVgg19) {
+    add("conv2d", s, [](const auto& g, const float* x, const float* w, float* y) {
+      Cpu::conv2d<float>(g, x, w, nullptr, y);
+    });
+    add("conv2d_input_gradient", s, [](const auto& g, float* x, const float* w, const float* y) {
+      Cpu::conv2d_input_gradient(g, y, w, x);
+    });
+    add("conv2d_im2col", s, [](const auto& g, const float* x, const float* w, float* y) {
+      cpu::conv2d_im2col<float>(g, x, w, nullptr, y);
+    });
+    add("conv2d_winograd", s, [](const auto& g, const float* x, const float* w, float* y) {
+      cpu::conv2d_winograd<float>(g, x, w, nullptr, y);
+    });
+  }
+  return true;
+}();
+
+BENCHMARK(iteration)->Args({150, 225})->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(matmul)
+    ->Args({64, 64, 33750})
+    ->Args({512, 512, 512})
+    ->Args({1024, 1024, 1024})
+    ->UseRealTime();
+BENCHMARK(pooling)->Args({64, 150, 225})->Args({512, 18, 28})->UseRealTime();
+BENCHMARK(gram)
+    ->Args({64, 150, 225})
+    ->Args({128, 75, 112})
+    ->Args({256, 37, 56})
+    ->Args({512, 18, 28})
+    ->UseRealTime();
+
+}  // namespace

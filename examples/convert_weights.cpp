@@ -1,0 +1,50 @@
+// Converts VGG-19 weights that sfumato can read (.pth or .safetensors) to safetensors, with the
+// classifier dropped: 548 MB become 80 MB.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <map>
+#include <string>
+
+#include "sfumato/io/safetensors.hpp"
+#include "sfumato/io/weights.hpp"
+#include "sfumato/sfumato.hpp"
+
+int main(int argc, char** argv) {
+  using namespace sfumato;
+  std::string input;
+  std::string output;
+  std::string type = "F32";
+  bool keep_classifier = false;
+  CLI::App app("Converts weights to safetensors, without the classifier.", "convert_weights");
+  app.add_option("INPUT", input, "Weights to read (.pth or .safetensors)")->required();
+  app.add_option("OUTPUT", output, "File to write (.safetensors)")->required();
+  app.add_option("--type", type, "How to store the values: F32, F16 or BF16")
+      ->check(CLI::IsMember({"F32", "F16", "BF16"}))
+      ->capture_default_str();
+  app.add_flag("--keep-classifier", keep_classifier, "Keep the tensors named classifier.…");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    std::fprintf(stderr, "convert_weights: %s; see --help\n", error.what());
+    return 2;
+  }
+  try {
+    const std::map<std::string, io::StoredType> types{{"F32", io::StoredType::kF32},
+                                                      {"F16", io::StoredType::kF16},
+                                                      {"BF16", io::StoredType::kBF16}};
+    const io::WeightsFile file(input);
+    std::map<std::string, Tensor<float>> tensors;
+    for (const std::string& name : file.names()) {
+      const bool dropped = !keep_classifier && name.starts_with("classifier.");
+      if (!dropped) tensors.emplace(name, file.read<float>(name));
+    }
+    io::write_safetensors(output, tensors, types.at(type));
+    std::printf("wrote %zu tensors to %s\n", tensors.size(), output.c_str());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "convert_weights: %s\n", error.what());
+    return 1;
+  }
+}

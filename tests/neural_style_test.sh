@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# The style transfer program as a person uses it: results, messages and exit statuses.
+set -euo pipefail
+
+program=$SFUMATO_BUILD_DIR/neural_style
+convert=$SFUMATO_BUILD_DIR/convert_weights
+images=$SFUMATO_SOURCE_DIR/examples/images
+fixtures=$SFUMATO_SOURCE_DIR/tests/fixtures
+shared=${SFUMATO_SHARED:-$SFUMATO_SOURCE_DIR/../shared}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+unset SFUMATO_WEIGHTS
+export HOME=$folder/home XDG_CACHE_HOME=$folder/cache
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+
+# refuses STATUS MESSAGE ARGUMENTS...: one line on stderr that holds MESSAGE, and no picture.
+refuses() {
+  local wanted=$1 message=$2 status=0
+  shift 2
+  "$@" >out.txt 2>err.txt || status=$?
+  [ "$status" -eq "$wanted" ] || fail "$* ended with $status, not $wanted: $(cat err.txt)"
+  [ "$(wc -l <err.txt)" -eq 1 ] || fail "$* wrote more than one line: $(cat err.txt)"
+  grep -qF -- "$message" err.txt || fail "$* said: $(cat err.txt)"
+  [ ! -e x.png ] || fail "$* left a picture behind"
+}
+
+cat="$images/cat.jpg"
+suns="$images/suns.jpg"
+
+"$program" --help | grep -q -- '--style-weight' || fail "--help does not explain the options"
+refuses 2 'required' "$program"
+refuses 2 '--output is required' "$program" "$cat" "$suns"
+refuses 2 'not expected' "$program" "$cat" "$suns" -o x.png --sise 5
+refuses 2 'not in range' "$program" "$cat" "$suns" -o x.png --size 5
+refuses 2 'not in {content,noise}' "$program" "$cat" "$suns" -o x.png --init zeros
+refuses 2 'not in {auto,cpu}' "$program" "$cat" "$suns" -o x.png --device tpu
+refuses 2 '--size does not go with --height' "$program" "$cat" "$suns" -o x.png --size 64 --height 64
+refuses 2 '--preset sets the sizes' "$program" "$cat" "$suns" -o x.png --preset d2l --size 64
+refuses 1 'images are written as .png, .jpg or .jpeg' "$program" "$cat" "$suns" -o x.gif
+refuses 1 'there is no folder none' "$program" "$cat" "$suns" -o none/x.png
+refuses 1 'none.jpg: no such file' "$program" none.jpg "$suns" -o x.png
+refuses 1 'not an image that can be read' "$program" "$cat" "$fixtures/arrays.npz" -o x.png
+cp "$program" alone
+refuses 1 'no VGG-19 weights found: run weights/fetch.sh' ./alone "$cat" "$suns" -o x.png
+refuses 1 'w.pth: no such file' "$program" "$cat" "$suns" -o x.png --weights w.pth
+refuses 1 'the weights lack features.0.weight' \
+  "$program" "$cat" "$suns" -o x.png --weights "$fixtures/nested.pth"
+SFUMATO_WEIGHTS=elsewhere.pth refuses 1 'elsewhere.pth: no such file' "$program" "$cat" "$suns" -o x.png
+refuses 1 'none.pth: no such file' "$convert" none.pth out.safetensors
+[ ! -e out.safetensors ] || fail "convert_weights left a file behind"
+
+weights=$shared/weights/vgg19-oxford-q8.safetensors
+if [ ! -e "$weights" ]; then
+  echo "SKIPPED: without the shared weights, no picture is made; set SFUMATO_SHARED"
+  exit 77
+fi
+
+"$convert" "$weights" half.safetensors --type F16 >/dev/null
+[ "$(stat -c %s half.safetensors)" -lt 41000000 ] || fail "half precision is not half the size"
+
+"$program" "$cat" "$suns" -o picture.png --weights half.safetensors --size 64 --iterations 3 \
+  --report-every 1 --losses losses.csv --threads 2 >log.txt
+grep -q 'content .*cat.jpg: 300 x 451' log.txt || fail "sizes are not printed"
+grep -q '43 x 64, 3 iterations' log.txt || fail "proportions are not kept: $(cat log.txt)"
+[ "$(grep -c 's/it' log.txt)" -eq 3 ] || fail "not every iteration is reported"
+[ "$(head -1 losses.csv)" = iteration,content,style,tv,total,seconds ] || fail "the header of the CSV"
+[ "$(wc -l <losses.csv)" -eq 4 ] || fail "the CSV does not have a row for every iteration"
+head -c 4 picture.png | grep -q PNG || fail "the picture is not a PNG"
+
+mkdir -p "$XDG_CACHE_HOME/sfumato"
+mv half.safetensors "$XDG_CACHE_HOME/sfumato/vgg19.safetensors"
+./alone "$cat" "$suns" -o noise.jpg --height 40 --width 33 --iterations 2 --init noise --seed 5 \
+  --style-layers relu1_1,2 --content-layers 25 --quiet >log.txt
+[ ! -s log.txt ] || fail "--quiet is not quiet"
+[ -s noise.jpg ] || fail "no picture with weights from the cache"
+refuses 2 "there is no layer 'conv7_1'" ./alone "$cat" "$suns" -o x.png --content-layers conv7_1
+
+./alone "$cat" "$suns" -o stopped.png --size 64 --iterations 100000 --quiet --losses stopped.csv &
+process=$!
+sleep 3
+kill -INT $process
+status=0
+wait $process || status=$?
+[ "$status" -eq 130 ] || fail "an interrupted run ended with $status"
+[ -s stopped.png ] && [ -s stopped.csv ] || fail "an interrupted run kept nothing"
+echo "all as it should be"
