@@ -48,6 +48,9 @@ TEST_CASE("loops inside loops, in several program threads, and exceptions in the
   CHECK(total == 4100);
   CHECK_THROWS_WITH_AS(set_thread_count(0), "set_thread_count: 0 is not between 1 and 1024",
                        ValueError);
+  CHECK_THROWS_WITH_AS(parallel_for(2, 1, [](std::int64_t, std::int64_t) { set_thread_count(2); }),
+                       "set_thread_count: called inside a parallel loop; call it outside",
+                       ValueError);
   CHECK(thread_count() == 3);
 }
 

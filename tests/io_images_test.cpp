@@ -14,6 +14,7 @@
 #include "sfumato/io/npy.hpp"
 #include "sfumato/io/resize.hpp"
 #include "sfumato/io/xtensor.hpp"
+#include "support/complaint.hpp"
 #include "support/hostile_files.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -54,16 +55,6 @@ int largest_difference(const Tensor<std::uint8_t>& a, const Tensor<std::uint8_t>
     largest = std::max(largest, std::abs(a.span()[i] - b.span()[i]));
   }
   return largest;
-}
-
-template <class Call>
-std::string complaint(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing";
 }
 
 }  // namespace

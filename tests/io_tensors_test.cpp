@@ -14,6 +14,7 @@
 #include "sfumato/io/npz.hpp"
 #include "sfumato/io/safetensors.hpp"
 #include "sfumato/io/weights.hpp"
+#include "support/complaint.hpp"
 #include "support/hostile_files.hpp"
 #include "support/shared_data.hpp"
 #include "support/temporary_directory.hpp"
@@ -29,16 +30,6 @@ std::string safetensors(const std::string& header, std::size_t data) {
   std::string bytes;
   for (std::size_t i = 0; i < 8; ++i) bytes += static_cast<char>(header.size() >> (8 * i) & 0xFF);
   return bytes + header + std::string(data, '\0');
-}
-
-template <class Read>
-std::string complaint(const Read& read) {
-  try {
-    read();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing";
 }
 
 bool ends_with(const std::string& text, const std::string& end) {

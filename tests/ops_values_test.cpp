@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sfumato/sfumato.hpp"
+#include "support/complaint.hpp"
 
 using namespace sfumato;
 
@@ -21,16 +22,6 @@ Variable<T> variable(std::initializer_list<T> values, const Shape& shape) {
 template <class T>
 std::vector<T> values_of(const Variable<T>& x) {
   return x.value().to_vector();
-}
-
-template <class Call>
-std::string complaint(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing";
 }
 
 const float kInfinity = std::numeric_limits<float>::infinity();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sfumato/sfumato.hpp"
+#include "support/complaint.hpp"
 
 using namespace sfumato;
 
@@ -38,16 +39,6 @@ void check_close(const Variable<double>& p, const std::vector<double>& expected)
   for (std::size_t i = 0; i < expected.size(); ++i) {
     CHECK(p.value().to_vector()[i] == doctest::Approx(expected[i]).epsilon(1e-12));
   }
-}
-
-template <class Call>
-std::string complaint(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing";
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sfumato/sfumato.hpp"
+#include "support/complaint.hpp"
 
 using namespace sfumato;
 
@@ -20,16 +21,6 @@ nn::Vgg<float> small_network() {
 Tensor<float> image(std::uint64_t seed, std::int64_t height = 32, std::int64_t width = 40) {
   Random random(seed);
   return Tensor<float>::normal({1, 3, height, width}, random);
-}
-
-template <class Call>
-std::string complaint(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing";
 }
 
 }  // namespace

@@ -31,7 +31,11 @@ class ThreadPool {
 
   int thread_count() const { return static_cast<int>(workers_.size()) + 1; }
 
+  /// Throws ValueError inside a parallel loop, which would wait for itself.
   void resize(int threads) {
+    if (inside_loop()) {
+      throw ValueError("set_thread_count: called inside a parallel loop; call it outside");
+    }
     const std::lock_guard caller(caller_);
     stop();
     start(static_cast<unsigned>(threads));
@@ -149,7 +153,7 @@ inline int thread_count() {
 }
 
 /// Sets how many threads the CPU's loops use. Results do not depend on it: the same bits for any
-/// number. Throws ValueError for a number below 1 or above 1024.
+/// number. Throws ValueError for a number below 1 or above 1024, and inside a parallel loop.
 inline void set_thread_count(int threads) {
   if (threads < 1 || threads > 1024) {
     throw ValueError(message("set_thread_count: ", threads, " is not between 1 and 1024"));

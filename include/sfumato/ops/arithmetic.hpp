@@ -3,6 +3,7 @@
 #include <cmath>
 #include <type_traits>
 
+#include "sfumato/autodiff/backward.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/ops/apply.hpp"
 #include "sfumato/ops/sum.hpp"
@@ -12,12 +13,6 @@ namespace sfumato {
 namespace ops {
 
 namespace detail {
-struct Add {
-  template <class T>
-  SFUMATO_HOST_DEVICE T operator()(T a, T b) const {
-    return a + b;
-  }
-};
 struct Subtract {
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T a, T b) const {
@@ -85,7 +80,7 @@ Variable<T, Device> neg(const Variable<T, Device>& x) {
 /// a + b, broadcast together.
 template <class T, class Device>
 Variable<T, Device> add(const Variable<T, Device>& a, const Variable<T, Device>& b) {
-  return record("add", apply("add", detail::Add{}, a.value(), b.value()), {a, b},
+  return record("add", apply("add", sfumato::detail::Plus{}, a.value(), b.value()), {a, b},
                 [from_a = a.shape(), from_b = b.shape()](const Backward<T, Device>& at) {
                   return Gradients<T, Device>{
                       at.needs(0) ? sum_to(at.gradient(), from_a) : Variable<T, Device>(),
