@@ -11,8 +11,11 @@
 #include "sfumato/io/weights.hpp"
 #include "sfumato/sfumato.hpp"
 
-int main(int argc, char** argv) {
-  using namespace sfumato;
+namespace {
+
+using namespace sfumato;
+
+int convert(int argc, char** argv) {
   std::string input;
   std::string output;
   std::string type = "F32";
@@ -31,18 +34,25 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "convert_weights: %s; see --help\n", error.what());
     return 2;
   }
+  const std::map<std::string, io::StoredType> types{{"F32", io::StoredType::kF32},
+                                                    {"F16", io::StoredType::kF16},
+                                                    {"BF16", io::StoredType::kBF16}};
+  const io::WeightsFile file(input);
+  std::map<std::string, Tensor<float>> tensors;
+  for (const std::string& name : file.names()) {
+    const bool dropped = !keep_classifier && name.starts_with("classifier.");
+    if (!dropped) tensors.emplace(name, file.read<float>(name));
+  }
+  io::write_safetensors(output, tensors, types.at(type));
+  std::printf("wrote %zu tensors to %s\n", tensors.size(), output.c_str());
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
   try {
-    const std::map<std::string, io::StoredType> types{{"F32", io::StoredType::kF32},
-                                                      {"F16", io::StoredType::kF16},
-                                                      {"BF16", io::StoredType::kBF16}};
-    const io::WeightsFile file(input);
-    std::map<std::string, Tensor<float>> tensors;
-    for (const std::string& name : file.names()) {
-      const bool dropped = !keep_classifier && name.starts_with("classifier.");
-      if (!dropped) tensors.emplace(name, file.read<float>(name));
-    }
-    io::write_safetensors(output, tensors, types.at(type));
-    std::printf("wrote %zu tensors to %s\n", tensors.size(), output.c_str());
+    return convert(argc, argv);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "convert_weights: %s\n", error.what());
     return 1;

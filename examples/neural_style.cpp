@@ -238,7 +238,7 @@ int run(const Arguments& a, const char* program) {
     const Stage& stage = stages[number - 1];
     const auto prepare = [&](const Tensor<std::uint8_t>& pixels) {
       return style::normalize<float>(
-          io::resize(pixels, stage.height, stage.width, io::Filter::bilinear));
+          io::resize(pixels, stage.height, stage.width, io::Filter::kBilinear));
     };
     const Tensor<float> content = prepare(content_pixels);
     if (picture.defined()) {
@@ -278,9 +278,8 @@ int run(const Arguments& a, const char* program) {
   return interrupted != 0 ? kInterruptedStatus : 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+/// Reads the command line and runs. Returns the exit status: 2 for bad arguments, 1 for bad files.
+int run_program(int argc, char** argv) {
   Arguments arguments;
   CLI::App app("Neural style transfer (Gatys, Ecker and Bethge, 2016) with VGG-19.",
                "neural_style");
@@ -294,17 +293,23 @@ int main(int argc, char** argv) {
       throw CLI::ValidationError("--preset sets the sizes itself");
     }
     if (arguments.threads > 0) set_thread_count(arguments.threads);
+    std::signal(SIGINT, [](int) { interrupted = 1; });
+    return run(arguments, argv[0]);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
     std::fprintf(stderr, "neural_style: %s; see --help\n", error.what());
     return 2;
-  }
-  std::signal(SIGINT, [](int) { interrupted = 1; });
-  try {
-    return run(arguments, argv[0]);
   } catch (const ValueError& error) {
     std::fprintf(stderr, "neural_style: %s\n", error.what());
     return 2;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run_program(argc, argv);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "neural_style: %s\n", error.what());
     return 1;

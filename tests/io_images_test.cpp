@@ -165,7 +165,7 @@ TEST_CASE("resizing agrees with Pillow") {
   const struct {
     const char* name;
     io::Filter filter;
-  } filters[]{{"bilinear", io::Filter::bilinear}, {"bicubic", io::Filter::bicubic}};
+  } filters[]{{"bilinear", io::Filter::kBilinear}, {"bicubic", io::Filter::kBicubic}};
   for (const auto& [name, filter] : filters) {
     for (const auto& [height, width] : std::vector<std::pair<std::int64_t, std::int64_t>>{
              {12, 17}, {37, 20}, {80, 101}, {5, 53}, {1, 1}}) {

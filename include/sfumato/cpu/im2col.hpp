@@ -12,9 +12,7 @@
 /// becomes a column of a matrix, a few output rows at a time, so that the matrix stays in cache.
 /// Chellapilla, Puri and Simard, "High performance convolutional neural networks for document
 /// processing" (2006).
-namespace sfumato {
-
-namespace cpu {
+namespace sfumato::cpu {
 
 /// Some output rows of one image and group, and the matrix of their patches: one row for each
 /// (channel, kernel row, kernel column), one column for each output position.
@@ -177,6 +175,4 @@ void conv2d_weight_gradient_im2col(const Conv2dGeometry& g, const T* x, const T*
       });
 }
 
-}  // namespace cpu
-
-}  // namespace sfumato
+}  // namespace sfumato::cpu

@@ -166,12 +166,13 @@ class PytorchFile {
         fail("its byte order is not little-endian");
       }
     }
-    const std::uint64_t size = *zip_->size(folder + std::string(kPickle));
-    if (size > kMostPickle) fail("data.pkl is too large for a state dictionary");
-    const auto bytes = zip_->read(folder + std::string(kPickle), 0, size);
+    const std::string pickle = message(folder, kPickle);
+    const auto size = zip_->size(pickle);
+    if (!size || *size > kMostPickle) fail("data.pkl is too large for a state dictionary");
+    const auto bytes = zip_->read(pickle, 0, *size);
     detail::PickleMachine machine(bytes, file_.name(), 0);
     collect(machine.run());
-    for (auto& [key, storage] : storages_) storage.zip_entry = folder + "data/" + key;
+    for (auto& [key, storage] : storages_) storage.zip_entry = message(folder, "data/", key);
   }
 
   void open_legacy() {

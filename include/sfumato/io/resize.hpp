@@ -16,7 +16,7 @@ namespace sfumato::io {
 
 /// How a new pixel weighs the old ones: a triangle over ±1 pixel, or Keys' cubic (1981) with
 /// a = -1/2 over ±2.
-enum class Filter { bilinear, bicubic };
+enum class Filter { kBilinear, kBicubic };
 
 namespace detail {
 
@@ -29,16 +29,16 @@ struct ResampledPixel {
 };
 
 inline double filter_support(Filter filter) {
-  return filter == Filter::bilinear ? 1.0 : 2.0;
+  return filter == Filter::kBilinear ? 1.0 : 2.0;
 }
 
 inline double filter_weight(Filter filter, double distance) {
   const double x = std::abs(distance);
   if (x >= filter_support(filter)) return 0.0;
-  if (filter == Filter::bilinear) return 1.0 - x;
-  constexpr double a = -0.5;
-  return x < 1.0 ? ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0
-                 : (((x - 5.0) * x + 8.0) * x - 4.0) * a;
+  if (filter == Filter::kBilinear) return 1.0 - x;
+  constexpr double kA = -0.5;
+  return x < 1.0 ? ((kA + 2.0) * x - (kA + 3.0)) * x * x + 1.0
+                 : (((x - 5.0) * x + 8.0) * x - 4.0) * kA;
 }
 
 inline std::vector<ResampledPixel> resample_plan(std::int64_t from, std::int64_t to,
@@ -49,8 +49,11 @@ inline std::vector<ResampledPixel> resample_plan(std::int64_t from, std::int64_t
   std::vector<ResampledPixel> plan;
   for (std::int64_t i = 0; i < to; ++i) {
     const double centre = (static_cast<double>(i) + 0.5) * scale;
-    const auto first = std::max<std::int64_t>(0, static_cast<std::int64_t>(centre - support + 0.5));
-    const auto end = std::min(from, static_cast<std::int64_t>(centre + support + 0.5));
+    const auto round_half_up = [](double x) {
+      return static_cast<std::int64_t>(std::floor(x + 0.5));
+    };
+    const auto first = std::max<std::int64_t>(0, round_half_up(centre - support));
+    const auto end = std::min(from, round_half_up(centre + support));
     std::vector<double> weights;
     double total = 0.0;
     for (std::int64_t j = first; j < end; ++j) {
@@ -84,7 +87,7 @@ inline std::uint8_t resample(const ResampledPixel& pixel, const std::uint8_t* so
 /// An image (height, width, channels) of 8 bits at another size, within one grey level of Pillow's.
 /// Throws ShapeError for other shapes and ValueError for sizes below 1.
 inline Tensor<std::uint8_t> resize(const Tensor<std::uint8_t>& image, std::int64_t height,
-                                   std::int64_t width, Filter filter = Filter::bilinear) {
+                                   std::int64_t width, Filter filter = Filter::kBilinear) {
   if (image.rank() != 3 || image.elements() == 0) {
     throw ShapeError(message("resize: image ", image.shape(),
                              " must be (height, width, channels), none of them empty"));

@@ -115,7 +115,7 @@ class Vgg : public Module<T, Device> {
 
   /// The features after the last pooling, or the classes' logits when there is a classifier.
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
-    const auto features = features_->forward(x);
+    Variable<T, Device> features = features_->forward(x);
     if (classifier_ == nullptr) return features;
     const auto pooled = ops::adaptive_avg_pool2d(features, kClassifierGrid, kClassifierGrid);
     return classifier_->forward(ops::reshape(pooled, {x.shape()[0], -1}));
