@@ -13,9 +13,10 @@ cmake --preset release -B build/demo -D SFUMATO_TESTS=OFF -D SFUMATO_BENCHMARKS=
 cmake --build build/demo --target neural_style
 
 if [ $# -eq 0 ]; then
-  set -- --height 200 --width 300 --iterations 150
+  set -- --height 240 --width 360 --iterations 120 --learning-rate 0.1 --lr-decay-every 80 \
+    --content-weight 0.2 --style-weight 3000
 fi
-if ! build/demo/neural_style examples/images/cat.jpg examples/images/suns.jpg -o build/demo.png "$@"; then
+if ! build/demo/neural_style examples/images/rocket.jpg examples/images/suns.jpg -o build/demo.png "$@"; then
   cat <<'END'
 
 The program is built. If it found no weights: it needs those of VGG-19, a network trained to see.

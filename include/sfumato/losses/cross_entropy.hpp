@@ -6,15 +6,15 @@
 #include "sfumato/ops/apply.hpp"
 #include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/reduction.hpp"
+#include "sfumato/ops/select.hpp"
 #include "sfumato/ops/softmax.hpp"
 
 namespace sfumato::losses {
 
 namespace detail {
-template <class T>
 struct IsClass {
-  SFUMATO_HOST_DEVICE T operator()(std::int64_t label, std::int64_t class_number) const {
-    return static_cast<T>(label == class_number);
+  SFUMATO_HOST_DEVICE bool operator()(std::int64_t label, std::int64_t class_number) const {
+    return label == class_number;
   }
 };
 }  // namespace detail
@@ -37,10 +37,12 @@ Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
                                " classes, 0 to ", classes - 1));
     }
   }
-  const Variable<T, Device> one_hot(ops::apply("cross_entropy", detail::IsClass<T>{},
-                                               labels.reshape({n, 1}),
-                                               Tensor<std::int64_t, Device>::arange(classes)));
-  const auto log_likelihood = ops::sum(one_hot * ops::log_softmax(logits));
+  const Tensor<std::uint8_t, Device> is_label =
+      ops::apply("cross_entropy", detail::IsClass{}, labels.reshape({n, 1}),
+                 Tensor<std::int64_t, Device>::arange(classes));
+  // Chosen rather than multiplied by 0 and 1: an impossible class, of -∞, times 0 is no number.
+  const Variable<T, Device> zero(Tensor<T, Device>::scalar(T{0}));
+  const auto log_likelihood = ops::sum(ops::where(is_label, ops::log_softmax(logits), zero));
   return log_likelihood / -static_cast<T>(n);
 }
 

@@ -18,11 +18,14 @@ namespace sfumato::nn {
 template <class T, class Device = Cpu>
 class Conv2d : public Module<T, Device> {
  public:
-  /// Weights from kaiming_normal, biases zero.
+  /// Weights from kaiming_normal, biases zero. Throws ValueError unless the groups divide the
+  /// channels.
   Conv2d(std::int64_t in_channels, std::int64_t out_channels, ops::Size2d kernel, Random& random,
          const ops::Conv2dOptions& options = {})
-      : Conv2d(kaiming_normal<T, Device>(
-                   {out_channels, in_channels / options.groups, kernel.h, kernel.w}, random),
+      : Conv2d(kaiming_normal<T, Device>({out_channels,
+                                          channels_per_group(in_channels, out_channels, options),
+                                          kernel.h, kernel.w},
+                                         random),
                Tensor<T, Device>::zeros({out_channels}), options) {}
 
   /// Given values; the bias may be left undefined.
@@ -36,6 +39,16 @@ class Conv2d : public Module<T, Device> {
   }
 
  private:
+  static std::int64_t channels_per_group(std::int64_t in_channels, std::int64_t out_channels,
+                                         const ops::Conv2dOptions& options) {
+    if (options.groups < 1 || in_channels % options.groups != 0 ||
+        out_channels % options.groups != 0) {
+      throw ValueError(message("Conv2d: ", in_channels, " channels in and ", out_channels,
+                               " out do not divide into ", options.groups, " groups"));
+    }
+    return in_channels / options.groups;
+  }
+
   ops::Conv2dOptions options_;
   Variable<T, Device> weight_;
   Variable<T, Device> bias_;

@@ -26,12 +26,20 @@ class Sequential : public Module<T, Device> {
     for (const Layer& layer : layers) push_back(layer);
   }
 
+  /// Throws ValueError for a null pointer.
   void push_back(Layer layer) {
+    if (layer == nullptr) throw ValueError(message("Sequential: layer ", size(), " is null"));
     layers_.push_back(this->add_part(std::to_string(layers_.size()), std::move(layer)));
   }
 
   std::size_t size() const { return layers_.size(); }
-  Module<T, Device>& operator[](std::size_t index) { return *layers_[index]; }
+  /// Throws ValueError out of range.
+  Module<T, Device>& operator[](std::size_t index) {
+    if (index >= size()) {
+      throw ValueError(message("Sequential: there is no layer ", index, " among ", size()));
+    }
+    return *layers_[index];
+  }
 
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
     Variable<T, Device> y = x;

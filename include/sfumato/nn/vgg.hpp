@@ -98,9 +98,10 @@ class Vgg : public Module<T, Device> {
   }
 
   /// What the given layers make of images (n, 3, h, w), in the order asked for. Nothing beyond the
-  /// last of them is computed.
+  /// last of them is computed. Throws ValueError for an index that the network does not have.
   std::vector<Variable<T, Device>> taps(const Variable<T, Device>& x,
                                         const std::vector<std::size_t>& layers) {
+    for (const std::size_t layer : layers) layer_index(std::to_string(layer));
     std::vector<Variable<T, Device>> tapped(layers.size());
     const std::size_t last = layers.empty() ? 0 : *std::max_element(layers.begin(), layers.end());
     Variable<T, Device> y = x;

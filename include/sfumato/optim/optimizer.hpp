@@ -18,6 +18,27 @@ struct AddScaled {
   T scale;
   SFUMATO_HOST_DEVICE T operator()(T a, T b) const { return a + scale * b; }
 };
+
+/// A double as a sum of three numbers that together hold all of its bits, even when T is float.
+template <class T, class Device>
+Tensor<T, Device> to_parts(double value) {
+  std::vector<T> parts(3);
+  for (T& part : parts) {
+    part = static_cast<T>(value);
+    value -= static_cast<double>(part);
+  }
+  return Tensor<T, Device>::from(parts, {3});
+}
+template <class T, class Device>
+double from_parts(const char* name, const Tensor<T, Device>& parts) {
+  if (parts.shape() != Shape{3}) {
+    throw ValueError(message("load_state_dict: the optimiser's ", name, " has the shape ",
+                             parts.shape(), " and not (3,)"));
+  }
+  double value = 0.0;
+  for (const T part : parts.to_vector()) value += static_cast<double>(part);
+  return value;
+}
 }  // namespace detail
 
 /// Changes parameters along their gradients. What differs between optimisers is update().
@@ -57,8 +78,8 @@ class Optimizer {
   /// All that is needed to go on as if never interrupted: copies, by name.
   std::map<std::string, Tensor<T, Device>> state_dict() const {
     std::map<std::string, Tensor<T, Device>> state;
-    state.emplace("steps", Tensor<T, Device>::scalar(static_cast<T>(steps_)));
-    state.emplace("learning_rate", Tensor<T, Device>::scalar(static_cast<T>(learning_rate_)));
+    state.emplace("steps", detail::to_parts<T, Device>(static_cast<double>(steps_)));
+    state.emplace("learning_rate", detail::to_parts<T, Device>(learning_rate_));
     for (const auto& [name, buffers] : buffers_) {
       for (std::size_t i = 0; i < buffers.size(); ++i) {
         if (buffers[i].defined()) state.emplace(message(name, ".", i), buffers[i].clone());
@@ -81,8 +102,15 @@ class Optimizer {
       if (name == "steps" || name == "learning_rate") continue;
       find_buffer(restored, name, tensor.shape()) = tensor.clone();
     }
-    steps_ = static_cast<std::int64_t>(state.at("steps").item());
-    learning_rate_ = static_cast<double>(state.at("learning_rate").item());
+    const double steps = detail::from_parts("steps", state.at("steps"));
+    const double learning_rate = detail::from_parts("learning_rate", state.at("learning_rate"));
+    constexpr double kMostSteps = 0x1p53;
+    if (!(steps >= 0.0 && steps <= kMostSteps)) {
+      throw ValueError(message("load_state_dict: the optimiser can't have made ", steps, " steps"));
+    }
+    check_learning_rate(learning_rate);
+    steps_ = static_cast<std::int64_t>(steps);
+    learning_rate_ = learning_rate;
     buffers_ = std::move(restored);
   }
 
@@ -91,10 +119,7 @@ class Optimizer {
   Optimizer(std::vector<Variable<T, Device>> parameters, double learning_rate,
             const std::vector<std::string>& buffer_names)
       : parameters_(std::move(parameters)), learning_rate_(learning_rate) {
-    if (!(learning_rate >= 0.0 && learning_rate <= 1e30)) {
-      throw ValueError(message("optimizer: learning rate ", learning_rate,
-                               " must be a number that is not negative"));
-    }
+    check_learning_rate(learning_rate);
     for (const std::string& name : buffer_names) buffers_[name].resize(parameters_.size());
   }
 
@@ -110,6 +135,13 @@ class Optimizer {
   }
 
  private:
+  static void check_learning_rate(double learning_rate) {
+    if (!(learning_rate >= 0.0 && learning_rate <= 1e30)) {
+      throw ValueError(message("optimizer: learning rate ", learning_rate,
+                               " must be a number that is not negative"));
+    }
+  }
+
   Tensor<T, Device>& find_buffer(std::map<std::string, std::vector<Tensor<T, Device>>>& buffers,
                                  const std::string& name, const Shape& shape) const {
     for (auto& [kind, tensors] : buffers) {

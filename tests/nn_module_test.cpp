@@ -1,0 +1,179 @@
+// Modules: names of parameters, saving and loading them, freezing.
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sfumato/sfumato.hpp"
+
+using namespace sfumato;
+
+namespace {
+
+/// Two linear layers with a scale of its own: a module with parameters and parts.
+class Scaled : public nn::Module<double> {
+ public:
+  Scaled()
+      : scale_(this->add_parameter("scale", Tensor<double>::full({2}, 3.0))),
+        inner_(this->add_part("inner", std::make_shared<nn::Sequential<double>>())),
+        last_(this->add_part("last", linear(20.0))) {
+    inner_->push_back(linear(1.0));
+    inner_->push_back(std::make_shared<nn::ReLU<double>>());
+    inner_->push_back(linear(10.0));
+  }
+
+  Variable<double> forward(const Variable<double>& x) override {
+    return (*last_)((*inner_)(x)) * scale_;
+  }
+
+ private:
+  static std::shared_ptr<nn::Linear<double>> linear(double first) {
+    return std::make_shared<nn::Linear<double>>(
+        Tensor<double>::arange(first, first + 4.0).reshape({2, 2}),
+        Tensor<double>::full({2}, first));
+  }
+
+  Variable<double> scale_;
+  std::shared_ptr<nn::Sequential<double>> inner_;
+  std::shared_ptr<nn::Linear<double>> last_;
+};
+
+const std::vector<std::string> kNames{"scale",          "inner.0.weight", "inner.0.bias",
+                                      "inner.2.weight", "inner.2.bias",   "last.weight",
+                                      "last.bias"};
+
+const Variable<double> kInput(Tensor<double>::from({1.0, -2.0, 0.5, 4.0}, {2, 2}));
+
+std::vector<double> output(nn::Module<double>& module) {
+  return module(kInput).value().to_vector();
+}
+
+}  // namespace
+
+TEST_CASE("parameters of parts are named after their parts, own parameters come first") {
+  const Scaled module;
+  std::vector<std::string> names;
+  for (const auto& [name, parameter] : module.named_parameters()) {
+    names.push_back(name);
+    CHECK(parameter.requires_grad());
+    CHECK(parameter.is_leaf());
+  }
+  CHECK(names == kNames);
+  CHECK(module.parameters().size() == kNames.size());
+}
+
+TEST_CASE("parameters are handles to the module's own") {
+  Scaled module;
+  const std::vector<double> before = output(module);
+  module.parameters()[0].mutable_value().copy_from(Tensor<double>::full({2}, 6.0));
+  const std::vector<double> after = output(module);
+  for (std::size_t i = 0; i < before.size(); ++i) CHECK(after[i] == 2.0 * before[i]);
+
+  backward(ops::sum(module(kInput)));
+  for (const auto& parameter : module.parameters()) CHECK(parameter.grad().defined());
+  module.zero_grad();
+  for (const auto& parameter : module.parameters()) CHECK_FALSE(parameter.grad().defined());
+}
+
+TEST_CASE("a state dict holds copies that restore the module") {
+  Scaled module;
+  const auto state = module.state_dict();
+  const std::vector<double> before = output(module);
+  CHECK(state.size() == kNames.size());
+  for (auto& parameter : module.parameters()) {
+    parameter.mutable_value().copy_from(Tensor<double>::zeros(parameter.shape()));
+  }
+  CHECK(output(module) == std::vector<double>(4, 0.0));
+  CHECK(state.at("scale").to_vector() == std::vector<double>{3.0, 3.0});
+  const auto handles = module.parameters();
+  module.load_state_dict(state);
+  CHECK(output(module) == before);
+  // The same parameters have new values: an optimiser that holds them goes on with these.
+  CHECK(handles[0].value().to_vector() == std::vector<double>{3.0, 3.0});
+  CHECK_FALSE(handles[0].value().shares_storage_with(state.at("scale")));
+}
+
+TEST_CASE("a state dict that does not fit leaves the module as it was") {
+  Scaled module;
+  const std::vector<double> before = output(module);
+  auto zeros = module.state_dict();
+  for (auto& [name, tensor] : zeros) tensor = Tensor<double>::zeros(tensor.shape());
+
+  auto missing = zeros;
+  missing.erase("last.bias");
+  missing.erase("inner.0.weight");
+  CHECK_THROWS_WITH_AS(module.load_state_dict(missing),
+                       "load_state_dict: missing inner.0.weight, last.bias", ValueError);
+  CHECK_THROWS_WITH_AS(module.load_state_dict(missing, false),
+                       "load_state_dict: missing inner.0.weight, last.bias", ValueError);
+
+  auto misshapen = zeros;
+  misshapen["scale"] = Tensor<double>::zeros({2, 1});
+  CHECK_THROWS_WITH_AS(module.load_state_dict(misshapen),
+                       "load_state_dict: scale has the shape (2, 1) but the module's is (2,)",
+                       ValueError);
+
+  auto surplus = zeros;
+  surplus["last.scale"] = Tensor<double>::zeros({2});
+  surplus["another"] = Tensor<double>::zeros({2});
+  CHECK_THROWS_WITH_AS(module.load_state_dict(surplus),
+                       "load_state_dict: the module has no another, last.scale", ValueError);
+  CHECK(output(module) == before);
+
+  module.load_state_dict(surplus, false);
+  CHECK(output(module) == std::vector<double>(4, 0.0));
+}
+
+TEST_CASE("a long list of missing parameters is cut short") {
+  nn::Sequential<double> model;
+  for (int i = 0; i < 5; ++i) {
+    model.push_back(std::make_shared<nn::Linear<double>>(Tensor<double>::zeros({1, 1}),
+                                                         Tensor<double>::zeros({1})));
+  }
+  CHECK_THROWS_WITH_AS(model.load_state_dict({}),
+                       "load_state_dict: missing 0.bias, 0.weight, 1.bias, 1.weight, 2.bias, "
+                       "2.weight, 3.bias, 3.weight and 2 more",
+                       ValueError);
+}
+
+TEST_CASE("a frozen module leaves nothing on the tape") {
+  Scaled module;
+  module.freeze();
+  const auto result = module(kInput);
+  CHECK_FALSE(result.requires_grad());
+  CHECK(result.node() == nullptr);
+  for (const auto& parameter : module.parameters()) CHECK_FALSE(parameter.requires_grad());
+
+  const Variable<double> x(kInput.value(), true);
+  backward(ops::sum(module(x)));
+  CHECK(x.grad().defined());
+  for (const auto& parameter : module.parameters()) CHECK_FALSE(parameter.grad().defined());
+}
+
+TEST_CASE("an unfrozen module is trained again") {
+  Scaled module;
+  const std::vector<double> before = output(module);
+  module.freeze();
+  module.unfreeze();
+  CHECK(output(module) == before);
+  backward(ops::sum(module(kInput)));
+  for (const auto& parameter : module.parameters()) CHECK(parameter.grad().defined());
+}
+
+TEST_CASE("training is told to all parts") {
+  const auto inner = std::make_shared<nn::Sequential<double>>();
+  const auto dropout = std::make_shared<nn::Dropout<double>>();
+  inner->push_back(dropout);
+  nn::Sequential<double> model{inner};
+  CHECK(model.training());
+  CHECK(dropout->training());
+  model.set_training(false);
+  CHECK_FALSE(model.training());
+  CHECK_FALSE(inner->training());
+  CHECK_FALSE(dropout->training());
+  model.set_training(true);
+  CHECK(dropout->training());
+}
