@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,19 @@ TEST_CASE("cross entropy, of large logits too") {
   CHECK_THROWS_WITH_AS(losses::cross_entropy(logits, Tensor<std::int64_t>::arange(3)),
                        "cross_entropy: logits (2, 3) and labels (3,) must be (n, classes) and (n,)",
                        ShapeError);
+}
+
+TEST_CASE("cross entropy with classes that are impossible") {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const Variable<double> logits(
+      Tensor<double>::from({1, 2, -kInfinity, 1e308, -1e308, 0.5}, {2, 3}), true);
+  const auto loss = losses::cross_entropy(logits, Tensor<std::int64_t>::from({0, 0}, {2}));
+  const double e = std::exp(1.0);
+  CHECK(loss.item() == doctest::Approx(std::log1p(e) / 2.0));
+  backward(loss);
+  const std::vector<double> slopes = logits.grad().value().to_vector();
+  const std::vector<double> expected{-e / (1.0 + e) / 2.0, e / (1.0 + e) / 2.0, 0.0, 0.0, 0.0, 0.0};
+  for (std::size_t i = 0; i < 6; ++i) CHECK(slopes[i] == doctest::Approx(expected[i]));
 }
 
 TEST_CASE("Gram matrices of a batch") {

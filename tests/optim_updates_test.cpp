@@ -113,6 +113,64 @@ TEST_CASE("a restored optimiser goes on with the same bits") {
   CHECK(second.steps() == 10);
 }
 
+TEST_CASE("in single precision too, a restored optimiser has the very learning rate and steps") {
+  const Variable<float> p(Tensor<float>::ones({2}), true);
+  optim::Sgd<float> first({p}, {.learning_rate = 0.1});  // 0.1 is no float
+  // A number of steps that is no float either.
+  auto state = first.state_dict();
+  state.insert_or_assign("steps", Tensor<float>::from({16777216.0F, 1.0F, 0.0F}, {3}));
+  first.load_state_dict(state);
+  CHECK(first.steps() == 16777217);
+  optim::Sgd<float> second({p}, {.learning_rate = 99.0});
+  second.load_state_dict(first.state_dict());
+  CHECK(second.learning_rate() == 0.1);
+  CHECK(second.steps() == 16777217);
+}
+
+TEST_CASE("a state that no optimiser can be in changes nothing") {
+  const auto p = start();
+  optim::Adam<double> adam({p}, {.learning_rate = 0.1});
+  run(adam, p, 3);
+  const auto before = adam.state_dict();
+  const auto says = [&](const char* name, const Tensor<double>& tensor) {
+    auto state = optim::Adam<double>({p}, {.learning_rate = 0.5}).state_dict();
+    state.insert_or_assign(name, tensor);
+    return complaint([&] { adam.load_state_dict(state); });
+  };
+  CHECK(says("steps", Tensor<double>::scalar(1.0)) ==
+        "load_state_dict: the optimiser's steps has the shape () and not (3,)");
+  CHECK(says("learning_rate", Tensor<double>::zeros({2})) ==
+        "load_state_dict: the optimiser's learning_rate has the shape (2,) and not (3,)");
+  CHECK(says("steps", Tensor<double>::full({3}, -1.0)) ==
+        "load_state_dict: the optimiser can't have made -3.000000 steps");
+  CHECK(says("steps", Tensor<double>::full({3}, std::nan(""))) ==
+        "load_state_dict: the optimiser can't have made nan steps");
+  CHECK(says("learning_rate", Tensor<double>::full({3}, -1.0)) ==
+        "optimizer: learning rate -3.000000 must be a number that is not negative");
+  CHECK(adam.steps() == 3);
+  for (const auto& [name, tensor] : adam.state_dict()) {
+    CHECK(tensor.to_vector() == before.at(name).to_vector());
+  }
+}
+
+TEST_CASE("steps take nothing from the system once they are warm") {
+  const Variable<float> p(Tensor<float>::ones({300, 70}), true);
+  optim::Adam<float> adam({p}, {.weight_decay = 0.1});
+  optim::Sgd<float> sgd({p}, {.momentum = 0.9, .nesterov = true, .weight_decay = 0.1});
+  const auto step = [&] {
+    for (optim::Optimizer<float>* const optimizer : {static_cast<optim::Optimizer<float>*>(&adam),
+                                                     static_cast<optim::Optimizer<float>*>(&sgd)}) {
+      optimizer->zero_grad();
+      backward(ops::mean(ops::square(p)));
+      optimizer->step();
+    }
+    return Pool<Cpu>::shared().statistics().system_allocations;
+  };
+  step();  // its moments and velocities stay, in blocks that its sweep had used
+  const std::size_t warm = step();
+  for (int i = 0; i < 5; ++i) CHECK(step() == warm);
+}
+
 TEST_CASE("parameters without a gradient stay as they are") {
   const auto p = start();
   const auto unused = start();

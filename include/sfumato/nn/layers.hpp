@@ -22,10 +22,10 @@ class Conv2d : public Module<T, Device> {
   /// channels.
   Conv2d(std::int64_t in_channels, std::int64_t out_channels, ops::Size2d kernel, Random& random,
          const ops::Conv2dOptions& options = {})
-      : Conv2d(kaiming_normal<T, Device>({out_channels,
-                                          channels_per_group(in_channels, out_channels, options),
-                                          kernel.h, kernel.w},
-                                         random),
+      : Conv2d(kaiming_normal<T, Device>(
+                   {out_channels, channels_per_group(in_channels, out_channels, options), kernel.h,
+                    kernel.w},
+                   random),
                Tensor<T, Device>::zeros({out_channels}), options) {}
 
   /// Given values; the bias may be left undefined.
