@@ -22,12 +22,11 @@ struct AddScaled {
 /// A double as a sum of three numbers that together hold all of its bits, even when T is float.
 template <class T, class Device>
 Tensor<T, Device> to_parts(double value) {
-  std::vector<T> parts(3);
-  for (T& part : parts) {
-    part = static_cast<T>(value);
-    value -= static_cast<double>(part);
-  }
-  return Tensor<T, Device>::from(parts, {3});
+  const T high = static_cast<T>(value);
+  const double rest = value - static_cast<double>(high);
+  const T middle = static_cast<T>(rest);
+  const T low = static_cast<T>(rest - static_cast<double>(middle));
+  return Tensor<T, Device>::from({high, middle, low}, {3});
 }
 template <class T, class Device>
 double from_parts(const char* name, const Tensor<T, Device>& parts) {
