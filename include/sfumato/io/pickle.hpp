@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sfumato/core/error.hpp"
+#include "sfumato/core/shape.hpp"
 
 /// Python's pickle format, as far as PyTorch's state dictionaries need it. A pickle is a program
 /// for a small stack machine; this one builds lists, dictionaries and descriptions of tensors, and
@@ -47,6 +48,9 @@ class PickleMachine {
 
   /// How many bytes the program took.
   std::size_t consumed() const { return position_; }
+
+  /// Every storage that the program mentioned, also those of tensors that it then dropped.
+  const std::vector<const PickleValue*>& storages() const { return storages_; }
 
  private:
   using Kind = PickleValue::Kind;
@@ -151,7 +155,15 @@ class PickleMachine {
     push(make_integer(static_cast<std::int64_t>(value)));
   }
 
+  /// Text from the memo can be had again and again for two bytes, so copies of it must be short.
+  void check_short(const std::string& text, const char* what) const {
+    constexpr std::size_t kMostLetters = 256;
+    if (text.size() > kMostLetters) fail(message(what, " of ", text.size(), " letters"));
+  }
+
   void push_global(const std::string& module, const std::string& name) {
+    check_short(module, "a module name");
+    check_short(name, "a global name");
     const std::string full = module + "." + name;
     const bool storage = (module == "torch" || module == "torch.cuda") && name.ends_with("Storage");
     if (!storage && full != "collections.OrderedDict" &&
@@ -170,9 +182,17 @@ class PickleMachine {
         (id->items.size() > 5 && id->items[5]->kind != Kind::kNone)) {
       fail("a storage is not described as PyTorch does");
     }
+    check_short(id->items[2]->text, "a storage key");
     PickleValue* storage = make_text(Kind::kStorage, id->items[2]->text);
     storage->items = {id->items[1], id->items[4]};
+    storages_.push_back(storage);
     push(storage);
+  }
+
+  PickleValue* copy_of(const PickleValue& sequence) {
+    PickleValue* copy = make(Kind::kSequence);
+    copy->items = sequence.items;
+    return copy;
   }
 
   /// Calls nothing: knows what the three functions of state dictionaries would have returned.
@@ -188,10 +208,12 @@ class PickleMachine {
     } else if (function->text == "torch._utils._rebuild_tensor_v2" && items.size() >= 4 &&
                items[0]->kind == Kind::kStorage && items[1]->kind == Kind::kInteger &&
                items[2]->kind == Kind::kSequence && items[3]->kind == Kind::kSequence &&
-               items[2]->items.size() == items[3]->items.size()) {
+               items[2]->items.size() == items[3]->items.size() &&
+               items[2]->items.size() <= kMaxRank) {
       PickleValue* tensor = make(Kind::kTensor);
       tensor->integer = items[1]->integer;
-      tensor->items = {items[0], items[2], items[3]};
+      // Copies: the program could still change the lists that it holds.
+      tensor->items = {items[0], copy_of(*items[2]), copy_of(*items[3])};
       push(tensor);
     } else if (function->text == "torch._utils._rebuild_parameter" && !items.empty() &&
                items[0]->kind == Kind::kTensor) {
@@ -208,6 +230,7 @@ class PickleMachine {
   std::uint64_t offset_;
   std::size_t position_ = 0;
   std::deque<PickleValue> values_;
+  std::vector<const PickleValue*> storages_;
   std::vector<PickleValue*> stack_;
   std::vector<std::size_t> marks_;
   std::map<std::uint64_t, PickleValue*> memo_;

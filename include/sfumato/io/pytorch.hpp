@@ -16,6 +16,7 @@
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/pickle.hpp"
+#include "sfumato/io/pytorch_storage.hpp"
 #include "sfumato/io/stored_type.hpp"
 #include "sfumato/io/zip.hpp"
 
@@ -52,9 +53,8 @@ class PytorchFile {
     const Entry& entry = find(name);
     const Storage& storage = storages_.at(entry.storage);
     const auto bad = [&](const std::string& what) { fail(message("tensor '", name, "' ", what)); };
-    const std::optional<StoredType> type = storage_type(storage.type);
-    if (!type) bad(message("is a ", storage.type, ", which is not supported"));
-    const std::size_t width = detail::info(*type).bytes;
+    const auto [width, type] = *detail::pytorch_element(storage.storage_class);
+    if (!type) bad(message("is a ", storage.storage_class, ", which is not supported"));
     const std::uint64_t span = span_of(entry);
     const std::uint64_t first = entry.offset;
     if (first > storage.length || span > storage.length - first) {
@@ -67,19 +67,14 @@ class PytorchFile {
     const std::vector<std::uint8_t> bytes = read_storage(storage, first * width, span * width);
     std::vector<T> stored(static_cast<std::size_t>(span));
     if (!detail::decode_values(*type, bytes.data(), stored)) {
-      bad(message("is a ", storage.type, ", which can't be read as ",
+      bad(message("is a ", storage.storage_class, ", which can't be read as ",
                   detail::info(detail::natural_type<T>()).name));
     }
     return Tensor<T>::from(gather(entry, stored), entry.shape);
   }
 
  private:
-  struct Storage {
-    std::string type;
-    std::uint64_t length = 0;
-    std::string zip_entry;          // in the zip format
-    std::uint64_t file_offset = 0;  // in the older one
-  };
+  using Storage = detail::PytorchStorage;
   struct Entry {
     std::string storage;
     std::uint64_t offset = 0;
@@ -97,16 +92,6 @@ class PytorchFile {
     const auto found = entries_.find(name);
     if (found == entries_.end()) fail(message("there is no tensor '", name, "'"));
     return found->second;
-  }
-
-  static std::optional<StoredType> storage_type(const std::string& name) {
-    static const std::map<std::string, StoredType> known{
-        {"FloatStorage", StoredType::kF32}, {"DoubleStorage", StoredType::kF64},
-        {"HalfStorage", StoredType::kF16},  {"BFloat16Storage", StoredType::kBF16},
-        {"LongStorage", StoredType::kI64},  {"IntStorage", StoredType::kI32},
-        {"ByteStorage", StoredType::kU8}};
-    const auto found = known.find(name);
-    return found == known.end() ? std::nullopt : std::optional(found->second);
   }
 
   /// How many elements lie from the first to the last of a tensor.
@@ -172,7 +157,11 @@ class PytorchFile {
     const auto bytes = zip_->read(pickle, 0, *size);
     detail::PickleMachine machine(bytes, file_.name(), 0);
     collect(machine.run());
-    for (auto& [key, storage] : storages_) storage.zip_entry = message(folder, "data/", key);
+    note_storages(machine);
+    for (auto& [key, storage] : storages_) {
+      storage.zip_entry = message(folder, "data/", key);
+      check_length(key, storage, zip_->size(storage.zip_entry).value_or(0));
+    }
   }
 
   void open_legacy() {
@@ -184,6 +173,7 @@ class PytorchFile {
       detail::PickleMachine machine(std::span<const std::uint8_t>(bytes).subspan(position),
                                     file_.name(), position);
       use(machine.run());
+      note_storages(machine);
       position += machine.consumed();
     };
     // 0x1950a86a20f9469cfc6c, little-endian.
@@ -211,20 +201,18 @@ class PytorchFile {
       const auto found = storages_.find(key);
       if (found == storages_.end()) fail(message("storage '", key, "' belongs to no tensor"));
       Storage& storage = found->second;
-      const std::optional<StoredType> type = storage_type(storage.type);
-      if (!type) fail(message("a ", storage.type, " is not supported"));
       std::array<std::uint8_t, 8> bytes{};
       file_.read_at(offset, bytes.data(), bytes.size());
       std::uint64_t length = 0;
       for (std::size_t i = bytes.size(); i-- > 0;) length = length << 8 | bytes[i];
       offset += bytes.size();
-      const std::size_t width = detail::info(*type).bytes;
-      if (length != storage.length || length > (file_.size() - offset) / width) {
-        fail(message("truncated or damaged: storage '", key, "' at offset ", offset, " has ",
-                     length, " elements, ", storage.length, " are expected"));
+      if (length != storage.length) {
+        fail(message("damaged: storage '", key, "' at offset ", offset, " has ", length,
+                     " elements, ", storage.length, " are expected"));
       }
+      check_length(key, storage, file_.size() - offset);
       storage.file_offset = offset;
-      offset += length * width;
+      offset += length * detail::pytorch_element(storage.storage_class)->bytes;
       ++located;
     }
     if (located != storages_.size()) fail("storages are missing at its end");
@@ -247,7 +235,7 @@ class PytorchFile {
     if (entries_.empty()) fail("holds no named tensors");
   }
 
-  Entry entry_of(const std::string& name, const Value& tensor) {
+  Entry entry_of(const std::string& name, const Value& tensor) const {
     const Value& storage = *tensor.items[0];
     const auto& sizes = tensor.items[1]->items;
     const auto& strides = tensor.items[2]->items;
@@ -265,14 +253,34 @@ class PytorchFile {
       }
       entry.strides[axis] = strides[axis]->integer;
     }
-    const Storage described{
-        storage.items[0]->text, static_cast<std::uint64_t>(storage.items[1]->integer), {}, 0};
-    const auto [known, added] = storages_.emplace(storage.text, described);
-    if (!added &&
-        (known->second.type != described.type || known->second.length != described.length)) {
-      fail(message("storage '", storage.text, "' is described in two ways"));
-    }
     return entry;
+  }
+
+  /// Remembers every storage that a pickle mentions, wanted or not: the older format's lie in a
+  /// row.
+  void note_storages(const detail::PickleMachine& machine) {
+    for (const Value* value : machine.storages()) {
+      const Storage described{value->items[0]->text,
+                              static_cast<std::uint64_t>(value->items[1]->integer)};
+      if (!detail::pytorch_element(described.storage_class)) {
+        fail(message("a ", described.storage_class, " is not supported"));
+      }
+      const auto [known, added] = storages_.emplace(value->text, described);
+      const Storage& first = known->second;
+      if (!added &&
+          (first.storage_class != described.storage_class || first.length != described.length)) {
+        fail(message("storage '", value->text, "' is described in two ways"));
+      }
+    }
+  }
+
+  /// Checks that a storage has as many bytes as it claims elements; later sums rely on it.
+  void check_length(const std::string& key, const Storage& storage, std::uint64_t available) const {
+    const std::size_t width = detail::pytorch_element(storage.storage_class)->bytes;
+    if (storage.length > available / width) {
+      fail(message("truncated or damaged: storage '", key, "' claims ", storage.length,
+                   " elements of ", width, " bytes, but ", available, " bytes are there"));
+    }
   }
 
   FileReader file_;
