@@ -24,10 +24,10 @@ std::string little_endian(std::uint64_t value, int count) {
   return bytes;
 }
 std::string text(const std::string& value) {
-  return "X" + little_endian(value.size(), 4) + value;
+  return message("X", little_endian(value.size(), 4), value);
 }
 std::string integer(std::uint64_t value) {
-  return "\x8a\x08" + little_endian(value, 8);
+  return message("\x8a\x08", little_endian(value, 8));
 }
 std::string list(std::initializer_list<std::uint64_t> values) {
   std::string program = "](";
@@ -38,9 +38,9 @@ std::string list(std::initializer_list<std::uint64_t> values) {
 /// Pushes a float tensor cut from storage "0".
 std::string tensor(std::uint64_t length, std::uint64_t offset, const std::string& sizes,
                    const std::string& strides) {
-  return "ctorch._utils\n_rebuild_tensor_v2\n((" + text("storage") + "ctorch\nFloatStorage\n" +
-         text("0") + text("cpu") + integer(length) + "tQ" + integer(offset) + sizes + strides +
-         "tR";
+  return message("ctorch._utils\n_rebuild_tensor_v2\n((", text("storage"), "ctorch\nFloatStorage\n",
+                 text("0"), text("cpu"), integer(length), "tQ", integer(offset), sizes, strides,
+                 "tR");
 }
 
 /// A zip archive as torch.save() writes it, with this program and eight floats, 0 to 7.
@@ -62,7 +62,7 @@ void write_archive(const std::filesystem::path& path, const std::string& program
 /// What reading the tensor "w" of a dictionary says, when `value` pushes it.
 std::string says(const std::string& value, const std::string& afterwards = "") {
   const TemporaryDirectory folder;
-  write_archive(folder / "x.pth", "}" + text("w") + value + "s" + afterwards + ".");
+  write_archive(folder / "x.pth", message("}", text("w"), value, "s", afterwards, "."));
   const std::string complaint_text = complaint([&] {
     const auto w = io::PytorchFile(folder / "x.pth").read<float>("w");
     CHECK(w.to_vector() == std::vector<float>{3, 4});
@@ -79,8 +79,8 @@ TEST_CASE("an honest tensor is read") {
 
 TEST_CASE("lists that change after a tensor was described do not reach it") {
   // Without a copy, the sizes would become longer than the strides, and be read past their end.
-  const std::string remembered = "]q\x07(" + integer(2) + "e";
-  const std::string append = text("x") + "h\x07(" + integer(2) + integer(2) + integer(2) + "es";
+  const std::string remembered = message("]q\x07(", integer(2), "e");
+  const std::string append = message(text("x"), "h\x07(", integer(2), integer(2), integer(2), "es");
   CHECK(says(tensor(8, 3, remembered, list({1})), append) == "nothing");
 }
 
