@@ -19,6 +19,10 @@ class ExifOrientation {
     std::size_t position = 2;
     while (position + 4 <= file.size() && file[position] == kMarker &&
            file[position + 1] != kStartOfScan) {
+      if (file[position + 1] == kMarker) {  // markers may be padded with any number of these
+        ++position;
+        continue;
+      }
       const std::size_t length = static_cast<std::size_t>(file[position + 2]) << 8 |
                                  static_cast<std::size_t>(file[position + 3]);
       if (length < 2 || length > file.size() - position - 2) return 1;

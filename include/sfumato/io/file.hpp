@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -80,7 +81,7 @@ class AtomicFileWriter {
  public:
   /// Throws IoError when the folder can't be written to.
   explicit AtomicFileWriter(const std::filesystem::path& target)
-      : target_(target), temporary_(target.string() + message(".part-", getpid())) {
+      : target_(target), temporary_(target.string() + unique_suffix()) {
     file_.reset(std::fopen(temporary_.c_str(), "wb"));
     if (file_ == nullptr) {
       throw IoError(message(target_.string(),
@@ -99,7 +100,7 @@ class AtomicFileWriter {
 
   /// Throws IoError when the disk is full.
   void write(const void* data, std::size_t bytes) {
-    if (std::fwrite(data, 1, bytes, file_.get()) != bytes) fail();
+    if (bytes > 0 && std::fwrite(data, 1, bytes, file_.get()) != bytes) fail();
   }
 
   /// Puts the file in its place. Throws IoError when that fails.
@@ -112,6 +113,11 @@ class AtomicFileWriter {
   }
 
  private:
+  /// No two writers share a temporary file, not even those of one target in one program.
+  static std::string unique_suffix() {
+    static std::atomic<unsigned> writers{0};
+    return message(".part-", getpid(), "-", writers++);
+  }
   [[noreturn]] void fail() const {
     throw IoError(message(target_.string(), ": writing failed; is the disk full?"));
   }

@@ -6,9 +6,12 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -35,6 +38,33 @@ inline void check_image_size(const std::string& name, std::int64_t width, std::i
     throw IoError(message(name, ": the image claims ", width, " x ", height, " pixels, which its ",
                           bytes, " bytes can't hold"));
   }
+}
+
+/// True for the first bytes of a JPEG, PNG or BMP file. The decoder knows more formats, and takes
+/// almost anything for some of them.
+inline bool is_known_image(std::span<const std::uint8_t> bytes) {
+  for (const std::string_view magic : {"\xff\xd8\xff", "\x89PNG\r\n\x1a\n", "BM"}) {
+    if (bytes.size() >= magic.size() &&
+        std::memcmp(bytes.data(), magic.data(), magic.size()) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// True for a BMP file that ends before its last pixel, which the decoder would take for black.
+inline bool is_cut_off_bmp(std::span<const std::uint8_t> bytes, std::int64_t width,
+                           std::int64_t height) {
+  if (bytes[0] != 'B') return false;
+  constexpr std::size_t kHeaders = 30;
+  if (bytes.size() < kHeaders) return true;
+  const auto at = [&](std::size_t i) { return static_cast<std::int64_t>(bytes[i]); };
+  const std::int64_t pixels = at(10) | at(11) << 8 | at(12) << 16 | at(13) << 24;
+  const bool is_old = at(14) == 12;  // OS/2's header of 12 bytes
+  const std::int64_t bits = is_old ? at(24) : at(28);
+  const std::int64_t row = (width * bits + 31) / 32 * 4;
+  const std::int64_t needed = pixels + row * (height - 1) + (width * bits + 7) / 8;
+  return needed > static_cast<std::int64_t>(bytes.size());
 }
 
 /// RGBA over white.
@@ -94,21 +124,24 @@ inline Tensor<std::uint8_t> read_image(const std::filesystem::path& path) {
   int width = 0;
   int height = 0;
   int channels = 0;
-  if (stbi_info_from_memory(bytes.data(), count, &width, &height, &channels) == 0) {
+  if (!detail::is_known_image(bytes)) {
     throw IoError(message(file.name(), ": not an image that can be read; use JPEG, PNG or BMP"));
   }
+  if (stbi_info_from_memory(bytes.data(), count, &width, &height, &channels) == 0) {
+    throw IoError(message(file.name(), ": the image is damaged or too large"));
+  }
   detail::check_image_size(file.name(), width, height, bytes.size());
-  const bool has_alpha = channels == 2 || channels == 4;
+  if (detail::is_cut_off_bmp(bytes, width, height)) {
+    throw IoError(message(file.name(), ": truncated: the image has fewer pixels than it claims"));
+  }
+  // Always with alpha: the header alone does not tell whether a PNG names a transparent colour.
   const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
-      stbi_load_from_memory(bytes.data(), count, &width, &height, &channels, has_alpha ? 4 : 3),
-      stbi_image_free);
+      stbi_load_from_memory(bytes.data(), count, &width, &height, &channels, 4), stbi_image_free);
   if (pixels == nullptr) {
     throw IoError(message(file.name(), ": the image is damaged: ", stbi_failure_reason()));
   }
   const std::size_t number = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
-  const std::vector<std::uint8_t> rgb =
-      has_alpha ? detail::without_alpha(pixels.get(), number)
-                : std::vector<std::uint8_t>(pixels.get(), pixels.get() + number * 3);
+  const std::vector<std::uint8_t> rgb = detail::without_alpha(pixels.get(), number);
   return detail::upright(rgb, height, width, detail::ExifOrientation::of_jpeg(bytes));
 }
 
@@ -132,6 +165,12 @@ inline void write_image(const std::filesystem::path& path, const Tensor<std::uin
     throw ShapeError(message("write_image: pixels ", pixels.shape(),
                              " must be (height, width, 3), none of them empty"));
   }
+  const bool is_png = detail::image_extension(path) == ".png";
+  constexpr std::int64_t kMostJpeg = 65535;  // sizes in a JPEG have 16 bits
+  if (!is_png && std::max(pixels.shape()[0], pixels.shape()[1]) > kMostJpeg) {
+    throw IoError(message(path.string(), ": a JPEG has at most 65535 x 65535 pixels, not ",
+                          pixels.shape()[1], " x ", pixels.shape()[0], "; use .png"));
+  }
   const auto append = [](void* target, void* data, int size) {
     auto& bytes = *static_cast<std::vector<std::uint8_t>*>(target);
     const auto* begin = static_cast<const std::uint8_t*>(data);
@@ -141,10 +180,9 @@ inline void write_image(const std::filesystem::path& path, const Tensor<std::uin
   const int width = static_cast<int>(pixels.shape()[1]);
   std::vector<std::uint8_t> encoded;
   const int ok =
-      detail::image_extension(path) == ".png"
-          ? stbi_write_png_to_func(append, &encoded, width, height, 3, pixels.data(), width * 3)
-          : stbi_write_jpg_to_func(append, &encoded, width, height, 3, pixels.data(),
-                                   std::clamp(quality, 1, 100));
+      is_png ? stbi_write_png_to_func(append, &encoded, width, height, 3, pixels.data(), width * 3)
+             : stbi_write_jpg_to_func(append, &encoded, width, height, 3, pixels.data(),
+                                      std::clamp(quality, 1, 100));
   if (ok == 0) throw IoError(message(path.string(), ": the image could not be encoded"));
   AtomicFileWriter file(path);
   file.write(encoded.data(), encoded.size());

@@ -62,6 +62,8 @@ class NpyHeaderParser {
         break;
       }
     }
+    skip_spaces();
+    if (position_ != text_.size()) fail("text follows the dictionary");
     if (!has_descr || !has_order || !has_shape) fail("descr, fortran_order or shape is missing");
     return header;
   }
@@ -108,7 +110,12 @@ class NpyHeaderParser {
     Shape result;
     expect('(');
     while (!accept(')')) {
-      result.push_back(number());
+      const std::int64_t extent = number();
+      try {
+        result.push_back(extent);
+      } catch (const ShapeError& error) {
+        fail(error.what());
+      }
       if (!accept(',')) {
         expect(')');
         break;

@@ -94,6 +94,8 @@ class SafetensorsFile {
       if (depth == 1 && event == Json::parse_event_t::key) seen.push_back(value);
       return true;
     };
+    // The parser would take a NUL for the end and ignore what follows it.
+    if (text.find('\0') != std::string::npos) fail("the header is not valid JSON");
     Json header;
     try {
       header = Json::parse(text, watch);
@@ -188,7 +190,7 @@ class SafetensorsFile {
 
 /// Writes named tensors, whole or not at all; floating-point values are stored as `stored_type` if
 /// one is given (F16 and BF16 round to nearest). Throws IoError, and ValueError for a stored type
-/// of another kind.
+/// of another kind or a name that the format can't hold.
 template <Element T>
 void write_safetensors(const std::filesystem::path& path,
                        const std::map<std::string, Tensor<T>>& tensors,
@@ -204,6 +206,9 @@ void write_safetensors(const std::filesystem::path& path,
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::uint64_t offset = 0;
   for (const auto& [name, tensor] : tensors) {
+    if (name == "__metadata__") {
+      throw ValueError("write_safetensors: no tensor can be called '__metadata__'");
+    }
     const std::uint64_t end = offset + static_cast<std::uint64_t>(tensor.elements()) * stored.bytes;
     header[name] = {
         {"dtype", stored.name},
@@ -211,7 +216,12 @@ void write_safetensors(const std::filesystem::path& path,
         {"data_offsets", {offset, end}}};
     offset = end;
   }
-  std::string text = header.dump();
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const nlohmann::json::exception&) {
+    throw ValueError("write_safetensors: a name or the metadata are not valid UTF-8");
+  }
   text.append((8 - text.size() % 8) % 8, ' ');
   std::string prefix;
   for (std::size_t i = 0; i < 8; ++i) prefix += static_cast<char>(text.size() >> (8 * i) & 0xFF);

@@ -1,0 +1,267 @@
+// Reading and writing pictures.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "sfumato/core/random.hpp"
+#include "sfumato/cpu/cpu.hpp"
+#include "sfumato/io/image.hpp"
+#include "support/complaint.hpp"
+#include "support/temporary_directory.hpp"
+
+using namespace sfumato;
+
+namespace {
+
+using Image = Tensor<std::uint8_t>;
+using Bytes = std::vector<std::uint8_t>;
+
+// Pictures that Pillow 9.4 wrote.
+const char* const kGreyPng =
+    "89504e470d0a1a0a0000000d49484452000000020000000308000000009c81815d000000114944415478da63604861"
+    "38"
+    "f19f919d11000abb02350767e7180000000049454e44ae426082";
+const char* const kBitPng =
+    "89504e470d0a1a0a0000000d4948445200000003000000020100000000b50f5bb70000000c4944415478da63706058"
+    "00"
+    "00016400e1afc70c800000000049454e44ae426082";
+const char* const kGrey16Png =
+    "89504e470d0a1a0a0000000d494844520000000200000001100000000081d9fc150000000d4944415478da63103259"
+    "7d"
+    "1600030c01bfb1e7d44d0000000049454e44ae426082";
+const char* const kGreyAlphaPng =
+    "89504e470d0a1a0a0000000d4948445200000002000000020804000000d8bfc5af000000124944415478da634c6160"
+    "f8"
+    "cf6c643ce739000d21035057b65f550000000049454e44ae426082";
+const char* const kAlphaPng =
+    "89504e470d0a1a0a0000000d49484452000000030000000108060000001be014b4000000154944415478da63e41291"
+    "63"
+    "606060f8cfc0c060020007c90171f6d5443a0000000049454e44ae426082";
+const char* const kPalettePng =
+    "89504e470d0a1a0a0000000d4948445200000002000000010103000000ceecedc900000006504c54450a141e28323c"
+    "d5"
+    "1bb4e90000000274524e5333ffaffa47850000000a4944415478da637000000042004184bf8e620000000049454e44"
+    "ae"
+    "426082";
+const char* const kColourKeyPng =
+    "89504e470d0a1a0a0000000d49484452000000020000000108020000007b40e8dd0000000674524e53000400050006"
+    "74"
+    "8ec68f0000000f4944415478da636464626666660600003c00116c05faa10000000049454e44ae426082";
+const char* const kGreyKeyPng =
+    "89504e470d0a1a0a0000000d4948445200000002000000010800000000d14920560000000274524e530007e8f7589b"
+    "00"
+    "00000b4944415478da63e4fc0700011601097c8455d90000000049454e44ae426082";
+const char* const kBmp =
+    "424d460000000000000036000000280000000200000002000000010018000000000010000000c40e0000c40e000000"
+    "00"
+    "00000000000003020106050400001e140a3c32280000";
+const char* const kGif =
+    "474946383761020001008100000707070909090000000000002c00000000020001000008050003000808003b";
+
+std::string from_hex(const std::string& digits) {
+  std::string bytes;
+  for (std::size_t i = 0; i < digits.size(); i += 2) {
+    bytes += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
+  }
+  return bytes;
+}
+
+Image read(const std::string& bytes) {
+  const TemporaryDirectory folder;
+  write_bytes(folder / "x", bytes);  // what a file holds counts, not its name
+  return io::read_image(folder / "x");
+}
+
+std::string says(const std::string& bytes) {
+  const std::string text = complaint([&] { read(bytes); });
+  return text == "nothing" ? text : text.substr(text.find("/x: ") + 4);
+}
+
+/// Every value three times: grey as RGB.
+Bytes grey(const Bytes& values) {
+  Bytes rgb;
+  for (const std::uint8_t value : values) rgb.insert(rgb.end(), 3, value);
+  return rgb;
+}
+
+/// Smooth, so that JPEG keeps it well.
+Image gradient(std::int64_t height, std::int64_t width) {
+  auto pixels = Image::empty({height, width, 3});
+  for (std::size_t i = 0; i < pixels.span().size(); ++i) {
+    const std::size_t row = i / 3 / static_cast<std::size_t>(width);
+    const std::size_t column = i / 3 % static_cast<std::size_t>(width);
+    pixels.span()[i] = static_cast<std::uint8_t>(row * 3 + column * 4 + i % 3 * 20);
+  }
+  return pixels;
+}
+
+int largest_difference(const Image& a, const Image& b) {
+  REQUIRE(a.shape() == b.shape());
+  int largest = 0;
+  for (std::size_t i = 0; i < a.span().size(); ++i) {
+    largest = std::max(largest, std::abs(a.span()[i] - b.span()[i]));
+  }
+  return largest;
+}
+
+std::string encoded(const Image& pixels, const std::string& name, int quality = 95) {
+  const TemporaryDirectory folder;
+  io::write_image(folder / name, pixels, quality);
+  return read_bytes(folder / name);
+}
+
+}  // namespace
+
+TEST_CASE("PNG round trips exactly, whatever the size") {
+  Random random(3);
+  for (const auto& [height, width] :
+       std::vector<std::array<std::int64_t, 2>>{{1, 1}, {1, 7}, {5, 1}, {17, 31}, {64, 64}}) {
+    auto pixels = Image::empty({height, width, 3});
+    for (std::uint8_t& value : pixels.span()) value = static_cast<std::uint8_t>(random.below(256));
+    for (const char* const name : {"a.png", "a.PNG", "a.b.Png"}) {
+      CHECK(largest_difference(read(encoded(pixels, name)), pixels) == 0);
+    }
+  }
+}
+
+TEST_CASE("JPEG round trips closely, and the more so the higher the quality") {
+  const Image pixels = gradient(24, 33);
+  for (const char* const name : {"a.jpg", "a.JPEG", "a.jpeg"}) {
+    CHECK(largest_difference(read(encoded(pixels, name)), pixels) <= 10);
+  }
+  CHECK(largest_difference(read(encoded(pixels, "a.jpg", 100)), pixels) <= 4);
+  CHECK(encoded(pixels, "a.jpg", 20).size() < encoded(pixels, "a.jpg", 95).size());
+  CHECK(encoded(pixels, "a.jpg", -5) == encoded(pixels, "a.jpg", 1));
+  CHECK(encoded(pixels, "a.jpg", 1000) == encoded(pixels, "a.jpg", 100));
+}
+
+TEST_CASE("grey pictures become RGB") {
+  const Image eight = read(from_hex(kGreyPng));
+  CHECK(eight.shape() == Shape{3, 2, 3});
+  CHECK(eight.to_vector() == grey({0, 100, 200, 255, 7, 8}));
+  CHECK(read(from_hex(kBitPng)).to_vector() == grey({0, 255, 0, 255, 0, 255}));
+  CHECK(read(from_hex(kGrey16Png)).to_vector() == grey({0x12, 0xAB}));
+}
+
+TEST_CASE("transparent pictures are put over white") {
+  CHECK(read(from_hex(kGreyAlphaPng)).to_vector() == grey({255, 100, 224, 127}));
+  CHECK(read(from_hex(kAlphaPng)).to_vector() == Bytes{255, 255, 255, 10, 20, 30, 206, 208, 210});
+  CHECK(read(from_hex(kPalettePng)).to_vector() == Bytes{206, 208, 210, 40, 50, 60});
+  // One colour, here the second pixel's, can be declared transparent.
+  CHECK(read(from_hex(kColourKeyPng)).to_vector() == Bytes{1, 2, 3, 255, 255, 255});
+  CHECK(read(from_hex(kGreyKeyPng)).to_vector() == grey({9, 255}));
+}
+
+TEST_CASE("BMP is read from the bottom up") {
+  const Image image = read(from_hex(kBmp));
+  CHECK(image.shape() == Shape{2, 2, 3});
+  CHECK(image.to_vector() == Bytes{10, 20, 30, 40, 50, 60, 1, 2, 3, 4, 5, 6});
+}
+
+TEST_CASE("what is no JPEG, PNG or BMP is refused") {
+  const std::string other = "not an image that can be read; use JPEG, PNG or BMP";
+  CHECK(says("") == other);
+  CHECK(says("hello, I am a text") == other);
+  CHECK(says(std::string(1000, '\0')) == other);
+  const std::string damaged = "the image is damaged or too large";
+  CHECK(says("\x89PNG\r\n\x1a\n") == damaged);
+  CHECK(says("\xff\xd8\xff") == damaged);
+  CHECK(says("BM") == damaged);
+  // The decoder could read these.
+  CHECK(says(from_hex(kGif)) == other);
+  CHECK(says("P6 1 1 255\nabc") == other);
+  CHECK(complaint([] { io::read_image("no/such.png"); }) == "no/such.png: no such file");
+}
+
+TEST_CASE("absurd sizes are refused before they are allocated") {
+  const auto sized = [](const std::string& size) {
+    std::string bytes = from_hex(kGreyPng);
+    return bytes.replace(16, 8, from_hex(size));
+  };
+  CHECK(says(sized("00004e2000004e20")) ==
+        "the image claims 20000 x 20000 pixels; at most 2^28 are read");
+  CHECK(says(sized("0000100000001000")) ==
+        "the image claims 4096 x 4096 pixels, which its 74 bytes can't hold");
+  const std::string too_large = "the image is damaged or too large";
+  CHECK(says(sized("0000ea600000ea60")) == too_large);  // 60000 x 60000
+  CHECK(says(sized("ffffffffffffffff")) == too_large);
+  CHECK(says(sized("0000000000000003")) == too_large);
+  CHECK(says(sized("0000000200000000")) == too_large);
+}
+
+TEST_CASE("pictures cut off at any byte give errors") {
+  const std::vector<std::string> files{encoded(gradient(20, 24), "a.jpg"),
+                                       encoded(gradient(20, 24), "a.png"), from_hex(kPalettePng),
+                                       from_hex(kBmp)};
+  for (const std::string& bytes : files) {
+    REQUIRE(says(bytes) == "nothing");
+    // What ends BMP (two bytes of padding) and PNG (an unread checksum of four) may be missing.
+    const std::size_t last = bytes.size() - (bytes[0] == 'B' ? 2 : bytes[1] == 'P' ? 4 : 0);
+    int accepted = 0;
+    for (std::size_t length = 0; length < last; ++length) {
+      if (says(bytes.substr(0, length)) == "nothing") ++accepted;
+    }
+    CHECK(accepted == 0);
+  }
+  CHECK(says(from_hex(kBmp).substr(0, 60)) ==
+        "truncated: the image has fewer pixels than it claims");
+}
+
+TEST_CASE("damaged pictures give errors or pixels, never a crash") {
+  Random random(17);
+  for (const std::string& good :
+       {encoded(gradient(20, 24), "a.jpg"), encoded(gradient(20, 24), "a.png"),
+        from_hex(kPalettePng), from_hex(kGreyAlphaPng), from_hex(kGrey16Png), from_hex(kBmp)}) {
+    for (int i = 0; i < 700; ++i) {
+      std::string bytes = good;
+      for (int changes = 0; changes <= i % 3; ++changes) {
+        const std::int64_t place = random.below(static_cast<std::int64_t>(bytes.size()));
+        bytes[static_cast<std::size_t>(place)] = static_cast<char>(random.below(256));
+      }
+      CHECK_NOTHROW(says(bytes));  // which lets through what is not a sfumato::Error
+    }
+  }
+}
+
+TEST_CASE("only names of PNG and JPEG are accepted for writing") {
+  for (const char* const name : {"a.png", "a.PNG", "dir.gif/a.jpg", "a.jPeG"}) {
+    CHECK_NOTHROW(io::check_image_extension(name));
+  }
+  const auto check = [](const char* name) {
+    return complaint([&] { io::check_image_extension(name); });
+  };
+  CHECK(check("a/b.gif") == "a/b.gif: images are written as .png, .jpg or .jpeg, not '.gif'");
+  CHECK(check("a.png.bmp") == "a.png.bmp: images are written as .png, .jpg or .jpeg, not '.bmp'");
+  CHECK(check("png") == "png: images are written as .png, .jpg or .jpeg, not ''");
+  CHECK(check("") == ": images are written as .png, .jpg or .jpeg, not ''");
+}
+
+TEST_CASE("a picture that can't be written leaves the old file alone") {
+  const TemporaryDirectory folder;
+  const auto write = [&](const std::string& name, const Image& pixels) {
+    write_bytes(folder / name, "old");
+    const std::string text = complaint([&] { io::write_image(folder / name, pixels); });
+    CHECK(read_bytes(folder / name) == "old");
+    return text;
+  };
+  const std::string must = " must be (height, width, 3), none of them empty";
+  CHECK(write("a.png", Image::zeros({4, 4})) == "write_image: pixels (4, 4)" + must);
+  CHECK(write("a.jpg", Image::zeros({4, 4, 4})) == "write_image: pixels (4, 4, 4)" + must);
+  CHECK(write("a.png", Image::zeros({0, 4, 3})) == "write_image: pixels (0, 4, 3)" + must);
+  CHECK(write("a.tif", gradient(2, 2)) ==
+        (folder / "a.tif").string() + ": images are written as .png, .jpg or .jpeg, not '.tif'");
+  CHECK(write("a.jpg", Image::zeros({2, 65536, 3})) ==
+        (folder / "a.jpg").string() +
+            ": a JPEG has at most 65535 x 65535 pixels, not 65536 x 2; use .png");
+  CHECK(read(encoded(Image::zeros({65535, 1, 3}), "a.jpg")).shape() == Shape{65535, 1, 3});
+  CHECK(complaint([&] { io::write_image(folder / "no/a.png", gradient(2, 2)); }) ==
+        (folder / "no/a.png").string() +
+            ": can't be written; check that the folder exists and may be written to");
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 3);
+}

@@ -1,0 +1,157 @@
+// safetensors files: round trips and the real VGG-19.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sfumato/cpu/cpu.hpp"
+#include "sfumato/io/safetensors.hpp"
+#include "support/complaint.hpp"
+#include "support/shared_data.hpp"
+#include "support/temporary_directory.hpp"
+
+using namespace sfumato;
+
+namespace {
+
+template <class T>
+void check_round_trip(io::StoredType type, const std::vector<T>& values) {
+  const TemporaryDirectory folder;
+  const auto path = folder / "x.safetensors";
+  const std::map<std::string, Tensor<T>> tensors{{"matrix", Tensor<T>::from(values, {2, 2})},
+                                                 {"scalar", Tensor<T>::scalar(values[1])},
+                                                 {"empty", Tensor<T>::empty({0, 3})},
+                                                 {"vector", Tensor<T>::from(values, {4})}};
+  io::write_safetensors(path, tensors, type);
+  const io::SafetensorsFile file(path);
+  CHECK(file.names() == std::vector<std::string>{"empty", "matrix", "scalar", "vector"});
+  CHECK(file.metadata().empty());
+  for (const auto& [name, tensor] : tensors) {
+    CAPTURE(name);
+    CHECK(file.contains(name));
+    CHECK(file.type(name) == type);
+    CHECK(file.shape(name) == tensor.shape());
+    const auto read = file.template read<T>(name);
+    CHECK(read.shape() == tensor.shape());
+    CHECK(read.to_vector() == tensor.to_vector());
+  }
+  // The values start at a multiple of eight, as the format's own library has it.
+  const std::string bytes = read_bytes(path);
+  CHECK((8 + static_cast<unsigned char>(bytes[0])) % 8 == 0);
+}
+
+}  // namespace
+
+TEST_CASE("every stored type round trips") {
+  const float largest = std::numeric_limits<float>::max();
+  check_round_trip<float>(io::StoredType::kF32, {0.1F, -largest, 1e-45F, -0.0F});
+  check_round_trip<double>(io::StoredType::kF64, {0.1, -1e300, 5e-324, 3});
+  check_round_trip<float>(io::StoredType::kF64, {0.1F, -largest, 1e-45F, 3});
+  check_round_trip<double>(io::StoredType::kF32, {0.5, -1.25, 0, 3});
+  check_round_trip<float>(io::StoredType::kF16, {65504, -0.5F, 0x1p-24F, 3});
+  check_round_trip<double>(io::StoredType::kF16, {65504, -0.5, 0x1p-24, 3});
+  check_round_trip<float>(io::StoredType::kBF16, {0x1p127F, -0.5F, 0x1p-133F, 3});
+  check_round_trip<double>(io::StoredType::kBF16, {0x1p127, -0.5, 0x1p-126, 3});
+  check_round_trip<std::int64_t>(io::StoredType::kI64,
+                                 {0, std::numeric_limits<std::int64_t>::min(), 1LL << 40, -1});
+  check_round_trip<std::int32_t>(io::StoredType::kI32,
+                                 {0, std::numeric_limits<std::int32_t>::min(), 1 << 20, -1});
+  check_round_trip<std::uint8_t>(io::StoredType::kU8, {0, 1, 128, 255});
+}
+
+TEST_CASE("small stored types round to the nearest and natural types need no mention") {
+  const TemporaryDirectory folder;
+  const auto path = folder / "x.safetensors";
+  const auto values = Tensor<float>::from({1.0F / 3.0F, 1e6F}, {2});
+  io::write_safetensors<float>(path, {{"x", values}}, io::StoredType::kF16);
+  CHECK(io::SafetensorsFile(path).read<float>("x").to_vector() ==
+        std::vector<float>{0.333251953125F, std::numeric_limits<float>::infinity()});
+  io::write_safetensors<float>(path, {{"x", values}});
+  CHECK(io::SafetensorsFile(path).type("x") == io::StoredType::kF32);
+  io::write_safetensors<float>(path, {});
+  CHECK(io::SafetensorsFile(path).names().empty());
+}
+
+TEST_CASE("metadata and odd names round trip") {
+  const TemporaryDirectory folder;
+  const auto path = folder / "x.safetensors";
+  const std::map<std::string, std::string> metadata{{"format", "pt"}, {"", "\"quoted\"\n"}};
+  const auto one = Tensor<float>::ones({1});
+  io::write_safetensors<float>(path, {{"", one}, {"a\"b\\c", one}, {"größe", one}},
+                               io::StoredType::kF32, metadata);
+  const io::SafetensorsFile file(path);
+  CHECK(file.metadata() == metadata);
+  CHECK(file.names() == std::vector<std::string>{"", "a\"b\\c", "größe"});
+  CHECK_FALSE(file.contains("__metadata__"));
+}
+
+TEST_CASE("what can't be written is refused before the file is touched") {
+  const TemporaryDirectory folder;
+  const auto path = folder / "x.safetensors";
+  write_bytes(path, "old");
+  const auto one = Tensor<float>::ones({1});
+  CHECK(complaint([&] { io::write_safetensors<float>(path, {}, io::StoredType::kI64); }) ==
+        "write_safetensors: can't store F32 as I64");
+  CHECK(complaint([&] { io::write_safetensors<std::int32_t>(path, {}, io::StoredType::kI64); }) ==
+        "write_safetensors: can't store I32 as I64");
+  CHECK(complaint([&] {
+          io::write_safetensors<float>(path, {{"__metadata__", one}});
+        }) == "write_safetensors: no tensor can be called '__metadata__'");
+  CHECK(complaint([&] {
+          io::write_safetensors<float>(path, {{"\xff", one}});
+        }) == "write_safetensors: a name or the metadata are not valid UTF-8");
+  CHECK(read_bytes(path) == "old");
+  CHECK(complaint([&] {
+          io::write_safetensors<float>(folder / "no/x", {{"x", one}});
+        }) == (folder / "no/x").string() +
+                  ": can't be written; check that the folder exists and may be written to");
+}
+
+TEST_CASE("unknown names and other types are refused") {
+  const TemporaryDirectory folder;
+  const auto path = folder / "x.safetensors";
+  io::write_safetensors<std::int64_t>(path, {{"n", Tensor<std::int64_t>::arange(3)}});
+  const io::SafetensorsFile file(path);
+  const std::string start = path.string() + ": ";
+  CHECK(complaint([&] { file.read<float>("m"); }) == start + "there is no tensor 'm'");
+  CHECK(complaint([&] { file.shape("m"); }) == start + "there is no tensor 'm'");
+  CHECK(complaint([&] { file.type("m"); }) == start + "there is no tensor 'm'");
+  CHECK(complaint([&] { file.read<float>("n"); }) ==
+        start + "tensor 'n' holds I64, which can't be read as F32");
+  CHECK(complaint([&] { file.read<std::int32_t>("n"); }) ==
+        start + "tensor 'n' holds I64, which can't be read as I32");
+  io::write_safetensors<float>(path, {{"n", Tensor<float>::arange(3)}}, io::StoredType::kBF16);
+  CHECK(complaint([&] { io::SafetensorsFile(path).read<std::int64_t>("n"); }) ==
+        start + "tensor 'n' holds BF16, which can't be read as I64");
+}
+
+TEST_CASE("the VGG-19 weights have the tensors of the paper") {
+  const auto path = shared_data("weights/vgg19-oxford-q8.safetensors");
+  if (!path) {
+    MESSAGE("SKIPPED: there are no shared weights; set SFUMATO_SHARED to the shared data");
+    return;
+  }
+  const io::SafetensorsFile file(*path);
+  CHECK(file.names().size() == 32);
+  // The places of the convolutions in torchvision's vgg19().features and their channels.
+  const std::vector<std::pair<int, std::int64_t>> layers{
+      {0, 64},   {2, 64},   {5, 128},  {7, 128},  {10, 256}, {12, 256}, {14, 256}, {16, 256},
+      {19, 512}, {21, 512}, {23, 512}, {25, 512}, {28, 512}, {30, 512}, {32, 512}, {34, 512}};
+  std::int64_t inputs = 3;
+  for (const auto& [place, channels] : layers) {
+    const std::string name = message("features.", place);
+    CAPTURE(name);
+    CHECK(file.shape(name + ".weight") == Shape{channels, inputs, 3, 3});
+    CHECK(file.shape(name + ".bias") == Shape{channels});
+    inputs = channels;
+  }
+  const auto weights = file.read<float>("features.0.weight").to_vector();
+  CHECK(std::all_of(weights.begin(), weights.end(), [](float w) { return std::abs(w) < 10.0F; }));
+}
