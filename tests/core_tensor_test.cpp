@@ -1,51 +1,17 @@
-// Shapes, tensors, random numbers and the pool.
+// Tensors: how they are made, read, viewed and copied; random numbers.
 
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstdint>
 #include <limits>
-#include <thread>
 #include <vector>
 
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/cpu/cpu.hpp"
+#include "support/complaint.hpp"
 
 using namespace sfumato;
-
-TEST_CASE("shapes know their extents and print like Python's") {
-  const Shape shape{64, 3, 3, 3};
-  CHECK(shape.rank() == 4);
-  CHECK(shape[-1] == 3);
-  CHECK(shape.elements() == 1728);
-  CHECK(shape.to_string() == "(64, 3, 3, 3)");
-  CHECK(Shape{5}.to_string() == "(5,)");
-  CHECK(Shape{}.to_string() == "()");
-  CHECK(Shape{}.elements() == 1);
-  CHECK(Shape{2, 0, 3}.elements() == 0);
-  CHECK(shape.with(1, 7) == Shape{64, 7, 3, 3});
-  CHECK_THROWS_WITH_AS(shape[4],
-                       "shape: axis 4 is out of range for (64, 3, 3, 3), which has 4 dimensions",
-                       ShapeError);
-  CHECK_THROWS_WITH_AS(Shape({2, -1}), "shape: extent -1 is negative", ShapeError);
-  CHECK_THROWS_WITH_AS(Shape({1, 1, 1, 1, 1, 1, 1, 1, 1}),
-                       "shape: 9 dimensions, but at most 8 are supported", ShapeError);
-  CHECK_THROWS_WITH_AS(Shape({1LL << 40, 1LL << 20}),
-                       "shape: (1099511627776,) times 1048576 has too many elements", ShapeError);
-  CHECK_THROWS_AS(Shape({0, 1LL << 40, 1LL << 20}), ShapeError);
-}
-
-TEST_CASE("broadcasting follows NumPy") {
-  CHECK(broadcast_shapes("op", {4, 1, 3}, {2, 1}) == Shape{4, 2, 3});
-  CHECK(broadcast_shapes("op", {}, {2, 3}) == Shape{2, 3});
-  CHECK(broadcast_shapes("op", {1}, {0}) == Shape{0});
-  CHECK(broadcasts_to({3, 1}, {2, 3, 4}));
-  CHECK_FALSE(broadcasts_to({2, 3}, {3}));
-  CHECK_THROWS_WITH_AS(
-      broadcast_shapes("add", {2, 3}, {4, 3}),
-      "add: shapes (2, 3) and (4, 3) do not broadcast together: extents must agree "
-      "or be 1, aligned at the last dimension",
-      ShapeError);
-}
 
 TEST_CASE_TEMPLATE("tensors are made and read", T, float, double, std::uint8_t, std::int32_t,
                    std::int64_t) {
@@ -69,6 +35,21 @@ TEST_CASE("arange walks backwards and refuses to walk forever") {
                        "lead from start to stop",
                        ValueError);
   CHECK_THROWS_AS(Tensor<int>::arange(0, 3, -1), ValueError);
+  CHECK(Tensor<float>::arange(1.0F, 0.0F, -0.25F).to_vector() ==
+        std::vector<float>{1.0F, 0.75F, 0.5F, 0.25F});
+  CHECK(Tensor<double>::arange(0.0, 1.1, 0.5).to_vector() == std::vector<double>{0.0, 0.5, 1.0});
+  CHECK(Tensor<int>::arange(3, 3).shape() == Shape{0});
+  CHECK(Tensor<int>::arange(3, 3, -1).shape() == Shape{0});
+  CHECK(Tensor<std::uint8_t>::arange(250, 255).to_vector() ==
+        std::vector<std::uint8_t>{250, 251, 252, 253, 254});
+  // A step that overshoots in the wrong direction is as wrong as a short one.
+  CHECK(complaint([] { Tensor<int>::arange(0, 1, -2); }) ==
+        "arange: can't go from 0 to 1 in steps of -2; the step must be non-zero and lead from "
+        "start to stop");
+  CHECK(complaint([] {
+          Tensor<double>::arange(0.0, std::nan(""));
+        }).starts_with("arange: can't go from 0.000000 to "));
+  CHECK_THROWS_AS(Tensor<double>::arange(std::numeric_limits<double>::infinity()), ValueError);
 }
 
 TEST_CASE("reshape shares storage and clone does not") {
@@ -84,6 +65,118 @@ TEST_CASE("reshape shares storage and clone does not") {
   CHECK(x.cast<int>().to_vector() == std::vector<int>{42, 1, 2, 3, 4, 5});
   x.copy_from(copy);
   CHECK(view.at({0, 0}) == 1.0F);
+}
+
+TEST_CASE_TEMPLATE("tensors are copied out of spans and vectors, not kept", T, float, double,
+                   std::uint8_t, std::int32_t, std::int64_t) {
+  std::vector<T> values{1, 2, 3, 4};
+  const auto x = Tensor<T>::from(std::span<const T>(values), {2, 2});
+  values[0] = 9;
+  CHECK(x.to_vector() == std::vector<T>{1, 2, 3, 4});
+  CHECK(x.shape() == Shape{2, 2});
+  CHECK(x.rank() == 2);
+  CHECK(x.at({1, 0}) == T{3});
+  CHECK(Tensor<T>::full({3}, 5).to_vector() == std::vector<T>{5, 5, 5});
+  CHECK(Tensor<T>::from({}, {0, 3}).elements() == 0);
+  CHECK(complaint([&] { Tensor<T>::from(values, {5}); }) ==
+        "tensor: 4 values for the shape (5,), which has 5 elements");
+}
+
+TEST_CASE("a tensor without storage is undefined and empty") {
+  const Tensor<float> nothing;
+  CHECK_FALSE(nothing.defined());
+  CHECK(nothing.shape() == Shape{0});
+  CHECK(nothing.to_vector().empty());
+  CHECK(nothing.clone().defined());
+  CHECK(nothing.clone().shape() == Shape{0});
+  CHECK(Tensor<float>::empty({0}).defined());
+  CHECK(complaint([&] { nothing.item(); }) ==
+        "item: the shape (0,) has 0 elements; item() reads tensors of one");
+}
+
+TEST_CASE("values are read and written at their place in row-major order") {
+  auto x = Tensor<int>::arange(24).reshape({2, 3, 4});
+  CHECK(x.at({1, 2, 3}) == 23);
+  CHECK(x.at({1, 0, 2}) == 14);
+  x.set({0, 2, 1}, -1);
+  CHECK(x.to_vector()[9] == -1);
+  CHECK(x.span()[9] == -1);
+  CHECK(Tensor<int>::scalar(5).at({}) == 5);
+  CHECK(Tensor<int>::full({1, 1, 1}, 6).item() == 6);
+  CHECK(complaint([&] {
+          x.set({0, 3, 0}, 1);
+        }) == "at: index 3 is out of range at axis 1 of (2, 3, 4)");
+  CHECK(complaint([&] {
+          x.at({-1, 0, 0});
+        }) == "at: index -1 is out of range at axis 0 of (2, 3, 4)");
+  CHECK(complaint([&] { x.at({0, 0, 0, 0}); }) == "at: 4 indices for the shape (2, 3, 4)");
+  CHECK(complaint([&] {
+          Tensor<int>::empty({2, 0}).at({0, 0});
+        }) == "at: index 0 is out of range at axis 1 of (2, 0)");
+}
+
+TEST_CASE("reshape works out one extent and refuses what it can't") {
+  const auto x = Tensor<float>::zeros({2, 6});
+  CHECK(x.reshape({-1}).shape() == Shape{12});
+  CHECK(x.reshape({3, -1, 2}).shape() == Shape{3, 2, 2});
+  CHECK(x.reshape({12, 1, -1}).shape() == Shape{12, 1, 1});
+  CHECK(Tensor<float>::zeros({0, 3}).reshape({-1, 7}).shape() == Shape{0, 7});
+  CHECK(Tensor<float>::scalar(1.0F).reshape({-1}).shape() == Shape{1});
+  CHECK(x.reshape(std::vector<std::int64_t>{4, 3}).shape() == Shape{4, 3});
+  CHECK_THROWS_AS(Tensor<float>::zeros({0, 3}).reshape({-1, 0}), ShapeError);
+  CHECK(complaint([&] { x.reshape({-2, -6}); }) == "shape: extent -2 is negative");
+  CHECK(complaint([&] { x.reshape({-1, -6}); }) == "shape: extent -6 is negative");
+  // 2^32 · 2^32 must not wrap around to something that divides 12.
+  CHECK(complaint([&] {
+          x.reshape({-1, 1LL << 32, 1LL << 32});
+        }) == "shape: (1, 4294967296) times 4294967296 has too many elements");
+  CHECK(complaint([&] {
+          x.reshape({-1, 1, 1, 1, 1, 1, 1, 1, 1});
+        }) == "shape: more than 8 dimensions");
+}
+
+TEST_CASE("copy_from overwrites for everyone who shares the storage") {
+  auto x = Tensor<double>::zeros({2, 2});
+  const auto view = x.reshape({4});
+  const Tensor<double> handle = x;
+  x.copy_from(Tensor<double>::full({2, 2}, 3.0));
+  CHECK(view.to_vector() == std::vector<double>(4, 3.0));
+  CHECK(handle.at({1, 1}) == 3.0);
+  x.copy_from(handle);  // itself
+  CHECK(x.at({0, 0}) == 3.0);
+  CHECK_FALSE(x.clone().shares_storage_with(x));
+}
+
+TEST_CASE("cast converts as static_cast does and to returns the same tensor") {
+  const auto x = Tensor<double>::from({-1.75, 0.0, 2.99, 1e10}, {2, 2});
+  CHECK(x.cast<float>().to_vector() == std::vector<float>{-1.75F, 0.0F, 2.99F, 1e10F});
+  CHECK(x.cast<std::int64_t>().to_vector() == std::vector<std::int64_t>{-1, 0, 2, 10000000000});
+  CHECK(x.cast<float>().shape() == Shape{2, 2});
+  CHECK(x.cast<double>().shares_storage_with(x));
+  CHECK(x.to<Cpu>().shares_storage_with(x));
+  CHECK(std::isnan(Tensor<float>::full({1}, std::nanf("")).cast<double>().item()));
+}
+
+TEST_CASE("NaN and infinities are kept bit by bit") {
+  const float infinity = std::numeric_limits<float>::infinity();
+  const auto x = Tensor<float>::from({std::nanf(""), infinity, -infinity, -0.0F}, {4});
+  const auto copy = x.clone().reshape({2, 2}).to_vector();
+  CHECK(std::isnan(copy[0]));
+  CHECK(copy[1] == infinity);
+  CHECK(copy[2] == -infinity);
+  CHECK(std::signbit(copy[3]));
+}
+
+TEST_CASE("tensors larger than any memory are refused with a ResourceError") {
+  // Each way to make one: none may fail with std::bad_alloc or std::length_error instead.
+  const Shape huge{1LL << 55};
+  Random random(1);
+  CHECK_THROWS_AS(Tensor<double>::empty(huge), ResourceError);
+  CHECK_THROWS_AS(Tensor<double>::zeros(huge), ResourceError);
+  CHECK_THROWS_AS(Tensor<std::uint8_t>::ones({1LL << 59}), ResourceError);
+  CHECK_THROWS_AS(Tensor<double>::uniform(huge, random), ResourceError);
+  CHECK_THROWS_AS(Tensor<double>::normal(huge, random), ResourceError);
+  CHECK_THROWS_AS(Tensor<double>::arange(0.0, 0x1p39, 0x1p-14), ValueError);
 }
 
 TEST_CASE("tensors say what does not fit") {
@@ -127,34 +220,41 @@ TEST_CASE("random numbers are the same everywhere") {
   }
 }
 
-TEST_CASE("the pool gives freed blocks out again") {
-  auto& pool = Pool<Cpu>::shared();
-  const auto before = pool.statistics();
-  { const auto x = Tensor<float>::zeros({12345}); }
-  const auto allocations = pool.statistics().system_allocations;
-  for (int i = 0; i < 10; ++i) {
-    const auto x = Tensor<float>::zeros({12345});
-    CHECK(pool.statistics().bytes_in_use > before.bytes_in_use);
+TEST_CASE("seed 42 gives the same normal numbers everywhere") {
+  // Worked out apart from the library from the first outputs of mt19937_64, Box and Muller's way.
+  const std::vector<double> expected{-1.0771745442782885, -1.2860634502166481, 1.0945198485006107,
+                                     1.2616856516484893,  1.7947316657951717,  1.2044003699942827};
+  Random random(42);
+  const auto normal = Tensor<double>::normal({6}, random).to_vector();
+  Random again(42);
+  const auto single = Tensor<float>::normal({2, 3}, again, 10.0F, 0.5F).to_vector();
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CHECK(normal[i] == doctest::Approx(expected[i]).epsilon(1e-14));
+    CHECK(single[i] == doctest::Approx(10.0 + 0.5 * expected[i]).epsilon(1e-6));
   }
-  CHECK(pool.statistics().system_allocations == allocations);
-  CHECK(pool.statistics().bytes_in_use == before.bytes_in_use);
-  pool.trim();
-  CHECK(pool.statistics().bytes_held == pool.statistics().bytes_in_use);
-  CHECK_THROWS_AS(Tensor<double>::empty({1LL << 50}), ResourceError);
-  CHECK_THROWS_AS(Tensor<double>::empty({1LL << 58}), ResourceError);
-  pool.reset_peak();
-  CHECK(pool.statistics().peak_bytes_in_use == pool.statistics().bytes_in_use);
+  CHECK(random.uniform() != Random(43).uniform());
 }
 
-TEST_CASE("the pool serves several threads at once") {
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([t] {
-      for (std::int64_t i = 0; i < 500; ++i) {
-        const auto x = Tensor<std::int64_t>::full({1 + i % 37}, t * 1000 + i);
-        if (x.at({i % 37}) != t * 1000 + i) std::abort();
-      }
-    });
+TEST_CASE_TEMPLATE("uniform numbers fill their interval and stay below its end", T, float, double) {
+  Random random(5);
+  const auto values = Tensor<T>::uniform({100000}, random, T(-3), T(1)).to_vector();
+  double mean = 0.0;
+  double square = 0.0;
+  for (const T value : values) {
+    CHECK(value >= T(-3));
+    CHECK(value < T(1));
+    mean += static_cast<double>(value) / 1e5;
   }
-  for (auto& thread : threads) thread.join();
+  for (const T value : values) square += std::pow(static_cast<double>(value) - mean, 2.0) / 1e5;
+  CHECK(mean == doctest::Approx(-1.0).epsilon(0.02));
+  CHECK(square == doctest::Approx(16.0 / 12.0).epsilon(0.02));
+  // This seed's first number is so close to 1 that it rounds to 1 as a float.
+  for (const T high : {T(1), T(0x1p20)}) {
+    Random near_one(3138459);
+    const T value = Tensor<T>::uniform({1}, near_one, T(0), high).item();
+    CHECK(value < high);
+    CHECK(value > high * T(0.999999));
+  }
+  Random fixed(6);
+  CHECK(Tensor<T>::uniform({1}, fixed, T(2), T(2)).item() == T(2));
 }

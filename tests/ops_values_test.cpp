@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,51 @@ TEST_CASE_TEMPLATE("elementwise ops are the standard library's functions", T, fl
   check(T(1) - x / T(2), [](double v) { return 1.0 - v / 2.0; });
   check(-x, [](double v) { return -v; });
   check(T(2) / (x + T(5)), [](double v) { return 2.0 / (v + 5.0); });
+}
+
+TEST_CASE_TEMPLATE("ops of two operands broadcast both", T, float, double) {
+  const auto a = variable<T>({1, -2, 4}, {3});
+  const auto b = variable<T>({2, -2}, {2, 1});
+  using List = std::vector<T>;
+  CHECK(values_of(a + b) == List{3, 0, 6, -1, -4, 2});
+  CHECK(values_of(a - b) == List{-1, -4, 2, 3, 0, 6});
+  CHECK(values_of(a * b) == List{2, -4, 8, -2, 4, -8});
+  CHECK(values_of(a / b) == List{T(0.5), -1, 2, T(-0.5), 1, -2});
+  CHECK(values_of(ops::maximum(a, b)) == List{2, 2, 4, 1, -2, 4});
+  CHECK(values_of(ops::minimum(a, b)) == List{1, -2, 2, -2, -2, -2});
+  CHECK(values_of(ops::pow(a, b)) == List{1, 4, 16, 1, T(0.25), T(0.0625)});
+  CHECK(values_of(ops::where(Tensor<std::uint8_t>::from({1, 0, 255}, {3}), a, b)) ==
+        List{1, 2, 4, 1, -2, 4});
+  CHECK((a * variable<T>({}, {0, 1})).shape() == Shape{0, 3});
+}
+
+TEST_CASE_TEMPLATE("elementwise ops outside their domain give what the standard library gives", T,
+                   float, double) {
+  const T infinity = std::numeric_limits<T>::infinity();
+  const T nan = std::numeric_limits<T>::quiet_NaN();
+  const auto x = variable<T>({0, -1, infinity, nan}, {4});
+  const auto check = [&](const Variable<T>& y, const std::vector<T>& expected) {
+    for (std::size_t i = 0; i < 4; ++i) {
+      const T value = values_of(y)[i];
+      CAPTURE(i);
+      CHECK((std::isnan(expected[i]) ? std::isnan(value) : value == expected[i]));
+    }
+  };
+  check(ops::log(x), {-infinity, nan, infinity, nan});
+  check(ops::sqrt(x), {0, nan, infinity, nan});
+  check(ops::exp(-x), {1, std::exp(T(1)), 0, nan});
+  check(ops::tanh(x), {0, std::tanh(T(-1)), 1, nan});
+  check(ops::sigmoid(x), {T(0.5), 1 / (1 + std::exp(T(1))), 1, nan});
+  check(T(1) / x, {infinity, -1, 0, nan});
+  check(ops::abs(x), {0, 1, infinity, nan});
+  check(ops::clamp(x, T(-0.5), T(2)), {0, T(-0.5), 2, nan});
+  check(ops::relu(-x), {0, 1, 0, nan});
+  check(ops::maximum(x, variable<T>({0.5}, {})), {T(0.5), T(0.5), infinity, nan});
+  check(ops::minimum(variable<T>({0.5}, {}), x), {0, -1, T(0.5), nan});
+  check(ops::pow(x, T(0)), {1, 1, 1, 1});
+  check(ops::pow(x, T(3)), {0, -1, infinity, nan});
+  check(ops::pow(x, T(-1)), {infinity, -1, 0, nan});
+  check(ops::pow(x, T(0.5)), {0, nan, infinity, nan});
 }
 
 TEST_CASE("elementwise ops at the edges") {
@@ -155,6 +201,59 @@ TEST_CASE("softmax survives large logits") {
   CHECK(z[2] == doctest::Approx(-1000.0));
 }
 
+TEST_CASE("softmax works along any axis and gives nothing to minus infinity") {
+  const auto x = variable({0.0, 5.0, std::log(3.0), 5.0, -HUGE_VAL, 5.0}, {3, 2});
+  const std::vector<double> expected{0.25, 1.0 / 3, 0.75, 1.0 / 3, 0.0, 1.0 / 3};
+  const auto actual = values_of(ops::softmax(x, 0));
+  for (std::size_t i = 0; i < 6; ++i) CHECK(actual[i] == doctest::Approx(expected[i]));
+  CHECK(values_of(ops::log_softmax(x, -2))[4] == -HUGE_VAL);
+  CHECK(ops::softmax(variable<double>({}, {0, 3})).shape() == Shape{0, 3});
+}
+
+TEST_CASE("slice equals Python's for every start, stop and step") {
+  using Position = std::optional<std::int64_t>;
+  for (const std::int64_t extent : {0, 1, 5}) {
+    const auto x = Variable<float>(Tensor<float>::arange(static_cast<float>(extent)));
+    for (std::int64_t step : {-7, -3, -2, -1, 1, 2, 3, 7}) {
+      for (std::int64_t first = -8; first <= 8; ++first) {
+        for (std::int64_t last = -8; last <= 8; ++last) {
+          // 8 stands for a position that is left out.
+          const Position start = first == 8 ? Position() : first;
+          const Position stop = last == 8 ? Position() : last;
+          // As the language reference says it: i = start + n · step on this side of stop, with
+          // positions past an end moved to it.
+          const auto from_front = [&](std::int64_t i) { return i < 0 ? i + extent : i; };
+          std::int64_t i = start ? from_front(*start) : (step > 0 ? 0 : extent - 1);
+          if (step > 0) i = std::max<std::int64_t>(i, 0);
+          if (step < 0) i = std::min(i, extent - 1);
+          const std::int64_t end =
+              stop ? from_front(*stop) : (step > 0 ? extent : std::int64_t{-1});
+          std::vector<float> expected;
+          for (; step > 0 ? i < std::min(end, extent) : i > std::max<std::int64_t>(end, -1);
+               i += step) {
+            expected.push_back(static_cast<float>(i));
+          }
+          const bool same =
+              values_of(ops::slice(x, 0, {.start = start, .stop = stop, .step = step})) == expected;
+          CHECK_MESSAGE(same, extent, ": ", first, ":", last, ":", step);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("slice takes the most extreme positions and steps") {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+  const auto x = Variable<float>(Tensor<float>::arange(12).reshape({3, 4}));
+  using List = std::vector<float>;
+  const auto rows = [&](const ops::Range& range) { return values_of(ops::slice(x, 0, range)); };
+  CHECK(rows({.start = kLeast, .stop = kMost, .step = kMost}) == List{0, 1, 2, 3});
+  CHECK(rows({.start = kMost, .stop = kLeast, .step = kLeast}) == List{8, 9, 10, 11});
+  CHECK(rows({.start = kLeast, .stop = kLeast + 1}).empty());
+  CHECK(rows({.start = kMost, .step = 2}).empty());
+}
+
 TEST_CASE("slice is Python's") {
   const auto x = Variable<float>(Tensor<float>::arange(5));
   const auto part = [&](const ops::Range& range) { return values_of(ops::slice(x, 0, range)); };
@@ -181,6 +280,15 @@ TEST_CASE("layout ops put elements where they belong") {
   CHECK(values_of(ops::concat({x, x}, 1)) == List{0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5});
   CHECK(values_of(ops::stack({x, x}, -1)) == List{0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5});
   CHECK(ops::stack({x, x}).shape() == Shape{2, 2, 3});
+  const auto cube = Variable<float>(Tensor<float>::arange(12).reshape({2, 3, 2}));
+  CHECK(values_of(ops::permute(cube, {2, 0, 1})) == List{0, 2, 4, 6, 8, 10, 1, 3, 5, 7, 9, 11});
+  CHECK(ops::permute(cube, {-1, 0, 1}).shape() == Shape{2, 2, 3});
+  CHECK(values_of(ops::transpose(cube, 0, -2)) == List{0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11});
+  CHECK(values_of(ops::concat({cube, ops::slice(cube, 0, {.stop = 0})}, 0)) == values_of(cube));
+  CHECK(values_of(ops::concat({ops::slice(x, -1, {.stop = 1}), x}, -1)) ==
+        List{0, 0, 1, 2, 3, 3, 4, 5});
+  CHECK(values_of(ops::pad2d(ops::slice(x, 0, {.stop = 1}), 1, 1)) ==
+        List{0, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0});
   CHECK(values_of(ops::pad(x, 0, 1, 0)) == List{0, 0, 0, 0, 1, 2, 3, 4, 5});
   CHECK(values_of(ops::pad(x, 1, 2, 1, ops::PaddingMode::kReplicate)) ==
         List{0, 0, 0, 1, 2, 2, 3, 3, 3, 4, 5, 5});
@@ -217,6 +325,12 @@ TEST_CASE("upsampling gives PyTorch's numbers") {
                       1.5, 1.75, 2.25, 2.5, 2,   2.25, 2.75, 3};
   const auto actual = values_of(ops::upsample2d(x, 4, 4, ops::Interpolation::kBilinear));
   for (std::size_t i = 0; i < 16; ++i) CHECK(actual[i] == doctest::Approx(expected[i]));
+  const auto odd = variable({0.0, 1.0, 4.0, 9.0, 16.0, 25.0}, {1, 1, 2, 3});
+  CHECK(values_of(ops::upsample2d(odd, 3, 5)) ==
+        List{0, 0, 1, 1, 4, 0, 0, 1, 1, 4, 9, 9, 16, 16, 25});
+  const List bilinear{0, 0.4, 1, 2.8, 4, 4.5, 6.1, 8.5, 12.1, 14.5, 9, 11.8, 16, 21.4, 25};
+  const auto enlarged = values_of(ops::upsample2d(odd, 3, 5, ops::Interpolation::kBilinear));
+  for (std::size_t i = 0; i < 15; ++i) CHECK(enlarged[i] == doctest::Approx(bilinear[i]));
   CHECK(complaint([&] { ops::upsample2d(x, 0, 4); }) ==
         "upsample2d: size 0 × 4 must be at least 1 × 1");
   CHECK(complaint([&] { ops::upsample2d(variable({1.0}, {1}), 2, 2); }) ==

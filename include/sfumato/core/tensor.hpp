@@ -50,24 +50,23 @@ class Tensor {
   static Tensor zeros(const Shape& shape) { return full(shape, T{0}); }
   static Tensor ones(const Shape& shape) { return full(shape, T{1}); }
   static Tensor full(const Shape& shape, T value) {
-    return from(std::vector<T>(static_cast<std::size_t>(shape.elements()), value), shape);
+    return generate(shape, [&] { return value; });
   }
   static Tensor scalar(T value) { return full(Shape{}, value); }
 
   /// start, start + step, … as long as it is before stop; rank 1. Throws ValueError when step is
   /// zero or leads away from stop.
   static Tensor arange(T start, T stop, T step = T{1}) {
-    const double count = std::ceil((static_cast<double>(stop) - static_cast<double>(start)) /
-                                   static_cast<double>(step));
-    if (step == T{0} || count < 0.0 || !(count < 0x1p40)) {
+    const double steps =
+        (static_cast<double>(stop) - static_cast<double>(start)) / static_cast<double>(step);
+    const double count = std::ceil(steps);
+    if (step == T{0} || steps < 0.0 || !(count < 0x1p40)) {
       throw ValueError(message("arange: can't go from ", start, " to ", stop, " in steps of ", step,
                                "; the step must be non-zero and lead from start to stop"));
     }
-    std::vector<T> values(static_cast<std::size_t>(count));
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      values[i] = static_cast<T>(start + static_cast<T>(i) * step);
-    }
-    return from(values, Shape{static_cast<std::int64_t>(values.size())});
+    return generate({static_cast<std::int64_t>(count)}, [&, i = std::int64_t{0}]() mutable {
+      return static_cast<T>(start + static_cast<T>(i++) * step);
+    });
   }
   static Tensor arange(T stop) { return arange(T{0}, stop); }
 
@@ -91,7 +90,9 @@ class Tensor {
   static Tensor uniform(const Shape& shape, Random& random, T low = T{0},
                         T high = T{1}) requires std::floating_point<T> {
     return generate(shape, [&] {
-      return low + static_cast<T>(random.uniform() * static_cast<double>(high - low));
+      const T value = low + static_cast<T>(random.uniform() * static_cast<double>(high - low));
+      // Rounding may have reached `high`.
+      return value >= high && high > low ? std::nextafter(high, low) : value;
     });
   }
 
@@ -209,10 +210,12 @@ class Tensor {
         shape_(shape) {}
 
   template <class Next>
-  static Tensor generate(const Shape& shape, const Next& next) {
+  static Tensor generate(const Shape& shape, Next next) {
+    Tensor result(shape);  // first: the pool says best when there is too little memory
     std::vector<T> values(static_cast<std::size_t>(shape.elements()));
     for (T& value : values) value = next();
-    return from(values, shape);
+    if (!values.empty()) Device::copy_from_host(result.data(), values.data(), result.bytes());
+    return result;
   }
 
   std::size_t bytes() const { return static_cast<std::size_t>(elements()) * sizeof(T); }
@@ -241,16 +244,11 @@ class Tensor {
   }
 
   Shape complete_shape(std::span<const std::int64_t> extents) const {
-    std::int64_t known = 1;
-    int unknown = 0;
-    for (const std::int64_t extent : extents) {
-      if (extent == -1) {
-        ++unknown;
-      } else {
-        known *= std::max<std::int64_t>(extent, 0);
-      }
-    }
+    const auto unknown = std::count(extents.begin(), extents.end(), -1);
     if (unknown == 0) return Shape(extents);
+    Shape others;
+    for (const std::int64_t extent : extents) others.push_back(extent == -1 ? 1 : extent);
+    const std::int64_t known = others.elements();
     if (unknown > 1 || known == 0 || elements() % known != 0) {
       throw ShapeError(message("reshape: the extent -1 can't be worked out for ", shape_,
                                ": there must be one, and the others must divide its ", elements(),

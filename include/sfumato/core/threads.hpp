@@ -29,7 +29,7 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
   ~ThreadPool() { stop(); }
 
-  int thread_count() const { return static_cast<int>(workers_.size()) + 1; }
+  int thread_count() const { return thread_count_.load(std::memory_order_relaxed); }
 
   /// Throws ValueError inside a parallel loop, which would wait for itself.
   void resize(int threads) {
@@ -46,11 +46,11 @@ class ThreadPool {
   void run(std::int64_t chunks, void (*body)(void*, std::int64_t), void* context) {
     // A loop inside a loop, or in a second program thread, runs on its own thread: no waiting for
     // workers that may be waiting for us.
-    if (inside_loop() || chunks <= 1 || workers_.empty() || !caller_.try_lock()) {
+    std::unique_lock caller(caller_, std::defer_lock);
+    if (inside_loop() || chunks <= 1 || thread_count() == 1 || !caller.try_lock()) {
       for (std::int64_t chunk = 0; chunk < chunks; ++chunk) body(context, chunk);
       return;
     }
-    const std::lock_guard caller(caller_, std::adopt_lock);
     {
       const std::lock_guard lock(mutex_);
       body_ = body;
@@ -85,6 +85,7 @@ class ThreadPool {
     } catch (const std::system_error&) {
       // Fewer threads than asked for still compute the same results.
     }
+    thread_count_.store(static_cast<int>(workers_.size()) + 1, std::memory_order_relaxed);
   }
 
   void stop() {
@@ -135,6 +136,7 @@ class ThreadPool {
   std::condition_variable wake_;
   std::condition_variable done_;
   std::vector<std::thread> workers_;
+  std::atomic<int> thread_count_ = 1;  // the workers and the caller; read without the mutexes
   bool stopping_ = false;
   std::uint64_t loop_number_ = 0;
   int busy_ = 0;
@@ -171,13 +173,13 @@ void parallel_for(std::int64_t count, std::int64_t grain, const Body& body) {
     std::int64_t count;
     std::int64_t grain;
   } context{body, count, std::max<std::int64_t>(grain, 1)};
-  const std::int64_t chunks = (count + context.grain - 1) / context.grain;
+  const std::int64_t chunks = count <= 0 ? 0 : (count - 1) / context.grain + 1;
   detail::ThreadPool::shared().run(
       chunks,
       [](void* opaque, std::int64_t chunk) {
         const Context& loop = *static_cast<Context*>(opaque);
         const std::int64_t begin = chunk * loop.grain;
-        loop.body(begin, std::min(begin + loop.grain, loop.count));
+        loop.body(begin, begin + std::min(loop.grain, loop.count - begin));
       },
       &context);
 }

@@ -35,15 +35,21 @@ struct Conv2dOptions {
 
 namespace detail {
 
+/// Strides, paddings and kernels beyond this would overflow the arithmetic of positions.
+inline constexpr std::int64_t kLargestStep = std::int64_t{1} << 30;
+
 inline void check_conv2d_options(const char* op, const Conv2dOptions& options) {
-  const auto at_least = [&](const char* name, Size2d size, std::int64_t least) {
+  const auto check = [&](const char* name, Size2d size, std::int64_t least) {
     if (size.h < least || size.w < least) {
       throw ValueError(message(op, ": ", name, " ", size, " must be at least ", least));
     }
+    if (size.h > kLargestStep || size.w > kLargestStep) {
+      throw ValueError(message(op, ": ", name, " ", size, " must be at most ", kLargestStep));
+    }
   };
-  at_least("stride", options.stride, 1);
-  at_least("padding", options.padding, 0);
-  at_least("dilation", options.dilation, 1);
+  check("stride", options.stride, 1);
+  check("padding", options.padding, 0);
+  check("dilation", options.dilation, 1);
   if (options.groups < 1) {
     throw ValueError(message(op, ": groups ", options.groups, " must be at least 1"));
   }

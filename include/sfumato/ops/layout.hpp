@@ -132,7 +132,8 @@ template <class T, class Device>
 Variable<T, Device> slice(const Variable<T, Device>& x, int axis, const Range& range) {
   const int place = x.shape().normalize_axis(axis);
   const std::int64_t extent = x.shape()[place];
-  const std::int64_t step = range.step;
+  // A step past the end picks one element, however long it is; a shorter one can't overflow.
+  const std::int64_t step = std::clamp(range.step, -extent - 1, extent + 1);
   if (step == 0) throw ValueError(message("slice: the step is 0 along axis ", axis));
   const std::int64_t lowest = step > 0 ? 0 : -1;
   const std::int64_t highest = step > 0 ? extent : extent - 1;

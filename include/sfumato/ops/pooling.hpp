@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <utility>
@@ -32,8 +33,12 @@ inline Pool2dGeometry pool2d_geometry(const char* op, const Shape& input,
     throw ValueError(
         message(op, ": kernel ", options.kernel, " and stride ", stride, " must be at least 1"));
   }
-  if (options.padding.h < 0 || options.padding.w < 0 || options.padding.h * 2 > options.kernel.h ||
-      options.padding.w * 2 > options.kernel.w) {
+  if (std::max({options.kernel.h, options.kernel.w, stride.h, stride.w}) > kLargestStep) {
+    throw ValueError(message(op, ": kernel ", options.kernel, " and stride ", stride,
+                             " must be at most ", kLargestStep));
+  }
+  if (options.padding.h < 0 || options.padding.w < 0 || options.padding.h > options.kernel.h / 2 ||
+      options.padding.w > options.kernel.w / 2) {
     throw ValueError(message(op, ": padding ", options.padding, " must be at most half the kernel ",
                              options.kernel));
   }
@@ -49,7 +54,8 @@ inline Pool2dGeometry pool2d_geometry(const char* op, const Shape& input,
       .stride_w = stride.w,
       .padding_h = options.padding.h,
       .padding_w = options.padding.w};
-  if (g.out_h < 1 || g.out_w < 1) {
+  // An image without pixels has no maximum, even where its padding would hold a window.
+  if (g.in_h < 1 || g.in_w < 1 || g.out_h < 1 || g.out_w < 1) {
     throw ShapeError(
         message(op, ": the kernel ", options.kernel, " does not fit into the input ", input));
   }
