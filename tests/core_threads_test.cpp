@@ -153,6 +153,9 @@ TEST_CASE("the number of threads is between 1 and 1024") {
           "set_thread_count: " + std::to_string(wrong) + " is not between 1 and 1024");
     CHECK_THROWS_AS(set_thread_count(wrong), ValueError);
   }
+  CHECK(complaint([] {
+          parallel_for(2, 1, [](std::int64_t, std::int64_t) { set_thread_count(2); });
+        }) == "set_thread_count: called inside a parallel loop; call it outside");
   CHECK(thread_count() == 4);
   set_thread_count(1);
   CHECK(thread_count() == 1);

@@ -5,7 +5,12 @@
 #include <array>
 #include <cmath>
 #include <vector>
+#include <xtensor/xmath.hpp>
+#include <xtensor/xpad.hpp>
+#include <xtensor/xtensor.hpp>
+#include <xtensor/xview.hpp>
 
+#include "sfumato/io/xtensor.hpp"
 #include "sfumato/sfumato.hpp"
 
 using namespace sfumato;
@@ -125,6 +130,92 @@ TEST_CASE_TEMPLATE("conv2d and both its gradients equal plain sums", T, float, d
   }
 }
 
+TEST_CASE("every small combination of sizes and options equals plain sums") {
+  // Whole numbers: sums of products are exact, so results must be equal, not just close.
+  Random random(20);
+  const auto whole = [&](const Shape& shape) {
+    auto x = Tensor<double>::empty(shape);
+    for (double& value : x.span()) value = static_cast<double>(random.below(9) - 4);
+    return x;
+  };
+  int tried = 0;
+  for (int round = 0; round < 400; ++round) {
+    const auto size = [&](std::int64_t most) { return 1 + random.below(most); };
+    const std::int64_t groups = size(3);
+    const std::int64_t channels = size(3);
+    const Shape input{size(2), channels * groups, size(7), size(7)};
+    const Shape weight{size(2) * groups, channels, size(4), size(4)};
+    const ops::Conv2dOptions options{.stride = {size(3), size(3)},
+                                     .padding = {size(4) - 1, size(4) - 1},
+                                     .dilation = {size(3), size(3)},
+                                     .groups = groups};
+    Conv2dGeometry g;
+    try {
+      g = ops::detail::conv2d_geometry("test", input, weight, options);
+    } catch (const ShapeError&) {
+      continue;  // the filter does not fit
+    }
+    ++tried;
+    CAPTURE(round);
+    const auto x = whole(input);
+    const auto w = whole(weight);
+    const auto dy = whole(ops::detail::output_shape(g));
+    auto y = Tensor<double>::zeros(dy.shape());
+    auto dx = Tensor<double>::zeros(input);
+    auto dw = Tensor<double>::zeros(weight);
+    for_each_product(g, [&](std::int64_t i, std::int64_t j, std::int64_t k) {
+      y.data()[i] += x.data()[j] * w.data()[k];
+      dx.data()[j] += dy.data()[i] * w.data()[k];
+      dw.data()[k] += dy.data()[i] * x.data()[j];
+    });
+    const Variable<double> input_leaf(x, true);
+    const Variable<double> weight_leaf(w, true);
+    const auto result = ops::conv2d(input_leaf, weight_leaf, {}, options);
+    backward(result, {}, Variable<double>(dy));
+    CHECK(result.value().to_vector() == y.to_vector());
+    CHECK(input_leaf.grad().value().to_vector() == dx.to_vector());
+    CHECK(weight_leaf.grad().value().to_vector() == dw.to_vector());
+    // The transpose is the input gradient, for the smallest input that has this output.
+    const auto smallest = [](std::int64_t out, std::int64_t kernel, std::int64_t stride,
+                             std::int64_t padding, std::int64_t dilation) {
+      return (out - 1) * stride + dilation * (kernel - 1) + 1 - 2 * padding;
+    };
+    const std::int64_t more_h =
+        g.in_h - smallest(g.out_h, g.kernel_h, g.stride_h, g.padding_h, g.dilation_h);
+    const std::int64_t more_w =
+        g.in_w - smallest(g.out_w, g.kernel_w, g.stride_w, g.padding_w, g.dilation_w);
+    const auto back =
+        ops::conv_transpose2d(Variable<double>(dy), weight_leaf, {}, options, {more_h, more_w});
+    REQUIRE(back.shape() == input);
+    CHECK(back.value().to_vector() == dx.to_vector());
+  }
+  CHECK(tried > 150);
+}
+
+TEST_CASE("conv2d equals xtensor's sums over shifted views") {
+  const auto x = random_tensor<double>({2, 3, 9, 10}, 21);
+  const auto w = random_tensor<double>({4, 3, 3, 2}, 22);
+  const auto xs = io::as_xtensor(x);
+  const auto ws = io::as_xtensor(w);
+  const xt::xtensor<double, 4> padded = xt::pad(xs, {{0, 0}, {0, 0}, {1, 1}, {2, 2}});
+  const auto y = ops::conv2d(Variable<double>(x), Variable<double>(w), {},
+                             {.stride = {2, 3}, .padding = {1, 2}});
+  REQUIRE(y.shape() == Shape{2, 4, 5, 5});
+  const auto actual = io::as_xtensor(y.value());
+  for (std::size_t o = 0; o < 4; ++o) {
+    xt::xtensor<double, 3> expected = xt::zeros<double>({2, 5, 5});
+    for (std::size_t c = 0; c < 3; ++c) {
+      for (std::size_t a = 0; a < 3; ++a) {
+        for (std::size_t b = 0; b < 2; ++b) {
+          expected += ws(o, c, a, b) * xt::view(padded, xt::all(), c, xt::range(a, a + 9, 2),
+                                                xt::range(b, b + 13, 3));
+        }
+      }
+    }
+    CHECK(xt::allclose(xt::view(actual, xt::all(), o), expected, 1e-12, 1e-12));
+  }
+}
+
 TEST_CASE_TEMPLATE("conv_transpose2d is the transpose of conv2d", T, float, double) {
   // <conv2d(x), y> = <x, conv_transpose2d(y)> for all x and y.
   for (const Case& c : kCases) {
@@ -188,6 +279,38 @@ TEST_CASE("a convolution with frozen weights keeps no input") {
   CHECK(kept(trained));
 }
 
+TEST_CASE("convolutions over nothing give the bias, or nothing") {
+  const auto zeros = [](const Shape& shape) {
+    return Variable<double>(Tensor<double>::zeros(shape), true);
+  };
+  const Variable<double> bias(Tensor<double>::from({2.0, 3.0}, {2}), true);
+  CHECK(ops::conv2d(zeros({0, 3, 8, 8}), zeros({2, 3, 3, 3}), bias).shape() == Shape{0, 2, 6, 6});
+  const auto weight = zeros({2, 0, 3, 3});
+  const auto y = ops::conv2d(zeros({1, 0, 4, 4}), weight, bias);
+  CHECK(y.value().at({0, 1, 1, 1}) == 3.0);
+  backward(ops::sum(y));
+  CHECK(bias.grad().value().to_vector() == std::vector<double>{4.0, 4.0});
+  CHECK(weight.grad().shape() == Shape{2, 0, 3, 3});
+  const auto none = zeros({0, 3, 3, 3});
+  const auto x = zeros({1, 3, 4, 4});
+  backward(ops::sum(ops::conv2d(x, none)));
+  CHECK(x.grad().value().to_vector() == std::vector<double>(48, 0.0));
+  // Only padding under the filter.
+  CHECK(ops::conv2d(zeros({1, 1, 0, 4}), zeros({2, 1, 1, 1}), bias, {.padding = 1})
+            .value()
+            .at({0, 0, 1, 5}) == 2.0);
+}
+
+TEST_CASE("NaN and infinity pass through convolution where the filter sees them") {
+  const double nan = std::nan("");
+  auto image = Tensor<double>::zeros({1, 1, 5, 5});
+  image.set({0, 0, 0, 0}, nan);
+  const auto y = ops::conv2d(Variable<double>(image),
+                             Variable<double>(Tensor<double>::zeros({1, 1, 3, 3})), {}, {});
+  CHECK(std::isnan(y.value().at({0, 0, 0, 0})));
+  CHECK(y.value().at({0, 0, 1, 1}) == 0.0);
+}
+
 TEST_CASE("conv2d says what does not fit") {
   const auto zeros = [](const Shape& shape) {
     return Variable<float>(Tensor<float>::zeros(shape));
@@ -227,4 +350,51 @@ TEST_CASE("conv2d says what does not fit") {
   CHECK_THROWS_WITH_AS(
       ops::conv_transpose2d(zeros({1, 2, 4, 4}), zeros({2, 1, 3, 3}), {}, {}, 1),
       "conv_transpose2d: output_padding (1, 1) must be less than the stride (1, 1)", ValueError);
+  CHECK_THROWS_WITH_AS(conv({1, 1, 8, 8}, {1, 1, 3, 3}, {.dilation = {1, 0}}),
+                       "conv2d: dilation (1, 0) must be at least 1", ValueError);
+  CHECK_THROWS_WITH_AS(conv({1, 3, 8, 8}, {4, 2, 3, 3}, {.groups = 2}),
+                       "conv2d: input has 3 channels but the weight (4, 2, 3, 3) expects 4",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(conv({1, 1, 8, 8}, {1, 1, 0, 3}),
+                       "conv2d: the weight (1, 1, 0, 3) with dilation (1, 1) does not fit into the "
+                       "input (1, 1, 8, 8) with padding (0, 0)",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(conv({1, 1, 8, 8}, {1, 1, 3, 3}, {.dilation = 4}),
+                       "conv2d: the weight (1, 1, 3, 3) with dilation (4, 4) does not fit into the "
+                       "input (1, 1, 8, 8) with padding (0, 0)",
+                       ShapeError);
+  // Large enough for the positions of a 5 × 1 filter to come round to zero.
+  CHECK_THROWS_WITH_AS(conv({1, 1, 8, 8}, {1, 1, 5, 1}, {.dilation = {1LL << 62, 1}}),
+                       "conv2d: dilation (4611686018427387904, 1) must be at most 1073741824",
+                       ValueError);
+  CHECK_THROWS_WITH_AS(conv({1, 1, 8, 8}, {1, 1, 3, 3}, {.padding = 1LL << 62}),
+                       "conv2d: padding (4611686018427387904, 4611686018427387904) must be at most "
+                       "1073741824",
+                       ValueError);
+  const auto transpose = [&](const Shape& x, const Shape& w, const ops::Conv2dOptions& options = {},
+                             ops::Size2d output_padding = 0) {
+    return ops::conv_transpose2d(zeros(x), zeros(w), zeros({7}), options, output_padding);
+  };
+  CHECK_THROWS_WITH_AS(
+      transpose({2, 4, 4}, {2, 1, 3, 3}),
+      "conv_transpose2d: input (2, 4, 4) and weight (2, 1, 3, 3) must have four dimensions",
+      ShapeError);
+  CHECK_THROWS_WITH_AS(
+      transpose({1, 2, 4, 4}, {2, 1, 3, 3}, {.padding_mode = ops::PaddingMode::kReflect}),
+      "conv_transpose2d: only padding with zeros has a transpose here", ValueError);
+  CHECK_THROWS_WITH_AS(
+      transpose({1, 2, 4, 4}, {2, 1, 3, 3}, {}, {0, -1}),
+      "conv_transpose2d: output_padding (0, -1) must be less than the stride (1, 1)", ValueError);
+  CHECK_THROWS_WITH_AS(transpose({1, 2, 1, 1}, {2, 1, 3, 3}, {.padding = 2}),
+                       "conv_transpose2d: the output of (1, 2, 1, 1) with padding (2, 2) would be "
+                       "empty",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(transpose({1, 3, 4, 4}, {3, 1, 3, 3}, {.groups = 2}),
+                       "conv_transpose2d: the 3 output channels of the weight (3, 1, 3, 3) do not "
+                       "divide into 2 groups",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(transpose({1, 2, 4, 4}, {2, 1, 3, 3}),
+                       "conv_transpose2d: bias (7,) must have the shape (1,), one value for each "
+                       "output channel",
+                       ShapeError);
 }

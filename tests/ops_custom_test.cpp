@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <string>
+#include <vector>
 
 #include "sfumato/sfumato.hpp"
 
@@ -21,6 +23,27 @@ sfumato::Variable<T, Device> softplus(const sfumato::Variable<T, Device>& x) {
                          [x](const auto& at) { return at.gradient() * sfumato::ops::sigmoid(x); });
 }
 
+/// √(a² + b²), of two operands that are broadcast together.
+struct Hypotenuse {
+  template <class T>
+  SFUMATO_HOST_DEVICE T operator()(T a, T b) const {
+    return std::hypot(a, b);
+  }
+};
+
+template <class T, class Device>
+sfumato::Variable<T, Device> hypotenuse(const sfumato::Variable<T, Device>& a,
+                                        const sfumato::Variable<T, Device>& b) {
+  namespace ops = sfumato::ops;
+  const auto length = ops::apply("hypotenuse", Hypotenuse{}, a.value(), b.value());
+  return sfumato::record(
+      "hypotenuse", length, {a, b},
+      [a, b, length](const auto& at) -> sfumato::Gradients<T, Device> {
+        const auto scaled = at.gradient() / at.result(length);
+        return {ops::sum_to(scaled * a, a.shape()), ops::sum_to(scaled * b, b.shape())};
+      });
+}
+
 }  // namespace
 
 TEST_CASE("an elementwise op of the user's own is differentiable twice") {
@@ -29,4 +52,31 @@ TEST_CASE("an elementwise op of the user's own is differentiable twice") {
   const auto function = [](const auto& in) { return softplus(in[0]); };
   CHECK(gradcheck(function, std::vector{x}));
   CHECK(gradgradcheck(function, std::vector{x}));
+}
+
+TEST_CASE("an op of the user's own broadcasts, works in float and is differentiable twice") {
+  using sfumato::Tensor;
+  using sfumato::Variable;
+  const Variable<float> three(Tensor<float>::scalar(3.0F));
+  const auto lengths = hypotenuse(three, Variable<float>(Tensor<float>::from({4, 0}, {2, 1})));
+  CHECK(lengths.value().to_vector() == std::vector<float>{5, 3});
+  CHECK(lengths.shape() == sfumato::Shape{2, 1});
+  CHECK(lengths.node() == nullptr);  // nothing needs a gradient
+  const Variable<double> a(Tensor<double>::from({1.0, -2.0, 0.5}, {3}), true);
+  const Variable<double> b(Tensor<double>::from({0.3, 1.5}, {2, 1}), true);
+  const auto function = [](const auto& in) { return hypotenuse(in[0], in[1]); };
+  CHECK(gradcheck(function, std::vector{a, b}));
+  CHECK(gradgradcheck(function, std::vector{a, b}));
+}
+
+TEST_CASE("an op of the user's own names itself in errors and graphs") {
+  using sfumato::Tensor;
+  using sfumato::Variable;
+  const Variable<double> a(Tensor<double>::ones({3}), true);
+  const Variable<double> b(Tensor<double>::ones({2}));
+  CHECK_THROWS_WITH_AS(hypotenuse(a, b),
+                       "hypotenuse: shapes (3,) and (2,) do not broadcast together: extents must "
+                       "agree or be 1, aligned at the last dimension",
+                       sfumato::ShapeError);
+  CHECK(to_graphviz(softplus(a)).find("softplus\\n(3,)") != std::string::npos);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -96,6 +97,8 @@ void sweep(const std::vector<Variable<T, Device>>& results,
     }
     std::vector<bool> needs;
     for (const auto& input : node.inputs()) needs.push_back(input != nullptr && wanted(*input));
+    // Nothing is wanted from behind this node, so what it saved stays for another sweep.
+    if (std::find(needs.begin(), needs.end(), true) == needs.end()) continue;
     const auto gradients =
         node.gradient()(Backward<T, Device>(current.node, current.gradient, needs));
     if (gradients.size() != needs.size()) {
@@ -195,6 +198,9 @@ std::vector<Variable<T, Device>> grad(const std::vector<Variable<T, Device>>& re
   }
   const auto complete = detail::complete_seeds("grad", results, seeds);
   for (const auto& [number, node] : detail::nodes_behind(results)) {
+    // What a freed node was made from is forgotten. It may have been an input, so the sweep must go
+    // there and complain instead of giving zeros.
+    if (!node->is_leaf() && node->gradient() == nullptr) wanted.insert(node.get());
     for (const auto& input : node->inputs()) {
       if (wanted.contains(input.get())) wanted.insert(node.get());
     }

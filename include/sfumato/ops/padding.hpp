@@ -24,7 +24,9 @@ Variable<T, Device> pad(const Variable<T, Device>& x, int axis, std::int64_t bef
   if (before < 0 || after < 0) {
     throw ValueError(message("pad: amounts ", before, " and ", after, " must not be negative"));
   }
-  if (before == 0 && after == 0) return x;
+  // Refuses amounts that no shape can have, so that their sum can't overflow.
+  const Shape widest = x.shape().with(place, std::max(before, after));
+  if (widest[place] == 0) return x;
   if (mode == PaddingMode::kZeros) {
     const Shape whole = x.shape().with(place, extent + before + after);
     return detail::write_window("pad", x, detail::axis_window(whole, place, before, extent));

@@ -157,7 +157,8 @@ namespace detail {
 /// The (to × from) matrix that averages a line over `to` ranges of about equal length.
 template <class T, class Device>
 Variable<T, Device> averaging_matrix(std::int64_t from, std::int64_t to) {
-  std::vector<T> weights(static_cast<std::size_t>(from * to), T{0});
+  const auto room = Tensor<T, Device>::empty({to, from});  // throws where std::vector would
+  std::vector<T> weights(static_cast<std::size_t>(room.elements()), T{0});
   for (std::int64_t i = 0; i < to; ++i) {
     const std::int64_t begin = i * from / to;
     const std::int64_t end = ((i + 1) * from + to - 1) / to;
@@ -165,7 +166,7 @@ Variable<T, Device> averaging_matrix(std::int64_t from, std::int64_t to) {
       weights[static_cast<std::size_t>(i * from + j)] = T{1} / static_cast<T>(end - begin);
     }
   }
-  return Variable<T, Device>(Tensor<T, Device>::from(weights, {to, from}));
+  return Variable<T, Device>(Tensor<T, Device>::from(weights, room.shape()));
 }
 }  // namespace detail
 

@@ -19,7 +19,8 @@ namespace detail {
 /// centre lies at (i + 1/2) · from / to - 1/2.
 template <class T, class Device>
 Variable<T, Device> interpolation_matrix(std::int64_t from, std::int64_t to, Interpolation mode) {
-  std::vector<T> weights(static_cast<std::size_t>(from * to), T{0});
+  const auto room = Tensor<T, Device>::empty({to, from});  // throws where std::vector would
+  std::vector<T> weights(static_cast<std::size_t>(room.elements()), T{0});
   const double scale = static_cast<double>(from) / static_cast<double>(to);
   for (std::int64_t i = 0; i < to; ++i) {
     const auto weight = [&](std::int64_t sample) -> T& {
@@ -36,7 +37,7 @@ Variable<T, Device> interpolation_matrix(std::int64_t from, std::int64_t to, Int
       weight(below + 1) += static_cast<T>(fraction);
     }
   }
-  return Variable<T, Device>(Tensor<T, Device>::from(weights, {to, from}));
+  return Variable<T, Device>(Tensor<T, Device>::from(weights, room.shape()));
 }
 
 }  // namespace detail
