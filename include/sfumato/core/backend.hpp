@@ -72,7 +72,8 @@ concept Backend = requires(std::size_t bytes, void* memory, const void* source, 
                            const Strides& strides, const T* in, T* out, std::int32_t* indices,
                            const std::int32_t* chosen, Strided<T> target, Strided<const T> values,
                            const GemmGeometry& gemm, const Conv2dGeometry& conv,
-                           const Pool2dGeometry& pool) {
+                           const Pool2dGeometry& pool, const BitRows& rows, std::uint8_t* bits,
+                           const std::uint8_t* positive) {
   // Memory. allocate returns nullptr when there is none left; blocks are aligned to 64 bytes.
   { Device::kHostAccessible } -> std::convertible_to<bool>;
   { Device::allocate(bytes) } -> std::same_as<void*>;
@@ -93,6 +94,15 @@ concept Backend = requires(std::size_t bytes, void* memory, const void* source, 
   {Device::conv2d(conv, in, in, in, out)};
   {Device::conv2d_input_gradient(conv, in, in, out)};
   {Device::conv2d_weight_gradient(conv, in, in, out)};
+
+  // max(x, 0) -> y and where it is positive (bits may be null); x where the bits are set, else 0.
+  {Device::relu(rows, in, out, bits)};
+  {Device::gate(rows, in, positive, out)};
+
+  // conv2d and relu in one: x, filters, bias -> y, bits; and gate and conv2d_input_gradient in one:
+  // dy, bits, filters -> dx. The bits' rows are the rows of y.
+  {Device::conv2d_relu(conv, in, in, in, out, bits)};
+  {Device::conv2d_relu_input_gradient(conv, in, positive, in, out)};
 
   // x -> y and where in its plane each maximum was found; the two that move values along those
   // places: dy -> dx (adds where windows overlap) and x -> y.

@@ -54,6 +54,17 @@ struct Pool2dGeometry {
   std::int64_t padding_w = 0;
 };
 
+/// One bit for each element of a tensor, a thirty-second of what floats take. Rows of `columns`
+/// bits begin at whole 16-bit words, lowest bit first, so that vectors of 16 neighbours have theirs
+/// in one place.
+struct BitRows {
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  std::int64_t bytes_per_row() const { return (columns + 15) / 16 * 2; }
+  /// With room behind the last row, so that 32 bits may be read where any bit is.
+  std::int64_t bytes() const { return rows * bytes_per_row() + 4; }
+};
+
 /// How many windows of `kernel` elements, `dilation` apart, fit `size` padded on both sides when
 /// moved by `stride`; below one when none fits.
 inline std::int64_t window_count(std::int64_t size, std::int64_t kernel, std::int64_t stride,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <utility>
 
@@ -8,24 +9,30 @@
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
 #include "sfumato/cpu/im2col.hpp"
+#include "sfumato/cpu/rectify.hpp"
 #include "sfumato/cpu/winograd.hpp"
+#include "sfumato/cpu/winograd_avx512.hpp"
 
 namespace sfumato {
 
 namespace cpu {
 
-enum class ConvolutionAlgorithm { kIm2col, kWinograd };
+enum class ConvolutionAlgorithm { kIm2col, kWinograd, kWinogradAvx512 };
 
-/// Which algorithm computes a convolution. Winograd's saves three quarters of the multiplications
-/// but moves every value more often, which pays when each is used for enough channels; benchmarks/
-/// measures both for the shapes of VGG-19.
-inline ConvolutionAlgorithm choose_convolution(const Conv2dGeometry& g) {
+/// Which algorithm computes a convolution of elements of type T. Winograd's saves three quarters of
+/// the multiplications but moves every value more often, which pays when each is used for enough
+/// channels, and transforms the filters in every call, which pays when there are enough pixels;
+/// benchmarks/ measures all of them for the shapes of VGG-19.
+template <class T>
+ConvolutionAlgorithm choose_convolution(const Conv2dGeometry& g) {
   constexpr std::int64_t kEnoughChannels = 16;
-  constexpr std::int64_t kEnoughPixels = 256;  // to be worth transforming the filters
-  const bool pays = g.in_channels >= kEnoughChannels && g.out_channels >= kEnoughChannels &&
-                    g.batch * g.out_h * g.out_w >= kEnoughPixels;
-  return winograd_applies(g) && pays ? ConvolutionAlgorithm::kWinograd
-                                     : ConvolutionAlgorithm::kIm2col;
+  const bool vectors = std::same_as<T, float> && has_avx512();
+  const std::int64_t enough_pixels = vectors ? 64 : 256;
+  if (!winograd_applies(g) || g.in_channels < kEnoughChannels || g.out_channels < kEnoughChannels ||
+      g.batch * g.out_h * g.out_w < enough_pixels) {
+    return ConvolutionAlgorithm::kIm2col;
+  }
+  return vectors ? ConvolutionAlgorithm::kWinogradAvx512 : ConvolutionAlgorithm::kWinograd;
 }
 
 /// The convolution whose forward pass is the input gradient of `g`: outputs and inputs change
@@ -44,6 +51,10 @@ inline Conv2dGeometry backwards(const Conv2dGeometry& g) {
 inline bool convolves_backwards(const Conv2dGeometry& g) {
   const Conv2dGeometry b = backwards(g);
   return g.stride_h == 1 && g.stride_w == 1 && b.padding_h >= 0 && b.padding_w >= 0;
+}
+
+inline BitRows output_rows(const Conv2dGeometry& g) {
+  return {g.batch * g.out_channels * g.out_h, g.out_w};
 }
 
 /// The filters with input and output channels exchanged (within groups) and turned by 180°.
@@ -67,30 +78,83 @@ Tensor<T, Cpu> turned_filters(const Conv2dGeometry& g, const T* weight) {
   return turned;
 }
 
+/// y, and where it is positive if `relu`: conv2d and conv2d_relu.
+template <class T>
+void convolve(const Conv2dGeometry& g, const T* x, const T* weight, const T* bias, T* y, bool relu,
+              std::uint8_t* positive) {
+  switch (choose_convolution<T>(g)) {
+    case ConvolutionAlgorithm::kWinogradAvx512:
+#ifdef SFUMATO_AVX512
+      if constexpr (std::same_as<T, float>) {
+        const avx512::Filters filters{weight, g.in_channels * 9, 9, false};
+        return avx512::convolve({g, x, nullptr, filters, bias, y, relu, positive});
+      }
+#endif
+      break;
+    case ConvolutionAlgorithm::kWinograd:
+      conv2d_winograd(g, x, weight, bias, y);
+      break;
+    case ConvolutionAlgorithm::kIm2col:
+      conv2d_im2col(g, x, weight, bias, y);
+      break;
+  }
+  if (relu) Cpu::relu(output_rows(g), y, y, positive);
+}
+
+/// dx, of dy only where it is let through if `gate`: conv2d_input_gradient and its companion.
+template <class T>
+void convolve_backwards(const Conv2dGeometry& g, const T* dy, const std::uint8_t* gate,
+                        const T* weight, T* dx) {
+  // With few input channels the gradient has few rows, and gathering patches of the many output
+  // channels would cost more than the product.
+  constexpr std::int64_t kFewChannels = 16;
+  const bool backwards_pays = convolves_backwards(g) && g.in_channels >= kFewChannels;
+#ifdef SFUMATO_AVX512
+  if constexpr (std::same_as<T, float>) {
+    if (backwards_pays &&
+        choose_convolution<T>(backwards(g)) == ConvolutionAlgorithm::kWinogradAvx512) {
+      const avx512::Filters turned{weight, 9, g.in_channels * 9, true};
+      return avx512::convolve({backwards(g), dy, gate, turned, nullptr, dx, false, nullptr});
+    }
+  }
+#endif
+  Tensor<T, Cpu> passed;
+  if (gate != nullptr) {
+    passed = Tensor<T, Cpu>::empty({g.batch, g.out_channels, g.out_h, g.out_w});
+    Cpu::gate(output_rows(g), dy, gate, passed.data());
+    dy = passed.data();
+  }
+  if (backwards_pays) {
+    const Tensor<T, Cpu> turned = turned_filters(g, weight);
+    convolve<T>(backwards(g), dy, turned.data(), nullptr, dx, false, nullptr);
+  } else {
+    conv2d_input_gradient_im2col(g, dy, weight, dx);
+  }
+}
+
 }  // namespace cpu
 
 template <class T>
 void Cpu::conv2d(const Conv2dGeometry& geometry, const T* x, const T* weight, const T* bias, T* y) {
-  switch (cpu::choose_convolution(geometry)) {
-    case cpu::ConvolutionAlgorithm::kWinograd:
-      return cpu::conv2d_winograd(geometry, x, weight, bias, y);
-    case cpu::ConvolutionAlgorithm::kIm2col:
-      return cpu::conv2d_im2col(geometry, x, weight, bias, y);
-  }
+  cpu::convolve(geometry, x, weight, bias, y, false, nullptr);
+}
+
+template <class T>
+void Cpu::conv2d_relu(const Conv2dGeometry& geometry, const T* x, const T* weight, const T* bias,
+                      T* y, std::uint8_t* bits) {
+  cpu::convolve(geometry, x, weight, bias, y, true, bits);
 }
 
 template <class T>
 void Cpu::conv2d_input_gradient(const Conv2dGeometry& geometry, const T* dy, const T* weight,
                                 T* dx) {
-  // With few input channels the gradient has few rows, and gathering patches of the many output
-  // channels would cost more than the product.
-  constexpr std::int64_t kFewChannels = 16;
-  if (cpu::convolves_backwards(geometry) && geometry.in_channels >= kFewChannels) {
-    const Tensor<T, Cpu> turned = cpu::turned_filters(geometry, weight);
-    Cpu::conv2d<T>(cpu::backwards(geometry), dy, turned.data(), nullptr, dx);
-  } else {
-    cpu::conv2d_input_gradient_im2col(geometry, dy, weight, dx);
-  }
+  cpu::convolve_backwards(geometry, dy, nullptr, weight, dx);
+}
+
+template <class T>
+void Cpu::conv2d_relu_input_gradient(const Conv2dGeometry& geometry, const T* dy,
+                                     const std::uint8_t* bits, const T* weight, T* dx) {
+  cpu::convolve_backwards(geometry, dy, bits, weight, dx);
 }
 
 template <class T>

@@ -11,8 +11,8 @@
 namespace sfumato {
 
 /// The processor that the program runs on: the reference that every other device agrees with.
-/// The functions are defined by family in map.hpp, reduce.hpp, gemm.hpp, convolution.hpp and
-/// pooling.hpp beside this file; core/backend.hpp says what each must do.
+/// The functions are defined by family in map.hpp, reduce.hpp, gemm.hpp, rectify.hpp,
+/// convolution.hpp and pooling.hpp beside this file; core/backend.hpp says what each must do.
 struct Cpu {
   static constexpr const char* kName = "cpu";
   static constexpr bool kHostAccessible = true;
@@ -52,6 +52,18 @@ struct Cpu {
   template <class T>
   static void conv2d_weight_gradient(const Conv2dGeometry& geometry, const T* x, const T* dy,
                                      T* dweight);
+
+  template <class T>
+  static void relu(const BitRows& rows, const T* x, T* y, std::uint8_t* bits);
+  template <class T>
+  static void gate(const BitRows& rows, const T* x, const std::uint8_t* bits, T* y);
+
+  template <class T>
+  static void conv2d_relu(const Conv2dGeometry& geometry, const T* x, const T* weight,
+                          const T* bias, T* y, std::uint8_t* bits);
+  template <class T>
+  static void conv2d_relu_input_gradient(const Conv2dGeometry& geometry, const T* dy,
+                                         const std::uint8_t* bits, const T* weight, T* dx);
 
   template <class T>
   static void max_pool2d(const Pool2dGeometry& geometry, const T* x, T* y, std::int32_t* indices);

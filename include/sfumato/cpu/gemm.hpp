@@ -2,33 +2,30 @@
 
 #include <Eigen/Core>
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <vector>
 
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
+#include "sfumato/cpu/gemm_avx512.hpp"
+#include "sfumato/cpu/matrix_view.hpp"
 
 namespace sfumato {
 
 namespace cpu {
 
-/// A row-major matrix somewhere in memory; rows are `stride` elements apart.
-template <class T>
-struct MatrixView {
-  T* data = nullptr;
-  std::int64_t stride = 0;
-  bool transposed = false;  ///< read as the transpose of what is stored
-
-  MatrixView block(std::int64_t row, std::int64_t column) const {
-    const std::int64_t offset = transposed ? column * stride + row : row * stride + column;
-    return {data + offset, stride, transposed};
-  }
-};
-
 /// c (m × n) = a (m × k) · b (k × n), added to what c holds when `accumulate`. One thread.
+/// If `symmetric`, what lies above the diagonal of c may be left out.
 template <class T>
 void multiply_block(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<const T> a,
-                    MatrixView<const T> b, MatrixView<T> c, bool accumulate) {
+                    MatrixView<const T> b, MatrixView<T> c, bool accumulate,
+                    bool symmetric = false) {
+#ifdef SFUMATO_AVX512
+  if constexpr (std::same_as<T, float>) {
+    if (has_avx512()) return avx512::multiply_block(m, n, k, a, b, c, accumulate, symmetric);
+  }
+#endif
   using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   using Input = Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>;
   Eigen::Map<Matrix, 0, Eigen::OuterStride<>> out(c.data, m, n, Eigen::OuterStride<>(c.stride));
@@ -57,7 +54,7 @@ void multiply_block(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<c
 /// The same on all threads: c in tiles whose size depends on the shape alone.
 template <class T>
 void multiply(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<const T> a,
-              MatrixView<const T> b, MatrixView<T> c, bool accumulate) {
+              MatrixView<const T> b, MatrixView<T> c, bool accumulate, bool symmetric = false) {
   constexpr std::int64_t kTile = 256;
   const bool few_tiles = m * n < 4 * kTile * kTile;
   const std::int64_t tile = few_tiles ? kTile / 2 : kTile;
@@ -65,29 +62,31 @@ void multiply(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<const T
   const std::int64_t columns = (n + tile - 1) / tile;
   // Waking the threads costs more than a small product.
   const bool small = m * n * k < 64 * 64 * 64;
-  parallel_for(
-      rows * columns, small ? rows * columns : 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t job = begin; job < end; ++job) {
-          const std::int64_t row = job / columns * tile;
-          const std::int64_t column = job % columns * tile;
-          multiply_block(std::min(tile, m - row), std::min(tile, n - column), k, a.block(row, 0),
-                         b.block(0, column), c.block(row, column), accumulate);
-        }
-      });
+  parallel_for(rows * columns, small ? rows * columns : 1,
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t job = begin; job < end; ++job) {
+                   const std::int64_t row = job / columns * tile;
+                   const std::int64_t column = job % columns * tile;
+                   if (symmetric && column > row) continue;
+                   multiply_block(std::min(tile, m - row), std::min(tile, n - column), k,
+                                  a.block(row, 0), b.block(0, column), c.block(row, column),
+                                  accumulate, symmetric && column == row);
+                 }
+               });
 }
 
 /// For small results of very long sums, such as a Gram matrix: the sum is cut into slices for the
 /// threads, whose results are added in order.
 template <class T>
 void multiply_long(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<const T> a,
-                   MatrixView<const T> b, MatrixView<T> c, std::int64_t slices) {
+                   MatrixView<const T> b, MatrixView<T> c, std::int64_t slices, bool symmetric) {
   const std::int64_t length = (k + slices - 1) / slices;
   std::vector<T> partial(static_cast<std::size_t>(slices * m * n));
   parallel_for(slices, 1, [&](std::int64_t slice, std::int64_t) {
     const std::int64_t first = slice * length;
     multiply_block<T>(m, n, std::max<std::int64_t>(0, std::min(length, k - first)),
                       a.block(0, first), b.block(first, 0), {partial.data() + slice * m * n, n},
-                      false);
+                      false, symmetric);
   });
   for (std::int64_t i = 0; i < m; ++i) {
     for (std::int64_t j = 0; j < n; ++j) {
@@ -106,16 +105,24 @@ template <class T>
 void Cpu::gemm(const GemmGeometry& geometry, const T* a, const T* b, T* c) {
   const auto [batch, m, n, k, transpose_a, transpose_b, stride_a, stride_b] = geometry;
   constexpr std::int64_t kSmallResult = 128 * 128;
-  constexpr std::int64_t kLongSum = 8192;
+  constexpr std::int64_t kLongSum = 1024;
   const bool long_sum = m * n <= kSmallResult && k >= 2 * kLongSum;
+  // A Gram matrix: half of it is computed, the other half is its mirror image.
+  const bool symmetric = a == b && !transpose_a && transpose_b && m == n && stride_a == stride_b;
   for (std::int64_t i = 0; i < batch; ++i) {
     const cpu::MatrixView<const T> left{a + i * stride_a, transpose_a ? m : k, transpose_a};
     const cpu::MatrixView<const T> right{b + i * stride_b, transpose_b ? k : n, transpose_b};
     const cpu::MatrixView<T> out{c + i * m * n, n};
     if (long_sum) {
-      cpu::multiply_long(m, n, k, left, right, out, std::min<std::int64_t>(32, k / kLongSum));
+      cpu::multiply_long(m, n, k, left, right, out, std::min<std::int64_t>(32, k / kLongSum),
+                         symmetric);
     } else {
-      cpu::multiply(m, n, k, left, right, out, false);
+      cpu::multiply(m, n, k, left, right, out, false, symmetric);
+    }
+    for (std::int64_t row = 0; symmetric && row < m; ++row) {
+      for (std::int64_t column = row + 1; column < n; ++column) {
+        out.data[row * n + column] = out.data[column * n + row];
+      }
     }
   }
 }

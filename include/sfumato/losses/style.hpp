@@ -2,15 +2,30 @@
 
 #include <cstdint>
 
+#include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/losses/mean_squared_error.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/layout.hpp"
 #include "sfumato/ops/matmul.hpp"
 #include "sfumato/ops/sum.hpp"
 
 /// The losses of Gatys, Ecker and Bethge, "Image style transfer using convolutional neural
 /// networks" (2016), normalised as in the book "Dive into Deep Learning".
 namespace sfumato::losses {
+
+namespace detail {
+/// scale · X Xᵀ for matrices X in a batch. The two halves of its gradient, (dG + dGᵀ) X, are one
+/// product here, where matmul would make two.
+template <class T, class Device>
+Variable<T, Device> gram_product(const Variable<T, Device>& x, T scale) {
+  const auto product = no_grad([&] { return ops::matmul(x, x, {.transpose_b = true}) * scale; });
+  return record("gram_matrix", product.value(), {x}, [x, scale](const Backward<T, Device>& at) {
+    const auto both = at.gradient() + ops::transpose(at.gradient(), -1, -2);
+    return ops::matmul(both * scale, x);
+  });
+}
+}  // namespace detail
 
 /// Which features occur together: X Xᵀ / (c h w), where X is features (n, c, h, w) as c × h w.
 /// Shape (n, c, c).
@@ -23,8 +38,8 @@ Variable<T, Device> gram_matrix(const Variable<T, Device>& features) {
   const std::int64_t n = features.shape()[0];
   const std::int64_t c = features.shape()[1];
   const std::int64_t positions = features.shape()[2] * features.shape()[3];
-  const auto x = ops::reshape(features, {n, c, positions});
-  return ops::matmul(x, x, {.transpose_b = true}) / static_cast<T>(c * positions);
+  return detail::gram_product(ops::reshape(features, {n, c, positions}),
+                              T{1} / static_cast<T>(c * positions));
 }
 
 /// mean((features - target)²).

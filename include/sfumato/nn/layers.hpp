@@ -6,11 +6,12 @@
 
 #include "sfumato/nn/initializers.hpp"
 #include "sfumato/nn/module.hpp"
-#include "sfumato/ops/activation.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/conv2d_relu.hpp"
 #include "sfumato/ops/convolution.hpp"
 #include "sfumato/ops/matmul.hpp"
 #include "sfumato/ops/pooling.hpp"
+#include "sfumato/ops/relu.hpp"
 
 namespace sfumato::nn {
 
@@ -36,6 +37,9 @@ class Conv2d : public Module<T, Device> {
 
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
     return ops::conv2d(x, weight_, bias_, options_);
+  }
+  Variable<T, Device> forward_then_relu(const Variable<T, Device>& x) override {
+    return ops::conv2d_relu(x, weight_, bias_, options_);
   }
 
  private:
@@ -84,6 +88,7 @@ template <class T, class Device = Cpu>
 class ReLU : public Module<T, Device> {
  public:
   Variable<T, Device> forward(const Variable<T, Device>& x) override { return ops::relu(x); }
+  bool is_relu() const override { return true; }
 };
 
 /// ops::max_pool2d.

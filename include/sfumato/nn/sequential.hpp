@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <initializer_list>
 #include <memory>
@@ -42,9 +43,35 @@ class Sequential : public Module<T, Device> {
   }
 
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
+    return layers_.empty() ? x : taps(x, {size() - 1})[0];
+  }
+
+  /// The results of the given layers, in the order asked for; nothing beyond the last of them is
+  /// computed. A layer whose result nobody asked for computes the ReLU behind it along with its own
+  /// work. Throws ValueError for a layer that there isn't.
+  std::vector<Variable<T, Device>> taps(const Variable<T, Device>& x,
+                                        const std::vector<std::size_t>& layers) {
+    std::vector<Variable<T, Device>> tapped(layers.size());
+    std::size_t end = 0;  // of the layers that are computed
+    for (const std::size_t layer : layers) {
+      (*this)[layer];
+      end = std::max(end, layer + 1);
+    }
+    const auto asked = [&](std::size_t layer) {
+      return std::find(layers.begin(), layers.end(), layer) != layers.end();
+    };
     Variable<T, Device> y = x;
-    for (const Layer& layer : layers_) y = layer->forward(y);
-    return y;
+    for (std::size_t i = 0; i < end; ++i) {
+      if (!asked(i) && i + 1 < end && layers_[i + 1]->is_relu()) {
+        y = layers_[i++]->forward_then_relu(y);
+      } else {
+        y = layers_[i]->forward(y);
+      }
+      for (std::size_t j = 0; j < layers.size(); ++j) {
+        if (layers[j] == i) tapped[j] = y;
+      }
+    }
+    return tapped;
   }
 
  private:

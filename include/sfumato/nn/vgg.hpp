@@ -102,16 +102,7 @@ class Vgg : public Module<T, Device> {
   std::vector<Variable<T, Device>> taps(const Variable<T, Device>& x,
                                         const std::vector<std::size_t>& layers) {
     for (const std::size_t layer : layers) layer_index(std::to_string(layer));
-    std::vector<Variable<T, Device>> tapped(layers.size());
-    const std::size_t last = layers.empty() ? 0 : *std::max_element(layers.begin(), layers.end());
-    Variable<T, Device> y = x;
-    for (std::size_t i = 0; i <= last && !layers.empty(); ++i) {
-      y = (*features_)[i](y);
-      for (std::size_t j = 0; j < layers.size(); ++j) {
-        if (layers[j] == i) tapped[j] = y;
-      }
-    }
-    return tapped;
+    return features_->taps(x, layers);
   }
 
   /// The features after the last pooling, or the classes' logits when there is a classifier.

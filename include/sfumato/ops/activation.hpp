@@ -11,19 +11,6 @@
 namespace sfumato::ops {
 
 namespace detail {
-/// max(x, 0), written so that NaN stays NaN.
-struct Relu {
-  template <class T>
-  SFUMATO_HOST_DEVICE T operator()(T x) const {
-    return x < T{0} ? T{0} : x;
-  }
-};
-struct Gate {
-  template <class T>
-  SFUMATO_HOST_DEVICE T operator()(T x, T control) const {
-    return control > T{0} ? x : T{0};
-  }
-};
 /// 1 above zero, else `below`.
 template <class T>
 struct Step {
@@ -55,13 +42,6 @@ struct NormalCdf {
   }
 };
 
-/// x where control > 0, else 0: what a relu lets pass, in either direction.
-template <class T, class Device>
-Variable<T, Device> gate(const Variable<T, Device>& x, const Tensor<T, Device>& control) {
-  return record("gate", apply("gate", Gate{}, x.value(), control), {x},
-                [control](const Backward<T, Device>& at) { return gate(at.gradient(), control); });
-}
-
 template <class T, class Device>
 Variable<T, Device> normal_cdf(const Variable<T, Device>& x) {
   return record("normal_cdf", apply("normal_cdf", NormalCdf{}, x.value()), {x},
@@ -72,14 +52,6 @@ Variable<T, Device> normal_cdf(const Variable<T, Device>& x) {
                 });
 }
 }  // namespace detail
-
-/// max(x, 0) element by element; the gradient at 0 is 0. Keeps only its result.
-template <class T, class Device>
-Variable<T, Device> relu(const Variable<T, Device>& x) {
-  Tensor<T, Device> y = apply("relu", detail::Relu{}, x.value());
-  return record("relu", y, {x},
-                [y](const Backward<T, Device>& at) { return detail::gate(at.gradient(), y); });
-}
 
 /// x above 0, slope · x below, element by element.
 template <class T, class Device>
