@@ -196,8 +196,10 @@ TEST_CASE("the graph behind a tap has the layers up to it and no more") {
   const Variable<double> x(image(16, 16).value(), true);
   const auto tapped = network.taps(x, {network.layer_index("relu2_1"), 0});
   const std::string graph = to_graphviz(ops::sum(tapped[0]));
+  // Two of the three convolutions took the ReLU behind them along; the first one is tapped.
   CHECK(count(graph, "label=\"conv2d") == 3);
-  CHECK(count(graph, "label=\"relu") == 3);
+  CHECK(count(graph, "label=\"conv2d_relu") == 2);
+  CHECK(count(graph, "label=\"relu") == 1);
   CHECK(count(graph, "label=\"max_pool2d") == 1);
   // Frozen parameters are no part of it: the image is the only leaf.
   CHECK(count(graph, "label=\"leaf") == 1);
@@ -215,7 +217,7 @@ TEST_CASE("images of the wrong number of channels are refused") {
   auto network = narrow(11, 8);
   const Variable<double> grey(Tensor<double>::zeros({1, 1, 32, 32}));
   CHECK(complaint([&] { network(grey); }) ==
-        complaint([&] { ops::conv2d(grey, network.parameters()[0], {}, {.padding = 1}); }));
+        complaint([&] { ops::conv2d_relu(grey, network.parameters()[0], {}, {.padding = 1}); }));
   CHECK(complaint([&] { network(grey); }) != "nothing");
 }
 

@@ -47,6 +47,19 @@ Variable<T, Device> add_gradients(const Variable<T, Device>& a, const Variable<T
   });
 }
 
+/// sum += gradient; in place where nobody can notice.
+template <class T, class Device>
+void accumulate(Variable<T, Device>& sum, const Variable<T, Device>& gradient) {
+  if (grad_enabled() || !sum.value().owns_alone()) {
+    sum = add_gradients(sum, gradient);
+    return;
+  }
+  const Strides strides = row_major_strides(sum.shape());
+  T* const values = sum.mutable_value().data();
+  Device::map(Plus{}, sum.shape(), Strided<T>{values, strides}, Strided<const T>{values, strides},
+              Strided<const T>{gradient.value().data(), strides});
+}
+
 /// All nodes behind the results, by creation number: inputs come before what was made from them.
 template <class T, class Device>
 std::map<std::uint64_t, std::shared_ptr<Node<T, Device>>> nodes_behind(
@@ -79,7 +92,7 @@ void sweep(const std::vector<Variable<T, Device>>& results,
   const auto contribute = [&](const std::shared_ptr<Node<T, Device>>& node,
                               const Variable<T, Device>& gradient) {
     const auto [place, first] = pending.try_emplace(node->number(), Pending{node, gradient});
-    if (!first) place->second.gradient = add_gradients(place->second.gradient, gradient);
+    if (!first) accumulate(place->second.gradient, gradient);
   };
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (results[i].requires_grad()) contribute(results[i].node(), seeds[i]);

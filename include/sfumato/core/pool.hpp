@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <utility>
 
 #include "sfumato/core/device.hpp"
 #include "sfumato/core/error.hpp"
@@ -22,8 +25,11 @@ struct PoolStatistics {
 /// Keeps the memory of freed tensors for the next ones, so that a training step, which asks for the
 /// same sizes again and again, asks the system for nothing after its first run.
 ///
-/// A request is served by the smallest waiting block that is large enough and wastes at most an
-/// eighth of itself. Safe to use from several threads.
+/// A request below a mebibyte is served by the smallest waiting block that is large enough and
+/// wastes at most an eighth of itself. Larger ones are cut from the smallest waiting span of memory
+/// that is large enough, and become one with their free neighbours when they return: in the deep
+/// layers of a network the memory of one shallow layer holds many. Safe to use from several
+/// threads.
 template <class Device>
 class Pool {
  public:
@@ -37,24 +43,13 @@ class Pool {
   /// Throws ResourceError when the system has no more memory.
   std::shared_ptr<void> allocate(std::size_t bytes) {
     const std::size_t size = round_up(bytes);
-    void* block = nullptr;
-    std::size_t held = 0;
-    {
-      const std::lock_guard lock(mutex_);
-      const auto waiting = waiting_.lower_bound(size);
-      if (waiting != waiting_.end() && waiting->first - size <= waiting->first / 8) {
-        held = waiting->first;
-        block = waiting->second;
-        waiting_.erase(waiting);
-      } else {
-        held = size;
-        block = allocate_from_system(size);
-      }
-      statistics_.bytes_in_use += held;
-      statistics_.peak_bytes_in_use =
-          std::max(statistics_.peak_bytes_in_use, statistics_.bytes_in_use);
-    }
-    return std::shared_ptr<void>(block, [this, held](void* freed) { put_back(freed, held); });
+    const std::lock_guard lock(mutex_);
+    const Block block = size < kLarge ? take_small(size) : take_large(size);
+    statistics_.bytes_in_use += block.size;
+    statistics_.peak_bytes_in_use =
+        std::max(statistics_.peak_bytes_in_use, statistics_.bytes_in_use);
+    return std::shared_ptr<void>(block.memory,
+                                 [this, size = block.size](void* freed) { put_back(freed, size); });
   }
 
   PoolStatistics statistics() const {
@@ -75,6 +70,20 @@ class Pool {
   }
 
  private:
+  static constexpr std::size_t kLarge = std::size_t{1} << 20;
+
+  struct Block {
+    void* memory;
+    std::size_t size;
+  };
+  /// A part of a large block of the system.
+  struct Span {
+    std::size_t size;
+    bool free;
+    bool begins;  ///< the system's block begins here, so what lies before is none of ours
+  };
+  using Spans = std::map<std::byte*, Span>;
+
   Pool() = default;
 
   static std::size_t round_up(std::size_t bytes) {
@@ -85,6 +94,36 @@ class Pool {
       throw ResourceError(message("pool: ", bytes, " bytes is more than a program can address"));
     }
     return std::max<std::size_t>(unit, (bytes + unit - 1) / unit * unit);
+  }
+
+  Block take_small(std::size_t size) {
+    const auto waiting = waiting_.lower_bound(size);
+    if (waiting == waiting_.end() || waiting->first - size > waiting->first / 8) {
+      return {allocate_from_system(size), size};
+    }
+    const Block block{waiting->second, waiting->first};
+    waiting_.erase(waiting);
+    return block;
+  }
+
+  Block take_large(std::size_t size) {
+    const auto fit = free_spans_.lower_bound({size, nullptr});
+    if (fit == free_spans_.end()) {
+      auto* const memory = static_cast<std::byte*>(allocate_from_system(size));
+      spans_.emplace(memory, Span{size, false, true});
+      return {memory, size};
+    }
+    std::byte* const memory = fit->second;
+    free_spans_.erase(fit);
+    Span& span = spans_.at(memory);
+    span.free = false;
+    const std::size_t rest = span.size - size;
+    if (rest >= kLarge) {
+      span.size = size;
+      spans_.emplace(memory + size, Span{rest, true, false});
+      free_spans_.emplace(rest, memory + size);
+    }
+    return {memory, span.size};
   }
 
   void* allocate_from_system(std::size_t size) {
@@ -106,19 +145,54 @@ class Pool {
   void put_back(void* block, std::size_t size) {
     const std::lock_guard lock(mutex_);
     statistics_.bytes_in_use -= size;
-    waiting_.emplace(size, block);
+    if (size < kLarge) {
+      waiting_.emplace(size, block);
+      return;
+    }
+    auto span = spans_.find(static_cast<std::byte*>(block));
+    const auto next = std::next(span);
+    if (next != spans_.end() && next->second.free && !next->second.begins) merge(span, next);
+    if (!span->second.begins && std::prev(span)->second.free) {
+      const auto before = std::prev(span);
+      merge(before, span);
+      span = before;
+    }
+    span->second.free = true;
+    free_spans_.emplace(span->second.size, span->first);
+  }
+
+  /// Makes two neighbours one, which is not yet among the free spans.
+  void merge(typename Spans::iterator first, typename Spans::iterator second) {
+    free_spans_.erase({first->second.size, first->first});
+    free_spans_.erase({second->second.size, second->first});
+    first->second.size += second->second.size;
+    spans_.erase(second);
   }
 
   void release_waiting() {
-    for (const auto& [size, block] : waiting_) {
-      Device::free(block);
-      statistics_.bytes_held -= size;
-    }
+    for (const auto& [size, block] : waiting_) release(block, size);
     waiting_.clear();
+    for (auto span = spans_.begin(); span != spans_.end();) {
+      const auto next = std::next(span);
+      const bool whole = span->second.begins && (next == spans_.end() || next->second.begins);
+      if (whole && span->second.free) {
+        release(span->first, span->second.size);
+        free_spans_.erase({span->second.size, span->first});
+        spans_.erase(span);
+      }
+      span = next;
+    }
+  }
+
+  void release(void* block, std::size_t size) {
+    Device::free(block);
+    statistics_.bytes_held -= size;
   }
 
   mutable std::mutex mutex_;
-  std::multimap<std::size_t, void*> waiting_;
+  std::multimap<std::size_t, void*> waiting_;                // small blocks by size
+  Spans spans_;                                              // large ones, in use and free
+  std::set<std::pair<std::size_t, std::byte*>> free_spans_;  // by size
   PoolStatistics statistics_;
 };
 

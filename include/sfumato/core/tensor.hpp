@@ -200,6 +200,9 @@ class Tensor {
     return {data(), static_cast<std::size_t>(elements())};
   }
 
+  /// True when nobody else shares the storage, so that nobody would notice a change of the values.
+  bool owns_alone() const { return storage_.use_count() == 1; }
+
   /// True when both are views of one storage.
   bool shares_storage_with(const Tensor& other) const { return storage_ == other.storage_; }
 

@@ -57,13 +57,17 @@ class ThreadPool {
       context_ = context;
       chunks_ = chunks;
       next_chunk_.store(0, std::memory_order_relaxed);
-      busy_ = static_cast<int>(workers_.size());
       failure_ = nullptr;
+      open_ = true;
       ++loop_number_;
     }
     wake_.notify_all();
     work();
     std::unique_lock lock(mutex_);
+    open_ = false;  // whoever has slept until now has nothing left to do
+    lock.unlock();
+    spin_until([this] { return busy_ == 0; });
+    lock.lock();
     done_.wait(lock, [this] { return busy_ == 0; });
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
@@ -80,7 +84,7 @@ class ThreadPool {
     stopping_ = false;
     try {
       for (unsigned i = 1; i < threads; ++i) {
-        workers_.emplace_back([this, seen = loop_number_] { serve(seen); });
+        workers_.emplace_back([this, seen = loop_number_.load()] { serve(seen); });
       }
     } catch (const std::system_error&) {
       // Fewer threads than asked for still compute the same results.
@@ -98,20 +102,33 @@ class ThreadPool {
     workers_.clear();
   }
 
+  /// Waits a little, awake: loops follow one another so closely that falling asleep and being woken
+  /// would cost more.
+  template <class Condition>
+  static void spin_until(const Condition& condition) {
+    constexpr int kSpins = 1000;  // some 50 µs
+    for (int i = 0; i < kSpins && !condition(); ++i) {
+#if defined(__x86_64__) || defined(__i386__)
+      __builtin_ia32_pause();
+#else
+      std::this_thread::yield();
+#endif
+    }
+  }
+
   void serve(std::uint64_t seen) {
     while (true) {
-      {
-        std::unique_lock lock(mutex_);
-        wake_.wait(lock, [&] { return stopping_ || loop_number_ != seen; });
-        if (stopping_) return;
-        seen = loop_number_;
-      }
+      spin_until([&] { return loop_number_ != seen; });
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [&] { return stopping_ || loop_number_ != seen; });
+      if (stopping_) return;
+      seen = loop_number_;
+      if (!open_) continue;
+      ++busy_;
+      lock.unlock();
       work();
-      {
-        const std::lock_guard lock(mutex_);
-        --busy_;
-      }
-      done_.notify_one();
+      lock.lock();
+      if (--busy_ == 0) done_.notify_one();
     }
   }
 
@@ -138,8 +155,10 @@ class ThreadPool {
   std::vector<std::thread> workers_;
   std::atomic<int> thread_count_ = 1;  // the workers and the caller; read without the mutexes
   bool stopping_ = false;
-  std::uint64_t loop_number_ = 0;
-  int busy_ = 0;
+  bool open_ = false;  // a loop is running that workers may join
+  // Changed with the mutex held, but watched without it.
+  std::atomic<std::uint64_t> loop_number_ = 0;
+  std::atomic<int> busy_ = 0;  // workers in the loop
   std::exception_ptr failure_;
   void (*body_)(void*, std::int64_t) = nullptr;
   void* context_ = nullptr;

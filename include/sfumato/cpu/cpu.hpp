@@ -12,6 +12,7 @@
 #include "sfumato/cpu/map.hpp"
 #include "sfumato/cpu/matrix_view.hpp"
 #include "sfumato/cpu/pooling.hpp"
+#include "sfumato/cpu/pooling_avx512.hpp"
 #include "sfumato/cpu/rectify.hpp"
 #include "sfumato/cpu/reduce.hpp"
 #include "sfumato/cpu/winograd.hpp"

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <utility>
 
+#include "sfumato/core/tensor.hpp"
 #include "sfumato/cpu/avx512.hpp"
+#include "sfumato/cpu/device.hpp"
 #include "sfumato/cpu/matrix_view.hpp"
 
 #ifdef SFUMATO_AVX512
@@ -19,7 +21,11 @@ namespace sfumato::cpu::avx512 {
 
 inline constexpr std::int64_t kPanel = 32;     ///< columns of a panel
 inline constexpr std::int64_t kTileRows = 12;  ///< rows of results in registers
-inline constexpr std::int64_t kDepth = 128;    ///< rows of a panel that stay in the L1 cache
+inline std::int64_t round_up(std::int64_t value, std::int64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+inline constexpr std::int64_t kDepth = 128;  ///< rows of a panel that stay in the L1 cache
 
 /// c (kRows × 32) = a (kRows × k) · panel (k × 32), added to what c holds when `accumulate`.
 /// Meanwhile what lies `ahead` of a, which is to be multiplied next, is brought into the L2 cache.
@@ -62,55 +68,75 @@ SFUMATO_AVX512 inline void multiply_tile(std::int64_t k, const float* a, std::in
   }
 }
 
-/// c (m × 32) = a (m × k) · panel (k × 32) for any m.
+/// multiply_tile() for `rows` rows, from 1 to 12.
 template <bool kTransposed = false>
-SFUMATO_AVX512 inline void multiply_panel(std::int64_t m, std::int64_t k, const float* a,
-                                          std::int64_t a_stride, std::int64_t ahead,
-                                          const float* panel, float* c, std::int64_t c_stride,
-                                          bool accumulate) {
+inline void multiply_rows(std::int64_t rows, std::int64_t k, const float* a, std::int64_t a_stride,
+                          std::int64_t ahead, const float* panel, float* c, std::int64_t c_stride,
+                          bool accumulate) {
   constexpr auto kByRows = []<int... kRows>(std::integer_sequence<int, kRows...>) {
     return std::array{&multiply_tile<kRows + 1, kTransposed>...};
   }
   (std::make_integer_sequence<int, static_cast<int>(kTileRows)>());
+  kByRows[static_cast<std::size_t>(rows - 1)](k, a, a_stride, ahead, panel, c, c_stride,
+                                              accumulate);
+}
+
+/// How many of `rows` rows the next tile takes, so that tiles are nearly equal: 13 rows are 7 and
+/// 6, not 12 and 1.
+inline std::int64_t next_tile(std::int64_t rows) {
+  const std::int64_t tiles = (rows + kTileRows - 1) / kTileRows;
+  return (rows + tiles - 1) / tiles;
+}
+
+/// c (m × 32) = a (m × k) · panel (k × 32) for any m.
+inline void multiply_panel(std::int64_t m, std::int64_t k, const float* a, std::int64_t a_stride,
+                           std::int64_t ahead, const float* panel, float* c, std::int64_t c_stride,
+                           bool accumulate) {
   while (m > 0) {
-    // Nearly equal tiles: 13 rows are 7 and 6, not 12 and 1.
-    const std::int64_t tiles = (m + kTileRows - 1) / kTileRows;
-    const std::int64_t rows = (m + tiles - 1) / tiles;
-    kByRows[static_cast<std::size_t>(rows - 1)](k, a, a_stride, ahead, panel, c, c_stride,
-                                                accumulate);
+    const std::int64_t rows = next_tile(m);
+    multiply_rows(rows, k, a, a_stride, ahead, panel, c, c_stride, accumulate);
     m -= rows;
-    a += rows * (kTransposed ? 1 : a_stride);
+    a += rows * a_stride;
     c += rows * c_stride;
   }
 }
 
-/// A panel of the `columns` columns (at most 32) and `depth` rows of b, filled up with zeros.
-SFUMATO_AVX512 inline void pack_panel(std::int64_t depth, std::int64_t columns,
-                                      MatrixView<const float> b, float* panel) {
+/// Copies `depth` rows and `columns` columns of b into panels, the last one filled up with zeros.
+SFUMATO_AVX512 inline void pack_panels(std::int64_t depth, std::int64_t columns,
+                                       MatrixView<const float> b, float* panels) {
+  const std::int64_t step = depth * kPanel;  // from panel to panel
   if (!b.transposed) {
-    const __mmask16 left = first_lanes(columns);
-    const __mmask16 right = first_lanes(columns - kLanes);
     for (std::int64_t i = 0; i < depth; ++i) {
       const float* row = b.data + i * b.stride;
-      _mm512_storeu_ps(panel + i * kPanel, _mm512_maskz_loadu_ps(left, row));
-      _mm512_storeu_ps(panel + i * kPanel + kLanes, _mm512_maskz_loadu_ps(right, row + kLanes));
+      for (std::int64_t j = 0; j < columns; j += kLanes) {
+        _mm512_storeu_ps(panels + j / kPanel * step + i * kPanel + j % kPanel,
+                         _mm512_maskz_loadu_ps(first_lanes(columns - j), row + j));
+      }
     }
-    return;
+  } else {
+    for (std::int64_t j = 0; j < columns; j += kLanes) {
+      for (std::int64_t i = 0; i < depth; i += kLanes) {
+        const __mmask16 lanes = first_lanes(depth - i);
+        __m512 values[16];
+#pragma GCC unroll 16
+        for (int lane = 0; lane < 16; ++lane) {
+          values[lane] =
+              _mm512_maskz_loadu_ps(j + lane < columns ? lanes : static_cast<__mmask16>(0),
+                                    b.data + (j + lane) * b.stride + i);
+        }
+        transpose(values);
+        float* target = panels + j / kPanel * step + i * kPanel + j % kPanel;
+#pragma GCC unroll 16
+        for (int row = 0; row < 16; ++row) {
+          if (i + row < depth) _mm512_storeu_ps(target + row * kPanel, values[row]);
+        }
+      }
+    }
   }
-  for (std::int64_t half = 0; half < kPanel; half += kLanes) {
-    for (std::int64_t i = 0; i < depth; i += kLanes) {
-      const __mmask16 lanes = first_lanes(depth - i);
-      __m512 values[16];
-#pragma GCC unroll 16
-      for (int j = 0; j < 16; ++j) {
-        values[j] = _mm512_maskz_loadu_ps(half + j < columns ? lanes : static_cast<__mmask16>(0),
-                                          b.data + (half + j) * b.stride + i);
-      }
-      transpose(values);
-#pragma GCC unroll 16
-      for (int j = 0; j < 16; ++j) {
-        if (i + j < depth) _mm512_storeu_ps(panel + (i + j) * kPanel + half, values[j]);
-      }
+  if (columns % kPanel > 0 && columns % kPanel <= kLanes) {
+    float* const last = panels + columns / kPanel * step + kLanes;
+    for (std::int64_t i = 0; i < depth; ++i) {
+      _mm512_storeu_ps(last + i * kPanel, _mm512_setzero_ps());
     }
   }
 }
@@ -120,30 +146,37 @@ SFUMATO_AVX512 inline void pack_panel(std::int64_t depth, std::int64_t columns,
 inline void multiply_block(std::int64_t m, std::int64_t n, std::int64_t k,
                            MatrixView<const float> a, MatrixView<const float> b,
                            MatrixView<float> c, bool accumulate, bool symmetric) {
-  alignas(64) float panel[kDepth * kPanel];
+  constexpr std::int64_t kColumns = 8 * kPanel;  // packed together, walking along rows
+  auto packed = Tensor<float, Cpu>::empty({kDepth * std::min(round_up(n, kPanel), kColumns)});
   alignas(64) float edge[kTileRows * kPanel];
-  const auto multiply = a.transposed ? multiply_panel<true> : multiply_panel<false>;
-  for (std::int64_t column = 0; column < n; column += kPanel) {
-    const std::int64_t columns = std::min(kPanel, n - column);
-    const std::int64_t row = symmetric ? column : 0;
+  const auto multiply = a.transposed ? multiply_rows<true> : multiply_rows<false>;
+  for (std::int64_t first = 0; first < n; first += kColumns) {
+    const std::int64_t columns = std::min(kColumns, n - first);
     for (std::int64_t i = 0; i == 0 || i < k; i += kDepth) {
       const std::int64_t depth = std::min(kDepth, k - i);
       const bool add = accumulate || i > 0;
-      pack_panel(depth, columns, b.block(i, column), panel);
-      if (columns == kPanel) {
-        multiply(m - row, depth, a.block(row, i).data, a.stride, 0, panel,
-                 c.block(row, column).data, c.stride, add);
-        continue;
-      }
-      for (std::int64_t first = row; first < m; first += kTileRows) {
-        const std::int64_t rows = std::min(kTileRows, m - first);
-        multiply(rows, depth, a.block(first, i).data, a.stride, 0, panel, edge, kPanel, false);
-        for (std::int64_t r = 0; r < rows; ++r) {
-          float* target = c.block(first + r, column).data;
-          for (std::int64_t j = 0; j < columns; ++j) {
-            target[j] = edge[r * kPanel + j] + (add ? target[j] : 0.0F);
+      pack_panels(depth, columns, b.block(i, first), packed.data());
+      std::int64_t row = 0;
+      while (row < m) {
+        const std::int64_t rows = next_tile(m - row);
+        const float* left = a.block(row, i).data;
+        for (std::int64_t j = 0; j < columns; j += kPanel) {
+          if (symmetric && first + j >= row + rows) break;
+          const float* panel = packed.data() + j * depth;
+          float* target = c.block(row, first + j).data;
+          if (columns - j >= kPanel) {
+            multiply(rows, depth, left, a.stride, 0, panel, target, c.stride, add);
+            continue;
+          }
+          multiply(rows, depth, left, a.stride, 0, panel, edge, kPanel, false);
+          for (std::int64_t r = 0; r < rows; ++r) {
+            for (std::int64_t l = 0; l < columns - j; ++l) {
+              float& value = target[r * c.stride + l];
+              value = edge[r * kPanel + l] + (add ? value : 0.0F);
+            }
           }
         }
+        row += rows;
       }
     }
   }

@@ -110,39 +110,47 @@ struct GroupSizes {
 };
 
 /// Calls `body(block, image_and_group, group, patches)` for blocks that cover all outputs;
-/// `patches` is room for the block's matrix.
+/// `patches` is room for the block's matrix. With `in_parallel` blocks are small, and each is done
+/// by one thread.
 template <class T, class Body>
-void for_each_patch_block(const Conv2dGeometry& g, const Body& body) {
-  constexpr std::int64_t kMostElements = 1 << 21;
+void for_each_patch_block(const Conv2dGeometry& g, const Body& body, bool in_parallel = false) {
+  const std::int64_t most_elements = in_parallel ? 1 << 16 : 1 << 21;
   const GroupSizes sizes(g);
   if (g.out_h == 0 || g.out_w == 0) return;
   const std::int64_t rows = std::clamp<std::int64_t>(
-      kMostElements / std::max<std::int64_t>(sizes.patch * g.out_w, 1), 1, g.out_h);
-  auto patches = Tensor<T, Cpu>::empty({sizes.patch * rows * g.out_w});
-  for (std::int64_t image = 0; image < g.batch * g.groups; ++image) {
-    for (std::int64_t row = 0; row < g.out_h; row += rows) {
+      most_elements / std::max<std::int64_t>(sizes.patch * g.out_w, 1), 1, g.out_h);
+  const std::int64_t per_image = (g.out_h + rows - 1) / rows;
+  const std::int64_t count = g.batch * g.groups * per_image;
+  parallel_for(count, in_parallel ? 1 : count, [&](std::int64_t begin, std::int64_t end) {
+    auto patches = Tensor<T, Cpu>::empty({sizes.patch * rows * g.out_w});
+    for (std::int64_t index = begin; index < end; ++index) {
+      const std::int64_t image = index / per_image;
+      const std::int64_t row = index % per_image * rows;
       body(PatchBlock(g, row, std::min(rows, g.out_h - row)), image, image % g.groups,
            patches.data());
     }
-  }
+  });
 }
 
 template <class T>
 void conv2d_im2col(const Conv2dGeometry& g, const T* x, const T* weight, const T* bias, T* y) {
   const GroupSizes sizes(g);
-  for (std::int64_t plane = 0; plane < g.batch * g.out_channels; ++plane) {
-    const T start = bias == nullptr ? T{0} : bias[plane % g.out_channels];
-    std::fill_n(y + plane * sizes.out_plane, sizes.out_plane, start);
-  }
-  for_each_patch_block<T>(g, [&](const PatchBlock& block, std::int64_t image, std::int64_t group,
-                                 T* patches) {
+  // Few weights go with many small blocks, a thread to each; of many, each block should use all.
+  constexpr std::int64_t kFewWeights = 1 << 14;
+  const bool small = sizes.out_channels * sizes.patch <= kFewWeights;
+  const auto body = [&](const PatchBlock& block, std::int64_t image, std::int64_t group,
+                        T* patches) {
+    T* const out = y + image * sizes.out_channels * sizes.out_plane + block.offset();
+    for (std::int64_t channel = 0; channel < sizes.out_channels; ++channel) {
+      std::fill_n(out + channel * sizes.out_plane, block.columns(),
+                  bias == nullptr ? T{0} : bias[group * sizes.out_channels + channel]);
+    }
     block.gather(x + image * sizes.in_channels * sizes.in_plane, patches);
-    multiply<T>(
-        sizes.out_channels, block.columns(), sizes.patch,
-        {weight + group * sizes.out_channels * sizes.patch, sizes.patch},
-        {patches, block.columns()},
-        {y + image * sizes.out_channels * sizes.out_plane + block.offset(), sizes.out_plane}, true);
-  });
+    multiply<T>(sizes.out_channels, block.columns(), sizes.patch,
+                {weight + group * sizes.out_channels * sizes.patch, sizes.patch},
+                {patches, block.columns()}, {out, sizes.out_plane}, true);
+  };
+  for_each_patch_block<T>(g, body, small);
 }
 
 template <class T>

@@ -11,125 +11,156 @@
 
 #ifdef SFUMATO_AVX512
 
+/// The order in which Winograd's algorithm does its work, so that what is used again is still in a
+/// cache. Tiles are taken through transform, products and back in blocks.
 namespace sfumato::cpu::avx512 {
 
-/// The sizes of a block's matrices.
-struct BlockSizes {
-  std::int64_t in;     ///< input channels, rounded up to whole vectors
-  std::int64_t out;    ///< output channels, rounded up to whole panels
-  std::int64_t tiles;  ///< most tiles of a block
-  // A cache line more than the matrix keeps the points out of each other's cache sets.
-  std::int64_t v_stride() const { return tiles * in + kLanes; }
-  std::int64_t m_stride(std::int64_t columns) const { return tiles * columns + kLanes; }
+/// Some tiles of an image.
+struct Block {
+  std::int64_t image;
+  std::int64_t first;  ///< segment
+  std::int64_t last;   ///< segment; not of the block any more
+  std::int64_t tiles;
 };
 
-inline std::int64_t round_up(std::int64_t value, std::int64_t unit) {
-  return (value + unit - 1) / unit * unit;
+/// How an image is cut into blocks.
+struct Blocks {
+  TileGrid grid;
+  std::int64_t segments;   ///< of a block
+  std::int64_t per_image;  ///< blocks
+
+  Blocks(const Conv2dGeometry& g, std::int64_t most_tiles) : grid(g.out_h, g.out_w) {
+    const std::int64_t most = std::max<std::int64_t>(1, most_tiles / widest());
+    per_image = (grid.segments() + most - 1) / most;
+    segments = (grid.segments() + per_image - 1) / per_image;
+  }
+  std::int64_t widest() const { return std::min(kSegment, grid.columns); }
+  /// The most tiles that a block has.
+  std::int64_t tiles() const { return segments * widest(); }
+  Block operator[](std::int64_t index) const {
+    const std::int64_t first = index % per_image * segments;
+    const std::int64_t last = std::min(first + segments, grid.segments());
+    return {index / per_image, first, last, grid.tiles_before(last) - grid.tiles_before(first)};
+  }
+};
+
+/// A matrix for each of the 36 points, one row per tile.
+struct PointMatrices {
+  std::int64_t row_stride;
+  std::int64_t stride;  ///< from point to point
+  Tensor<float, Cpu> values;
+
+  // A cache line more than needed keeps rows and points, whose sizes are powers of two, out of each
+  // other's cache sets.
+  PointMatrices(std::int64_t rows, std::int64_t columns)
+      : row_stride(columns + kLanes),
+        stride(rows * row_stride + kLanes),
+        values(Tensor<float, Cpu>::empty({kPoints * stride})) {}
+  float* at(std::int64_t point, std::int64_t row, std::int64_t column) {
+    return values.data() + point * stride + row * row_stride + column;
+  }
+};
+
+/// Transforms the tiles of a block for 16 channels from `channel` on.
+inline void transform_block(const Convolution& task, const Blocks& blocks, const Block& block,
+                            std::int64_t channel, PointMatrices& v) {
+  Scratch scratch;
+  std::int64_t tile = 0;
+  for (std::int64_t s = block.first; s < block.last; ++s) {
+    const Segment segment = blocks.grid.segment(s);
+    transform_tiles(task, block.image, channel, segment, scratch, v.at(0, tile, channel),
+                    v.row_stride, v.stride);
+    tile += segment.tiles;
+  }
 }
 
-/// For few channels: all filters are transformed first, then each thread takes blocks of tiles
-/// through transform, products and back, all in its own L2 cache.
-inline void convolve_by_blocks(const Convolution& task) {
+/// Transforms the products of a block back for 16 output channels from `channel` on, whose products
+/// begin at `column`.
+inline void finish_block(const Convolution& task, const Blocks& blocks, const Block& block,
+                         std::int64_t channel, PointMatrices& m, std::int64_t column) {
+  Scratch scratch;
+  std::int64_t tile = 0;
+  for (std::int64_t s = block.first; s < block.last; ++s) {
+    const Segment segment = blocks.grid.segment(s);
+    transform_products(task, block.image, channel, segment, scratch, m.at(0, tile, column),
+                       m.row_stride, m.stride);
+    tile += segment.tiles;
+  }
+}
+
+/// All filters are transformed first. With `few_filters` each thread takes small blocks of its own
+/// through everything, in its own L2 cache; else all threads share large blocks, so that the many
+/// filters, which are too large for it, are fetched seldom.
+inline void convolve_by_blocks(const Convolution& task, bool few_filters) {
+  constexpr std::int64_t kSmallBlock = 1 << 18;  // elements of its matrices
+  constexpr std::int64_t kLargeBlock = 288;      // tiles
   const Conv2dGeometry& g = task.g;
-  constexpr std::int64_t kBlockElements = 1 << 18;  // of a block's matrices
-  const TileGrid grid(g.out_h, g.out_w);
   const std::int64_t in = round_up(g.in_channels, kLanes);
   const std::int64_t out = round_up(g.out_channels, kPanel);
-  const std::int64_t segments = std::max<std::int64_t>(
-      1, kBlockElements / (kPoints * (in + out) * std::min(kSegment, grid.columns)));
-  const BlockSizes sizes{in, out, segments * std::min(kSegment, grid.columns)};
-  const std::int64_t blocks = (grid.segments() + segments - 1) / segments;
-  const std::int64_t u_stride = g.in_channels * out + kLanes;
-  auto u = Tensor<float, Cpu>::empty({kPoints * u_stride});
+  const Blocks blocks(g, few_filters ? kSmallBlock / (kPoints * (in + out)) : kLargeBlock);
+  PointMatrices u(1, g.in_channels * out);
   parallel_for(out / kPanel, 1, [&](std::int64_t panel, std::int64_t) {
     transform_filters(task.filters, panel * kPanel, g.out_channels - panel * kPanel, 0,
-                      g.in_channels, u.data() + panel * kPanel * g.in_channels, u_stride);
+                      g.in_channels, u.at(0, 0, panel * kPanel * g.in_channels), u.stride);
   });
-  parallel_for(g.batch * blocks, 1, [&](std::int64_t job, std::int64_t) {
-    const std::int64_t image = job / blocks;
-    const std::int64_t first = job % blocks * segments;
-    const std::int64_t last = std::min(first + segments, grid.segments());
-    const std::int64_t before = grid.tiles_before(first);
-    const std::int64_t tiles = grid.tiles_before(last) - before;
-    auto v = Tensor<float, Cpu>::empty({kPoints * sizes.v_stride()});
-    auto m = Tensor<float, Cpu>::empty({kPoints * sizes.m_stride(out)});
-    Scratch scratch;
-    for (std::int64_t s = first; s < last; ++s) {
-      for (std::int64_t c = 0; c < g.in_channels; c += kLanes) {
-        transform_tiles(task, image, c, grid.segment(s), scratch,
-                        v.data() + (grid.tiles_before(s) - before) * in + c, in, sizes.v_stride());
-      }
-    }
-    for (std::int64_t point = 0; point < kPoints; ++point) {
-      for (std::int64_t panel = 0; panel < out; panel += kPanel) {
-        for (std::int64_t k = 0; k < g.in_channels; k += kDepth) {
-          multiply_panel(tiles, std::min(kDepth, g.in_channels - k),
-                         v.data() + point * sizes.v_stride() + k, in, sizes.v_stride(),
-                         u.data() + point * u_stride + panel * g.in_channels + k * kPanel,
-                         m.data() + point * sizes.m_stride(out) + panel, out, k > 0);
+  const std::int64_t count = g.batch * blocks.per_image;
+  // The loops inside run on one thread when this one runs on several.
+  parallel_for(count, few_filters ? 1 : count, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t index = begin; index < end; ++index) {
+      const Block block = blocks[index];
+      PointMatrices v(blocks.tiles(), in);
+      PointMatrices m(blocks.tiles(), out);
+      parallel_for(in / kLanes, 1, [&](std::int64_t group, std::int64_t) {
+        transform_block(task, blocks, block, group * kLanes, v);
+      });
+      parallel_for(kPoints, 1, [&](std::int64_t point, std::int64_t) {
+        for (std::int64_t panel = 0; panel < out; panel += kPanel) {
+          for (std::int64_t k = 0; k < g.in_channels; k += kDepth) {
+            multiply_panel(block.tiles, std::min(kDepth, g.in_channels - k), v.at(point, 0, k),
+                           v.row_stride, v.stride,
+                           u.at(point, 0, panel * g.in_channels + k * kPanel),
+                           m.at(point, 0, panel), m.row_stride, k > 0);
+          }
         }
-      }
-    }
-    for (std::int64_t s = first; s < last; ++s) {
-      for (std::int64_t c = 0; c < g.out_channels; c += kLanes) {
-        transform_products(task, image, c, grid.segment(s), scratch,
-                           m.data() + (grid.tiles_before(s) - before) * out + c, out,
-                           sizes.m_stride(out));
-      }
+      });
+      parallel_for((g.out_channels + kLanes - 1) / kLanes, 1,
+                   [&](std::int64_t group, std::int64_t) {
+                     finish_block(task, blocks, block, group * kLanes, m, group * kLanes);
+                   });
     }
   });
 }
 
-/// For many channels, whose filters fit no cache: the tiles are transformed first, then each thread
-/// takes panels of 32 output channels, transforms their filters bit by bit, multiplies, and
-/// transforms the products back.
+/// For many channels and few tiles: each thread takes panels of 32 output channels, transforms
+/// their filters bit by bit where they are used, multiplies all tiles with them, and transforms the
+/// products back. The filters never leave its L2 cache.
 inline void convolve_by_panels(const Convolution& task) {
+  constexpr std::int64_t kShallow = kDepth / 2;  // filters are still cached when overwritten
   const Conv2dGeometry& g = task.g;
-  constexpr std::int64_t kMostTiles = 192;
-  const TileGrid grid(g.out_h, g.out_w);
   const std::int64_t in = round_up(g.in_channels, kLanes);
-  const std::int64_t out = round_up(g.out_channels, kPanel);
-  const std::int64_t widest = std::min(kSegment, grid.columns);
-  const std::int64_t most = std::max<std::int64_t>(1, kMostTiles / widest);
-  const std::int64_t blocks = (grid.segments() + most - 1) / most;
-  const std::int64_t segments = (grid.segments() + blocks - 1) / blocks;
-  const BlockSizes sizes{in, out, segments * widest};
-  auto v = Tensor<float, Cpu>::empty({kPoints * sizes.v_stride()});
-  for (std::int64_t job = 0; job < g.batch * blocks; ++job) {
-    const std::int64_t image = job / blocks;
-    const std::int64_t first = job % blocks * segments;
-    const std::int64_t last = std::min(first + segments, grid.segments());
-    const std::int64_t before = grid.tiles_before(first);
-    const std::int64_t tiles = grid.tiles_before(last) - before;
+  const std::int64_t panels = (g.out_channels + kPanel - 1) / kPanel;
+  const TileGrid grid(g.out_h, g.out_w);
+  const Blocks blocks(g, grid.rows * grid.columns + kSegment);
+  PointMatrices v(blocks.tiles(), in);
+  for (std::int64_t image = 0; image < g.batch * blocks.per_image; ++image) {
+    const Block block = blocks[image];
     parallel_for(in / kLanes, 1, [&](std::int64_t group, std::int64_t) {
-      const std::int64_t c = group * kLanes;
-      Scratch scratch;
-      for (std::int64_t s = first; s < last; ++s) {
-        transform_tiles(task, image, c, grid.segment(s), scratch,
-                        v.data() + (grid.tiles_before(s) - before) * in + c, in, sizes.v_stride());
-      }
+      transform_block(task, blocks, block, group * kLanes, v);
     });
-    parallel_for(out / kPanel, 1, [&](std::int64_t panel, std::int64_t) {
-      constexpr std::int64_t kFilterStride = kDepth * kPanel + kLanes;
-      auto u = Tensor<float, Cpu>::empty({kPoints * kFilterStride});
-      auto m = Tensor<float, Cpu>::empty({kPoints * sizes.m_stride(kPanel)});
+    parallel_for(panels, 1, [&](std::int64_t panel, std::int64_t) {
+      PointMatrices u(1, kShallow * kPanel);
+      PointMatrices m(blocks.tiles(), kPanel);
       const std::int64_t o = panel * kPanel;
-      for (std::int64_t k = 0; k < g.in_channels; k += kDepth) {
-        const std::int64_t depth = std::min(kDepth, g.in_channels - k);
-        transform_filters(task.filters, o, g.out_channels - o, k, depth, u.data(), kFilterStride);
+      for (std::int64_t k = 0; k < g.in_channels; k += kShallow) {
+        const std::int64_t depth = std::min(kShallow, g.in_channels - k);
+        transform_filters(task.filters, o, g.out_channels - o, k, depth, u.at(0, 0, 0), u.stride);
         for (std::int64_t point = 0; point < kPoints; ++point) {
-          multiply_panel(tiles, depth, v.data() + point * sizes.v_stride() + k, in,
-                         sizes.v_stride(), u.data() + point * kFilterStride,
-                         m.data() + point * sizes.m_stride(kPanel), kPanel, k > 0);
+          multiply_panel(block.tiles, depth, v.at(point, 0, k), v.row_stride, v.stride,
+                         u.at(point, 0, 0), m.at(point, 0, 0), m.row_stride, k > 0);
         }
       }
-      Scratch scratch;
-      for (std::int64_t s = first; s < last; ++s) {
-        for (std::int64_t c = 0; c < std::min(kPanel, g.out_channels - o); c += kLanes) {
-          transform_products(task, image, o + c, grid.segment(s), scratch,
-                             m.data() + (grid.tiles_before(s) - before) * kPanel + c, kPanel,
-                             sizes.m_stride(kPanel));
-        }
+      for (std::int64_t c = 0; c < std::min(kPanel, g.out_channels - o); c += kLanes) {
+        finish_block(task, blocks, block, o + c, m, c);
       }
     });
   }
@@ -139,10 +170,14 @@ inline void convolve_by_panels(const Convolution& task) {
 inline void convolve(const Convolution& task) {
   // Filters of so many channels, transformed, leave a core's cache no room for the tiles.
   constexpr std::int64_t kManyFilters = 128 * 192;
-  if (task.g.in_channels * task.g.out_channels < kManyFilters) {
-    convolve_by_blocks(task);
-  } else {
+  // So few tiles would use each transformed filter too seldom to be worth storing it.
+  constexpr std::int64_t kFewTiles = 144;
+  const TileGrid grid(task.g.out_h, task.g.out_w);
+  const bool few_filters = task.g.in_channels * task.g.out_channels < kManyFilters;
+  if (!few_filters && grid.rows * grid.columns <= kFewTiles) {
     convolve_by_panels(task);
+  } else {
+    convolve_by_blocks(task, few_filters);
   }
 }
 

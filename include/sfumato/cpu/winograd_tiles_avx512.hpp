@@ -108,8 +108,12 @@ SFUMATO_AVX512 inline void transform_filters(const Filters& filters, std::int64_
       const float* first =
           filters.weight + (out + half) * filters.out_stride + (in + i) * filters.in_stride;
       __m512 g[16];
+      constexpr std::int64_t kAhead = 8;  // filters; far enough for them to come from memory
 #pragma GCC unroll 16
       for (int row = 0; row < 16; ++row) {
+        _mm_prefetch(reinterpret_cast<const char*>(first + row * filters.out_stride +
+                                                   kAhead * filters.in_stride),
+                     _MM_HINT_T0);
         g[row] = row < rows ? _mm512_maskz_loadu_ps(0x1ff, first + row * filters.out_stride)
                             : _mm512_setzero_ps();
       }
@@ -260,7 +264,7 @@ SFUMATO_AVX512 inline void transform_products(const Convolution& task, std::int6
     if (line_row < rows && line_column < width) {
       const float* line = corner + line_row * g.out_w + line_column;
       for (std::int64_t channel = 0; channel < std::min(kLanes, channels); ++channel) {
-        __builtin_prefetch(line + channel * plane, 1);
+        _mm_prefetch(reinterpret_cast<const char*>(line + channel * plane), _MM_HINT_T1);
       }
     }
     __m512 half[6][4];

@@ -47,31 +47,40 @@ class Sequential : public Module<T, Device> {
   }
 
   /// The results of the given layers, in the order asked for; nothing beyond the last of them is
-  /// computed. A layer whose result nobody asked for computes the ReLU behind it along with its own
-  /// work. Throws ValueError for a layer that there isn't.
+  /// computed. Throws ValueError for a layer that there isn't.
   std::vector<Variable<T, Device>> taps(const Variable<T, Device>& x,
                                         const std::vector<std::size_t>& layers) {
     std::vector<Variable<T, Device>> tapped(layers.size());
+    visit_taps(x, layers, [&](std::size_t i, const Variable<T, Device>& y) { tapped[i] = y; });
+    return tapped;
+  }
+
+  /// Calls `visit(i, result)` with the result of layers[i] as soon as it is computed. What is done
+  /// with it there is undone before the layers behind it in a backward sweep, so that the memory of
+  /// one tap's gradient is free again when the next one's is needed. A layer that is not tapped
+  /// computes the ReLU behind it along with its own work.
+  template <class Visit>
+  void visit_taps(const Variable<T, Device>& x, const std::vector<std::size_t>& layers,
+                  const Visit& visit) {
     std::size_t end = 0;  // of the layers that are computed
     for (const std::size_t layer : layers) {
       (*this)[layer];
       end = std::max(end, layer + 1);
     }
-    const auto asked = [&](std::size_t layer) {
+    const auto tapped = [&](std::size_t layer) {
       return std::find(layers.begin(), layers.end(), layer) != layers.end();
     };
     Variable<T, Device> y = x;
     for (std::size_t i = 0; i < end; ++i) {
-      if (!asked(i) && i + 1 < end && layers_[i + 1]->is_relu()) {
+      if (!tapped(i) && i + 1 < end && layers_[i + 1]->is_relu()) {
         y = layers_[i++]->forward_then_relu(y);
       } else {
         y = layers_[i]->forward(y);
       }
       for (std::size_t j = 0; j < layers.size(); ++j) {
-        if (layers[j] == i) tapped[j] = y;
+        if (layers[j] == i) visit(j, y);
       }
     }
-    return tapped;
   }
 
  private:

@@ -101,8 +101,16 @@ class Vgg : public Module<T, Device> {
   /// last of them is computed. Throws ValueError for an index that the network does not have.
   std::vector<Variable<T, Device>> taps(const Variable<T, Device>& x,
                                         const std::vector<std::size_t>& layers) {
-    for (const std::size_t layer : layers) layer_index(std::to_string(layer));
+    check(layers);
     return features_->taps(x, layers);
+  }
+
+  /// The same one by one, as soon as each is computed: see Sequential::visit_taps.
+  template <class Visit>
+  void visit_taps(const Variable<T, Device>& x, const std::vector<std::size_t>& layers,
+                  const Visit& visit) {
+    check(layers);
+    features_->visit_taps(x, layers, visit);
   }
 
   /// The features after the last pooling, or the classes' logits when there is a classifier.
@@ -139,6 +147,10 @@ class Vgg : public Module<T, Device> {
       }
     }
     if (options.classifier) add_classifier(options, source);
+  }
+
+  void check(const std::vector<std::size_t>& layers) const {
+    for (const std::size_t layer : layers) layer_index(std::to_string(layer));
   }
 
   void add_layer(std::string name, std::shared_ptr<Module<T, Device>> layer) {

@@ -54,31 +54,34 @@ class Objective {
       const auto split =
           layers_.begin() + static_cast<std::ptrdiff_t>(options.content_layers.size());
       content_targets_ = network.taps(Variable<T, Device>(content), {layers_.begin(), split});
-      for (const auto& features :
-           network.taps(Variable<T, Device>(style), {split, layers_.end()})) {
-        style_targets_.push_back(losses::gram_matrix(features));
-      }
+      style_targets_.resize(options.style_layers.size());
+      network.visit_taps(Variable<T, Device>(style), {split, layers_.end()},
+                         [&](std::size_t i, const Variable<T, Device>& features) {
+                           style_targets_[i] = losses::gram_matrix(features);
+                         });
     });
   }
 
   /// The losses of a picture (1, 3, h, w) of the content image's size.
   Losses<T, Device> operator()(const Variable<T, Device>& image) const {
-    const auto features = network_.taps(image, layers_);
-    Losses<T, Device> losses;
-    const auto add = [&](const Variable<T, Device>& loss) {
-      losses.total = losses.total.defined() ? losses.total + loss : loss;
-      return loss;
-    };
-    for (std::size_t i = 0; i < content_targets_.size(); ++i) {
-      losses.content.push_back(add(losses::content_loss(features[i], content_targets_[i]) *
-                                   static_cast<T>(options_.content_weight)));
-    }
-    for (std::size_t i = 0; i < style_targets_.size(); ++i) {
-      losses.style.push_back(
-          add(losses::style_loss(features[content_targets_.size() + i], style_targets_[i]) *
-              static_cast<T>(options_.style_weight)));
-    }
-    losses.tv = add(losses::total_variation_loss(image) * static_cast<T>(options_.tv_weight));
+    Losses<T, Device> losses{
+        .content = std::vector<Variable<T, Device>>(content_targets_.size()),
+        .style = std::vector<Variable<T, Device>>(style_targets_.size()),
+        .tv = losses::total_variation_loss(image) * static_cast<T>(options_.tv_weight),
+        .total = {}};
+    network_.visit_taps(image, layers_, [&](std::size_t i, const Variable<T, Device>& features) {
+      if (i < content_targets_.size()) {
+        losses.content[i] = losses::content_loss(features, content_targets_[i]) *
+                            static_cast<T>(options_.content_weight);
+      } else {
+        const std::size_t j = i - content_targets_.size();
+        losses.style[j] =
+            losses::style_loss(features, style_targets_[j]) * static_cast<T>(options_.style_weight);
+      }
+    });
+    losses.total = losses.tv;
+    for (const auto& loss : losses.content) losses.total = losses.total + loss;
+    for (const auto& loss : losses.style) losses.total = losses.total + loss;
     return losses;
   }
 
