@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 
 // Where the compiler can compile single functions for AVX-512, they are there whatever processor
 // the program is compiled for, and are called only where the processor has it.
@@ -12,11 +13,14 @@
 
 namespace sfumato::cpu {
 
-/// Whether this processor runs what SFUMATO_AVX512 marks.
+/// Whether this processor runs what SFUMATO_AVX512 marks, and the environment variable
+/// SFUMATO_PORTABLE does not forbid it.
 inline bool has_avx512() {
 #ifdef SFUMATO_AVX512
   static const bool has = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+                          __builtin_cpu_supports("avx512dq") &&
+                          __builtin_cpu_supports("avx512vl") &&
+                          std::getenv("SFUMATO_PORTABLE") == nullptr;
   return has;
 #else
   return false;
@@ -31,7 +35,7 @@ inline constexpr std::int64_t kLanes = 16;  ///< floats of a vector
 /// The lowest `count` of 16 bits; none for a negative count, all from 16 on.
 inline __mmask16 first_lanes(std::int64_t count) {
   if (count <= 0) return 0;
-  return count >= kLanes ? 0xffff : static_cast<__mmask16>((1U << count) - 1U);
+  return static_cast<__mmask16>(count >= kLanes ? 0xffffU : (1U << count) - 1U);
 }
 
 /// Exchanges rows and columns of a 16 × 16 matrix.

@@ -84,7 +84,8 @@ SFUMATO_AVX512 inline void max_pool2d_scatter_row(const Pool2dGeometry& g, std::
     const __m512 gradient = _mm512_maskz_loadu_ps(windows, dy + j);
     const __m512i place = _mm512_maskz_loadu_epi32(windows, indices + j);
     __m512i start = first_places(g, out_row, j);
-    for (float* row : {upper, upper + g.in_w}) {
+    for (int below = 0; below < 2; ++below) {
+      float* const row = upper + below * g.in_w;
       const __m512i next = _mm512_add_epi32(start, _mm512_set1_epi32(1));
       store_neighbours({_mm512_maskz_mov_ps(_mm512_cmpeq_epi32_mask(place, start), gradient),
                         _mm512_maskz_mov_ps(_mm512_cmpeq_epi32_mask(place, next), gradient)},

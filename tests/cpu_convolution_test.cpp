@@ -1,0 +1,176 @@
+// Every algorithm for convolution, with what is fused into it, against im2col in double, on shapes
+// that fill no vector, panel or tile.
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "sfumato/sfumato.hpp"
+
+using namespace sfumato;
+
+namespace {
+
+struct Case {
+  std::int64_t batch, in_channels, out_channels, h, w, padding;
+  std::int64_t out_h() const { return h + 2 * padding - 2; }
+  std::int64_t out_w() const { return w + 2 * padding - 2; }
+  std::string name() const {
+    return message(batch, " x ", in_channels, " -> ", out_channels, ", ", h, " x ", w, ", padding ",
+                   padding);
+  }
+  Conv2dGeometry geometry() const {
+    return {.batch = batch,
+            .in_channels = in_channels,
+            .in_h = h,
+            .in_w = w,
+            .out_channels = out_channels,
+            .out_h = out_h(),
+            .out_w = out_w(),
+            .kernel_h = 3,
+            .kernel_w = 3,
+            .padding_h = padding,
+            .padding_w = padding};
+  }
+};
+
+// Few filters in small blocks; many filters and few tiles; many filters and many tiles.
+const std::vector<Case> kCases{{1, 16, 16, 8, 8, 1},     {2, 17, 33, 13, 19, 1},
+                               {1, 64, 70, 50, 99, 1},   {1, 20, 31, 9, 65, 0},
+                               {3, 16, 48, 10, 7, 2},    {1, 129, 200, 12, 11, 1},
+                               {2, 150, 170, 10, 17, 0}, {1, 256, 161, 9, 14, 2},
+                               {1, 130, 193, 53, 57, 1}, {2, 192, 130, 49, 61, 0}};
+
+Tensor<float> random_tensor(const Shape& shape, std::uint64_t seed) {
+  Random random(seed);
+  return Tensor<float>::normal(shape, random);
+}
+
+/// |a - b| / |b|; NaN if there is any.
+double difference(const Tensor<float>& a, const Tensor<double>& b) {
+  double errors = 0.0;
+  double squares = 0.0;
+  for (std::int64_t i = 0; i < a.elements(); ++i) {
+    const double error = static_cast<double>(a.data()[i]) - b.data()[i];
+    errors += error * error;
+    squares += b.data()[i] * b.data()[i];
+  }
+  return std::sqrt(errors / squares);
+}
+
+bool bit(const Tensor<std::uint8_t>& bits, const BitRows& rows, std::int64_t row,
+         std::int64_t column) {
+  return (bits.data()[row * rows.bytes_per_row() + column / 8] >> (column % 8) & 1) != 0;
+}
+
+}  // namespace
+
+TEST_CASE("convolutions and their input gradients equal im2col in double") {
+  for (const Case& c : kCases) {
+    CAPTURE(c.name());
+    const Conv2dGeometry g = c.geometry();
+    const auto x = random_tensor({c.batch, c.in_channels, c.h, c.w}, 1);
+    const auto weight = random_tensor({c.out_channels, c.in_channels, 3, 3}, 2);
+    const auto bias = random_tensor({c.out_channels}, 3);
+    const auto dy = random_tensor({c.batch, c.out_channels, c.out_h(), c.out_w()}, 4);
+    auto y = Tensor<float>::empty(dy.shape());
+    auto dx = Tensor<float>::empty(x.shape());
+    auto expected_y = Tensor<double>::empty(dy.shape());
+    auto expected_dx = Tensor<double>::empty(x.shape());
+    cpu::conv2d_im2col(g, x.cast<double>().data(), weight.cast<double>().data(),
+                       bias.cast<double>().data(), expected_y.data());
+    cpu::conv2d_input_gradient_im2col(g, dy.cast<double>().data(), weight.cast<double>().data(),
+                                      expected_dx.data());
+    Cpu::conv2d(g, x.data(), weight.data(), bias.data(), y.data());
+    CHECK(difference(y, expected_y) < 4e-6);
+    Cpu::conv2d_input_gradient(g, dy.data(), weight.data(), dx.data());
+    CHECK(difference(dx, expected_dx) < 4e-6);
+    // The portable algorithms, whatever this machine chooses.
+    cpu::conv2d_winograd(g, x.data(), weight.data(), bias.data(), y.data());
+    CHECK(difference(y, expected_y) < 4e-6);
+    cpu::conv2d_im2col(g, x.data(), weight.data(), bias.data(), y.data());
+    CHECK(difference(y, expected_y) < 4e-6);
+  }
+}
+
+TEST_CASE("a fused relu and its gate equal those done afterwards") {
+  for (const Case& c : kCases) {
+    CAPTURE(c.name());
+    const Conv2dGeometry g = c.geometry();
+    const auto x = random_tensor({c.batch, c.in_channels, c.h, c.w}, 5);
+    const auto weight = random_tensor({c.out_channels, c.in_channels, 3, 3}, 6);
+    const auto bias = random_tensor({c.out_channels}, 7);
+    const Shape shape{c.batch, c.out_channels, c.out_h(), c.out_w()};
+    const BitRows rows{c.batch * c.out_channels * c.out_h(), c.out_w()};
+    auto plain = Tensor<float>::empty(shape);
+    auto y = Tensor<float>::empty(shape);
+    auto bits = Tensor<std::uint8_t>::full({rows.bytes()}, 0xff);
+    Cpu::conv2d(g, x.data(), weight.data(), bias.data(), plain.data());
+    Cpu::conv2d_relu(g, x.data(), weight.data(), bias.data(), y.data(), bits.data());
+    auto dy = random_tensor(shape, 8);
+    auto gated = Tensor<float>::empty(shape);
+    bool same = true;
+    for (std::int64_t i = 0; i < shape.elements(); ++i) {
+      const bool positive = plain.data()[i] > 0.0F;
+      same = same && y.data()[i] == (positive ? plain.data()[i] : 0.0F);
+      same = same && bit(bits, rows, i / c.out_w(), i % c.out_w()) == positive;
+      gated.data()[i] = positive ? dy.data()[i] : 0.0F;
+    }
+    CHECK(same);
+    // Without bits the values are the same.
+    Cpu::conv2d_relu(g, x.data(), weight.data(), bias.data(), plain.data(), nullptr);
+    CHECK(plain.to_vector() == y.to_vector());
+    auto dx = Tensor<float>::empty(x.shape());
+    auto expected = Tensor<float>::empty(x.shape());
+    Cpu::conv2d_relu_input_gradient(g, dy.data(), bits.data(), weight.data(), dx.data());
+    Cpu::conv2d_input_gradient(g, gated.data(), weight.data(), expected.data());
+    CHECK(dx.to_vector() == expected.to_vector());
+  }
+}
+
+TEST_CASE("NaN reaches every output that sees it, through the relu too") {
+  for (const std::int64_t channels : {16, 160}) {
+    const Case c{1, channels, channels, 14, 21, 1};
+    auto x = random_tensor({1, channels, 14, 21}, 9);
+    x.set({0, 3, 7, 20}, std::numeric_limits<float>::quiet_NaN());
+    const auto weight = random_tensor({channels, channels, 3, 3}, 10);
+    auto y = Tensor<float>::empty(x.shape());
+    auto bits = Tensor<std::uint8_t>::empty({BitRows{channels * 14, 21}.bytes()});
+    Cpu::conv2d_relu<float>(c.geometry(), x.data(), weight.data(), nullptr, y.data(), bits.data());
+    for (std::int64_t channel = 0; channel < channels; ++channel) {
+      for (std::int64_t i = 6; i < 9; ++i) {
+        for (std::int64_t j = 19; j < 21; ++j) {
+          CHECK(std::isnan(y.at({0, channel, i, j})));
+          CHECK_FALSE(bit(bits, {channels * 14, 21}, channel * 14 + i, j));
+        }
+      }
+      CHECK_FALSE(std::isnan(y.at({0, channel, 0, 0})));
+    }
+  }
+}
+
+TEST_CASE("relu and gate of rows of any length") {
+  for (const std::int64_t columns : {1, 7, 16, 31, 33, 1000, 40000}) {
+    const BitRows rows{columns > 1000 ? 2 : 5, columns};
+    auto x = random_tensor({rows.rows, columns}, 11);
+    x.data()[0] = std::numeric_limits<float>::quiet_NaN();
+    auto y = Tensor<float>::empty(x.shape());
+    auto passed = Tensor<float>::empty(x.shape());
+    auto bits = Tensor<std::uint8_t>::empty({rows.bytes()});
+    Cpu::relu(rows, x.data(), y.data(), bits.data());
+    Cpu::gate(rows, x.data(), bits.data(), passed.data());
+    CHECK(std::isnan(y.data()[0]));
+    CHECK(passed.data()[0] == 0.0F);
+    bool right = true;
+    for (std::int64_t i = 1; i < x.elements(); ++i) {
+      const float expected = x.data()[i] > 0.0F ? x.data()[i] : 0.0F;
+      right = right && y.data()[i] == expected && passed.data()[i] == expected &&
+              bit(bits, rows, i / columns, i % columns) == (expected > 0.0F);
+    }
+    CHECK(right);
+  }
+}
