@@ -111,11 +111,30 @@ const bool kRegistered = [] {
     add("conv2d_winograd", s, [](const auto& g, const float* x, const float* w, float* y) {
       cpu::conv2d_winograd<float>(g, x, w, nullptr, y);
     });
+#ifdef SFUMATO_AVX512
+    // The orders of work that cpu::avx512::convolve() chooses from.
+    if (!cpu::has_avx512()) continue;
+    const auto task = [](const Conv2dGeometry& g, const float* x, const float* w, float* y) {
+      return cpu::avx512::Convolution{g,       x, nullptr, {w, g.in_channels * 9, 9, false},
+                                      nullptr, y, false,   nullptr};
+    };
+    add("conv2d_blocks", s, [task](const auto& g, const float* x, const float* w, float* y) {
+      cpu::avx512::convolve_by_blocks(task(g, x, w, y));
+    });
+    add("conv2d_panels", s, [task](const auto& g, const float* x, const float* w, float* y) {
+      cpu::avx512::convolve_by_panels(task(g, x, w, y));
+    });
+#endif
   }
   return true;
 }();
 
-BENCHMARK(iteration)->Args({150, 225})->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(iteration)
+    ->Args({150, 225})
+    ->Args({600, 900})
+    ->Args({1200, 1800})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
 BENCHMARK(matmul)
     ->Args({64, 64, 33750})
     ->Args({512, 512, 512})

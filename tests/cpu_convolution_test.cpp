@@ -38,12 +38,12 @@ struct Case {
   }
 };
 
-// Few filters in small blocks; many filters and few tiles; many filters and many tiles.
-const std::vector<Case> kCases{{1, 16, 16, 8, 8, 1},     {2, 17, 33, 13, 19, 1},
-                               {1, 64, 70, 50, 99, 1},   {1, 20, 31, 9, 65, 0},
-                               {3, 16, 48, 10, 7, 2},    {1, 129, 200, 12, 11, 1},
-                               {2, 150, 170, 10, 17, 0}, {1, 256, 161, 9, 14, 2},
-                               {1, 130, 193, 53, 57, 1}, {2, 192, 130, 49, 61, 0}};
+// Few filters in blocks of tiles; many filters with few tiles, with many, and with several blocks.
+const std::vector<Case> kCases{
+    {1, 16, 16, 8, 8, 1},     {2, 17, 33, 13, 19, 1},   {1, 64, 70, 50, 99, 1},
+    {1, 20, 31, 9, 65, 0},    {3, 16, 48, 10, 7, 2},    {1, 129, 200, 12, 11, 1},
+    {2, 150, 170, 10, 17, 0}, {1, 256, 161, 9, 14, 2},  {1, 130, 193, 53, 57, 1},
+    {2, 192, 130, 49, 61, 0}, {1, 160, 170, 98, 131, 1}};
 
 Tensor<float> random_tensor(const Shape& shape, std::uint64_t seed) {
   Random random(seed);

@@ -107,8 +107,10 @@ SFUMATO_AVX512 inline void pack_panels(std::int64_t depth, std::int64_t columns,
   const std::int64_t step = depth * kPanel;  // from panel to panel
   if (!b.transposed) {
     for (std::int64_t i = 0; i < depth; ++i) {
+      constexpr std::int64_t kAhead = 8;  // rows, which no prefetcher of the processor follows
       const float* row = b.data + i * b.stride;
       for (std::int64_t j = 0; j < columns; j += kLanes) {
+        _mm_prefetch(reinterpret_cast<const char*>(row + kAhead * b.stride + j), _MM_HINT_T0);
         _mm512_storeu_ps(panels + j / kPanel * step + i * kPanel + j % kPanel,
                          _mm512_maskz_loadu_ps(first_lanes(columns - j), row + j));
       }
@@ -146,14 +148,15 @@ SFUMATO_AVX512 inline void pack_panels(std::int64_t depth, std::int64_t columns,
 inline void multiply_block(std::int64_t m, std::int64_t n, std::int64_t k,
                            MatrixView<const float> a, MatrixView<const float> b,
                            MatrixView<float> c, bool accumulate, bool symmetric) {
+  constexpr std::int64_t kLongDepth = 256;       // rows of a panel
   constexpr std::int64_t kColumns = 8 * kPanel;  // packed together, walking along rows
-  auto packed = Tensor<float, Cpu>::empty({kDepth * std::min(round_up(n, kPanel), kColumns)});
+  auto packed = Tensor<float, Cpu>::empty({kLongDepth * std::min(round_up(n, kPanel), kColumns)});
   alignas(64) float edge[kTileRows * kPanel];
   const auto multiply = a.transposed ? multiply_rows<true> : multiply_rows<false>;
   for (std::int64_t first = 0; first < n; first += kColumns) {
     const std::int64_t columns = std::min(kColumns, n - first);
-    for (std::int64_t i = 0; i == 0 || i < k; i += kDepth) {
-      const std::int64_t depth = std::min(kDepth, k - i);
+    for (std::int64_t i = 0; i == 0 || i < k; i += kLongDepth) {
+      const std::int64_t depth = std::min(kLongDepth, k - i);
       const bool add = accumulate || i > 0;
       pack_panels(depth, columns, b.block(i, first), packed.data());
       std::int64_t row = 0;

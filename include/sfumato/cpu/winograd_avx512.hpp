@@ -88,71 +88,66 @@ inline void finish_block(const Convolution& task, const Blocks& blocks, const Bl
   }
 }
 
-/// All filters are transformed first. With `few_filters` each thread takes small blocks of its own
-/// through everything, in its own L2 cache; else all threads share large blocks, so that the many
-/// filters, which are too large for it, are fetched seldom.
-inline void convolve_by_blocks(const Convolution& task, bool few_filters) {
-  constexpr std::int64_t kSmallBlock = 1 << 18;  // elements of its matrices
-  constexpr std::int64_t kLargeBlock = 288;      // tiles
+/// For few filters, which are transformed first: each thread takes blocks of tiles of its own
+/// through everything, in its own L2 cache.
+inline void convolve_by_blocks(const Convolution& task) {
+  constexpr std::int64_t kBlockElements = 1 << 18;  // of a block's matrices
   const Conv2dGeometry& g = task.g;
   const std::int64_t in = round_up(g.in_channels, kLanes);
   const std::int64_t out = round_up(g.out_channels, kPanel);
-  const Blocks blocks(g, few_filters ? kSmallBlock / (kPoints * (in + out)) : kLargeBlock);
+  const Blocks blocks(g, kBlockElements / (kPoints * (in + out)));
   PointMatrices u(1, g.in_channels * out);
   parallel_for(out / kPanel, 1, [&](std::int64_t panel, std::int64_t) {
     transform_filters(task.filters, panel * kPanel, g.out_channels - panel * kPanel, 0,
                       g.in_channels, u.at(0, 0, panel * kPanel * g.in_channels), u.stride);
   });
-  const std::int64_t count = g.batch * blocks.per_image;
-  // The loops inside run on one thread when this one runs on several.
-  parallel_for(count, few_filters ? 1 : count, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t index = begin; index < end; ++index) {
-      const Block block = blocks[index];
-      PointMatrices v(blocks.tiles(), in);
-      PointMatrices m(blocks.tiles(), out);
-      parallel_for(in / kLanes, 1, [&](std::int64_t group, std::int64_t) {
-        transform_block(task, blocks, block, group * kLanes, v);
-      });
-      parallel_for(kPoints, 1, [&](std::int64_t point, std::int64_t) {
-        for (std::int64_t panel = 0; panel < out; panel += kPanel) {
-          for (std::int64_t k = 0; k < g.in_channels; k += kDepth) {
-            multiply_panel(block.tiles, std::min(kDepth, g.in_channels - k), v.at(point, 0, k),
-                           v.row_stride, v.stride,
-                           u.at(point, 0, panel * g.in_channels + k * kPanel),
-                           m.at(point, 0, panel), m.row_stride, k > 0);
-          }
+  parallel_for(g.batch * blocks.per_image, 1, [&](std::int64_t index, std::int64_t) {
+    const Block block = blocks[index];
+    PointMatrices v(blocks.tiles(), in);
+    PointMatrices m(blocks.tiles(), out);
+    for (std::int64_t c = 0; c < g.in_channels; c += kLanes) {
+      transform_block(task, blocks, block, c, v);
+    }
+    for (std::int64_t point = 0; point < kPoints; ++point) {
+      for (std::int64_t panel = 0; panel < out; panel += kPanel) {
+        for (std::int64_t k = 0; k < g.in_channels; k += kDepth) {
+          multiply_panel(block.tiles, std::min(kDepth, g.in_channels - k), v.at(point, 0, k),
+                         v.row_stride, v.stride, u.at(point, 0, panel * g.in_channels + k * kPanel),
+                         m.at(point, 0, panel), m.row_stride, k > 0);
         }
-      });
-      parallel_for((g.out_channels + kLanes - 1) / kLanes, 1,
-                   [&](std::int64_t group, std::int64_t) {
-                     finish_block(task, blocks, block, group * kLanes, m, group * kLanes);
-                   });
+      }
+    }
+    for (std::int64_t c = 0; c < g.out_channels; c += kLanes) {
+      finish_block(task, blocks, block, c, m, c);
     }
   });
 }
 
-/// For many channels and few tiles: each thread takes panels of 32 output channels, transforms
-/// their filters bit by bit where they are used, multiplies all tiles with them, and transforms the
-/// products back. The filters never leave its L2 cache.
+/// For many filters, which would fit no cache: all threads transform the tiles of a block; then
+/// each takes panels of 32 output channels, transforms their filters bit by bit where they are
+/// used, multiplies all tiles with them, and transforms the products back.
 inline void convolve_by_panels(const Convolution& task) {
-  constexpr std::int64_t kShallow = kDepth / 2;  // filters are still cached when overwritten
+  constexpr std::int64_t kMostTiles = 600;
+  constexpr std::int64_t kManyTiles = 144;
   const Conv2dGeometry& g = task.g;
   const std::int64_t in = round_up(g.in_channels, kLanes);
   const std::int64_t panels = (g.out_channels + kPanel - 1) / kPanel;
-  const TileGrid grid(g.out_h, g.out_w);
-  const Blocks blocks(g, grid.rows * grid.columns + kSegment);
+  const Blocks blocks(g, kMostTiles);
+  // The fewer filters at a time, the surer they are still in the cache when they are overwritten;
+  // the more, the less often the products are loaded to be added to.
+  const std::int64_t most_depth = blocks.tiles() > kManyTiles ? kDepth : kDepth / 2;
   PointMatrices v(blocks.tiles(), in);
-  for (std::int64_t image = 0; image < g.batch * blocks.per_image; ++image) {
-    const Block block = blocks[image];
+  for (std::int64_t index = 0; index < g.batch * blocks.per_image; ++index) {
+    const Block block = blocks[index];
     parallel_for(in / kLanes, 1, [&](std::int64_t group, std::int64_t) {
       transform_block(task, blocks, block, group * kLanes, v);
     });
     parallel_for(panels, 1, [&](std::int64_t panel, std::int64_t) {
-      PointMatrices u(1, kShallow * kPanel);
+      PointMatrices u(1, most_depth * kPanel);
       PointMatrices m(blocks.tiles(), kPanel);
       const std::int64_t o = panel * kPanel;
-      for (std::int64_t k = 0; k < g.in_channels; k += kShallow) {
-        const std::int64_t depth = std::min(kShallow, g.in_channels - k);
+      for (std::int64_t k = 0; k < g.in_channels; k += most_depth) {
+        const std::int64_t depth = std::min(most_depth, g.in_channels - k);
         transform_filters(task.filters, o, g.out_channels - o, k, depth, u.at(0, 0, 0), u.stride);
         for (std::int64_t point = 0; point < kPoints; ++point) {
           multiply_panel(block.tiles, depth, v.at(point, 0, k), v.row_stride, v.stride,
@@ -168,16 +163,13 @@ inline void convolve_by_panels(const Convolution& task) {
 
 /// Winograd's algorithm for whatever winograd_applies() to.
 inline void convolve(const Convolution& task) {
-  // Filters of so many channels, transformed, leave a core's cache no room for the tiles.
+  // So many filters, transformed, leave a core's cache no room for the tiles. Measured for the
+  // layers of VGG-19: see benchmarks/README.md.
   constexpr std::int64_t kManyFilters = 128 * 192;
-  // So few tiles would use each transformed filter too seldom to be worth storing it.
-  constexpr std::int64_t kFewTiles = 144;
-  const TileGrid grid(task.g.out_h, task.g.out_w);
-  const bool few_filters = task.g.in_channels * task.g.out_channels < kManyFilters;
-  if (!few_filters && grid.rows * grid.columns <= kFewTiles) {
-    convolve_by_panels(task);
+  if (task.g.in_channels * task.g.out_channels < kManyFilters) {
+    convolve_by_blocks(task);
   } else {
-    convolve_by_blocks(task, few_filters);
+    convolve_by_panels(task);
   }
 }
 
