@@ -74,6 +74,48 @@ TEST_CASE("a block that would waste more than an eighth of itself stays in the p
   CHECK(small.statistics().bytes_in_use == 52 * 1024);
 }
 
+TEST_CASE("a large block is cut to size and grows together again") {
+  constexpr std::size_t kMebi = 1 << 20;
+  Small<5>::room = 16 * kMebi;
+  auto& small = Pool<Small<5>>::shared();
+  auto whole = small.allocate(8 * kMebi);
+  auto* const begin = static_cast<std::byte*>(whole.get());
+  whole.reset();
+  auto first = small.allocate(3 * kMebi);
+  auto second = small.allocate(2 * kMebi);
+  auto third = small.allocate(3 * kMebi);
+  CHECK(first.get() == begin);
+  CHECK(second.get() == begin + 3 * kMebi);
+  CHECK(third.get() == begin + 5 * kMebi);
+  CHECK(small.statistics().system_allocations == 1);
+  CHECK(small.statistics().bytes_in_use == 8 * kMebi);
+  // The hole in the middle serves what fits into it, and nothing larger.
+  second.reset();
+  CHECK(small.allocate(2 * kMebi).get() == begin + 3 * kMebi);
+  CHECK(small.allocate(4 * kMebi).get() != begin);
+  CHECK(small.statistics().system_allocations == 2);
+  // A block of which a part is in use stays; the other goes.
+  small.trim();
+  CHECK(small.statistics().bytes_held == 8 * kMebi);
+  third.reset();
+  first.reset();
+  CHECK(small.allocate(8 * kMebi).get() == begin);
+  CHECK(small.statistics().system_allocations == 2);
+  small.trim();
+  CHECK(small.statistics().bytes_held == 0);
+  CHECK(Small<5>::blocks.empty());
+}
+
+TEST_CASE("a rest too small to serve a large request is not cut off") {
+  constexpr std::size_t kMebi = 1 << 20;
+  Small<6>::room = 8 * kMebi;
+  auto& small = Pool<Small<6>>::shared();
+  small.allocate(3 * kMebi);
+  const auto most = small.allocate(3 * kMebi - 4096);
+  CHECK(small.statistics().bytes_in_use == 3 * kMebi);
+  CHECK(small.statistics().system_allocations == 1);
+}
+
 TEST_CASE("sizes are rounded up, small ones to 256 bytes and large ones to pages") {
   auto& small = Pool<Small<2>>::shared();
   for (const std::size_t bytes : {0, 1, 256, 257, 4096, 4097, 8193}) small.allocate(bytes);

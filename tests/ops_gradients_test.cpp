@@ -149,6 +149,21 @@ TEST_CASE("gradients of softmax and log_softmax") {
   }
 }
 
+TEST_CASE("gradients of conv2d_relu, and of it with frozen weights") {
+  const Inputs in{input({2, 3, 6, 5}, 60), input({4, 3, 3, 3}, 61), input({4}, 62)};
+  check([](const Inputs& x) { return ops::conv2d_relu(x[0], x[1], x[2]); }, in);
+  check([](const Inputs& x) { return ops::conv2d_relu(x[0], x[1], x[2], {.padding = 1}); }, in);
+  check(
+      [](const Inputs& x) {
+        return ops::conv2d_relu(x[0], x[1], {},
+                                {.padding = 1, .padding_mode = ops::PaddingMode::kReflect});
+      },
+      {in[0], in[1]});
+  const auto weight = in[1].detach();
+  check([&](const Inputs& x) { return ops::conv2d_relu(x[0], weight, {}, {.stride = 2}); },
+        {in[0]});
+}
+
 TEST_CASE("gradients of conv2d") {
   const Inputs plain{input({2, 3, 5, 4}, 31), input({2, 3, 3, 3}, 32), input({2}, 33)};
   check([](const Inputs& x) { return ops::conv2d(x[0], x[1], x[2]); }, plain);
