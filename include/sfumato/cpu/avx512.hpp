@@ -8,7 +8,16 @@
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #define SFUMATO_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma")))
 #define SFUMATO_AVX512_INLINE SFUMATO_AVX512 __attribute__((always_inline)) inline
+#if defined(__GNUC__) && !defined(__clang__)
+// Some vectors in GCC's header are uninitialised on purpose, which GCC 12 warns its users about.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
+#pragma GCC diagnostic pop
+#else
+#include <immintrin.h>
+#endif
 #endif
 
 namespace sfumato::cpu {
