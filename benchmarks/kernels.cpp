@@ -115,8 +115,8 @@ const bool kRegistered = [] {
     // The orders of work that cpu::avx512::convolve() chooses from.
     if (!cpu::has_avx512()) continue;
     const auto task = [](const Conv2dGeometry& g, const float* x, const float* w, float* y) {
-      return cpu::avx512::Convolution{g,       x, nullptr, {w, g.in_channels * 9, 9, false},
-                                      nullptr, y, false,   nullptr};
+      return cpu::avx512::Convolution{
+          .g = g, .x = x, .filters = {w, g.in_channels * 9, 9, false}, .y = y};
     };
     add("conv2d_blocks", s, [task](const auto& g, const float* x, const float* w, float* y) {
       cpu::avx512::convolve_by_blocks(task(g, x, w, y));

@@ -62,6 +62,19 @@ double difference(const Tensor<float>& a, const Tensor<double>& b) {
   return std::sqrt(errors / squares);
 }
 
+/// What a case is tried with.
+struct Data {
+  explicit Data(const Case& c)
+      : x(random_tensor({c.batch, c.in_channels, c.h, c.w}, 1)),
+        weight(random_tensor({c.out_channels, c.in_channels, 3, 3}, 2)),
+        bias(random_tensor({c.out_channels}, 3)),
+        dy(random_tensor({c.batch, c.out_channels, c.out_h(), c.out_w()}, 4)) {}
+  Tensor<float> x;
+  Tensor<float> weight;
+  Tensor<float> bias;
+  Tensor<float> dy;
+};
+
 bool bit(const Tensor<std::uint8_t>& bits, const BitRows& rows, std::int64_t row,
          std::int64_t column) {
   return (bits.data()[row * rows.bytes_per_row() + column / 8] >> (column % 8) & 1) != 0;
@@ -73,10 +86,7 @@ TEST_CASE("convolutions and their input gradients equal im2col in double") {
   for (const Case& c : kCases) {
     CAPTURE(c.name());
     const Conv2dGeometry g = c.geometry();
-    const auto x = random_tensor({c.batch, c.in_channels, c.h, c.w}, 1);
-    const auto weight = random_tensor({c.out_channels, c.in_channels, 3, 3}, 2);
-    const auto bias = random_tensor({c.out_channels}, 3);
-    const auto dy = random_tensor({c.batch, c.out_channels, c.out_h(), c.out_w()}, 4);
+    const auto [x, weight, bias, dy] = Data(c);
     auto y = Tensor<float>::empty(dy.shape());
     auto dx = Tensor<float>::empty(x.shape());
     auto expected_y = Tensor<double>::empty(dy.shape());
@@ -101,17 +111,14 @@ TEST_CASE("a fused relu and its gate equal those done afterwards") {
   for (const Case& c : kCases) {
     CAPTURE(c.name());
     const Conv2dGeometry g = c.geometry();
-    const auto x = random_tensor({c.batch, c.in_channels, c.h, c.w}, 5);
-    const auto weight = random_tensor({c.out_channels, c.in_channels, 3, 3}, 6);
-    const auto bias = random_tensor({c.out_channels}, 7);
-    const Shape shape{c.batch, c.out_channels, c.out_h(), c.out_w()};
-    const BitRows rows{c.batch * c.out_channels * c.out_h(), c.out_w()};
+    const auto [x, weight, bias, dy] = Data(c);
+    const Shape shape = dy.shape();
+    const BitRows rows = cpu::output_rows(g);
     auto plain = Tensor<float>::empty(shape);
     auto y = Tensor<float>::empty(shape);
     auto bits = Tensor<std::uint8_t>::full({rows.bytes()}, 0xff);
     Cpu::conv2d(g, x.data(), weight.data(), bias.data(), plain.data());
     Cpu::conv2d_relu(g, x.data(), weight.data(), bias.data(), y.data(), bits.data());
-    auto dy = random_tensor(shape, 8);
     auto gated = Tensor<float>::empty(shape);
     bool same = true;
     for (std::int64_t i = 0; i < shape.elements(); ++i) {

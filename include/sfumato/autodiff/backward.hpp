@@ -34,14 +34,19 @@ struct Plus {
   }
 };
 
+/// sum = a + b, all of one shape; `sum` may be one of the others.
+template <class T, class Device>
+void add_into(Tensor<T, Device>& sum, const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
+  const Strides strides = row_major_strides(sum.shape());
+  Device::map(Plus{}, sum.shape(), Strided<T>{sum.data(), strides},
+              Strided<const T>{a.data(), strides}, Strided<const T>{b.data(), strides});
+}
+
 /// a + b for two gradients of the same value.
 template <class T, class Device>
 Variable<T, Device> add_gradients(const Variable<T, Device>& a, const Variable<T, Device>& b) {
   auto sum = Tensor<T, Device>::empty(a.shape());
-  const Strides strides = row_major_strides(a.shape());
-  Device::map(Plus{}, a.shape(), Strided<T>{sum.data(), strides},
-              Strided<const T>{a.value().data(), strides},
-              Strided<const T>{b.value().data(), strides});
+  add_into(sum, a.value(), b.value());
   return record("add_gradients", std::move(sum), {a, b}, [](const Backward<T, Device>& at) {
     return Gradients<T, Device>{at.gradient(), at.gradient()};
   });
@@ -52,12 +57,9 @@ template <class T, class Device>
 void accumulate(Variable<T, Device>& sum, const Variable<T, Device>& gradient) {
   if (grad_enabled() || !sum.value().owns_alone()) {
     sum = add_gradients(sum, gradient);
-    return;
+  } else {
+    add_into(sum.mutable_value(), sum.value(), gradient.value());
   }
-  const Strides strides = row_major_strides(sum.shape());
-  T* const values = sum.mutable_value().data();
-  Device::map(Plus{}, sum.shape(), Strided<T>{values, strides}, Strided<const T>{values, strides},
-              Strided<const T>{gradient.value().data(), strides});
 }
 
 /// All nodes behind the results, by creation number: inputs come before what was made from them.

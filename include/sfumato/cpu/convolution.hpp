@@ -86,8 +86,13 @@ void convolve(const Conv2dGeometry& g, const T* x, const T* weight, const T* bia
     case ConvolutionAlgorithm::kWinogradAvx512:
 #ifdef SFUMATO_AVX512
       if constexpr (std::same_as<T, float>) {
-        const avx512::Filters filters{weight, g.in_channels * 9, 9, false};
-        return avx512::convolve({g, x, nullptr, filters, bias, y, relu, positive});
+        return avx512::convolve({.g = g,
+                                 .x = x,
+                                 .filters = {weight, g.in_channels * 9, 9, false},
+                                 .bias = bias,
+                                 .y = y,
+                                 .relu = relu,
+                                 .positive = positive});
       }
 #endif
       break;
@@ -113,8 +118,11 @@ void convolve_backwards(const Conv2dGeometry& g, const T* dy, const std::uint8_t
   if constexpr (std::same_as<T, float>) {
     if (backwards_pays &&
         choose_convolution<T>(backwards(g)) == ConvolutionAlgorithm::kWinogradAvx512) {
-      const avx512::Filters turned{weight, 9, g.in_channels * 9, true};
-      return avx512::convolve({backwards(g), dy, gate, turned, nullptr, dx, false, nullptr});
+      return avx512::convolve({.g = backwards(g),
+                               .x = dy,
+                               .gate = gate,
+                               .filters = {weight, 9, g.in_channels * 9, true},
+                               .y = dx});
     }
   }
 #endif

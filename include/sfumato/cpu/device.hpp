@@ -29,7 +29,9 @@ struct Cpu {
         std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
 #ifdef MADV_HUGEPAGE
     // Fewer pages to translate, which the many rows that a convolution walks along would overtax.
-    if (memory != nullptr) madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
+    if (memory != nullptr && bytes >= kHugePage) {
+      madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
+    }
 #endif
     return memory;
   }

@@ -21,11 +21,11 @@ namespace sfumato::cpu::avx512 {
 
 inline constexpr std::int64_t kPanel = 32;     ///< columns of a panel
 inline constexpr std::int64_t kTileRows = 12;  ///< rows of results in registers
+inline constexpr std::int64_t kDepth = 128;    ///< rows of a panel that stay in the L1 cache
+
 inline std::int64_t round_up(std::int64_t value, std::int64_t unit) {
   return (value + unit - 1) / unit * unit;
 }
-
-inline constexpr std::int64_t kDepth = 128;  ///< rows of a panel that stay in the L1 cache
 
 /// c (kRows × 32) = a (kRows × k) · panel (k × 32), added to what c holds when `accumulate`.
 /// Meanwhile what lies `ahead` of a, which is to be multiplied next, is brought into the L2 cache.

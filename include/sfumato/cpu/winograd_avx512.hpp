@@ -42,6 +42,17 @@ struct Blocks {
     const std::int64_t last = std::min(first + segments, grid.segments());
     return {index / per_image, first, last, grid.tiles_before(last) - grid.tiles_before(first)};
   }
+  /// Calls `body(segment, tile)` with each segment of a block and the tile of the block that it
+  /// begins with.
+  template <class Body>
+  void for_each_segment(const Block& block, const Body& body) const {
+    std::int64_t tile = 0;
+    for (std::int64_t index = block.first; index < block.last; ++index) {
+      const Segment segment = grid.segment(index);
+      body(segment, tile);
+      tile += segment.tiles;
+    }
+  }
 };
 
 /// A matrix for each of the 36 points, one row per tile.
@@ -65,13 +76,10 @@ struct PointMatrices {
 inline void transform_block(const Convolution& task, const Blocks& blocks, const Block& block,
                             std::int64_t channel, PointMatrices& v) {
   Scratch scratch;
-  std::int64_t tile = 0;
-  for (std::int64_t s = block.first; s < block.last; ++s) {
-    const Segment segment = blocks.grid.segment(s);
+  blocks.for_each_segment(block, [&](const Segment& segment, std::int64_t tile) {
     transform_tiles(task, block.image, channel, segment, scratch, v.at(0, tile, channel),
                     v.row_stride, v.stride);
-    tile += segment.tiles;
-  }
+  });
 }
 
 /// Transforms the products of a block back for 16 output channels from `channel` on, whose products
@@ -79,13 +87,10 @@ inline void transform_block(const Convolution& task, const Blocks& blocks, const
 inline void finish_block(const Convolution& task, const Blocks& blocks, const Block& block,
                          std::int64_t channel, PointMatrices& m, std::int64_t column) {
   Scratch scratch;
-  std::int64_t tile = 0;
-  for (std::int64_t s = block.first; s < block.last; ++s) {
-    const Segment segment = blocks.grid.segment(s);
+  blocks.for_each_segment(block, [&](const Segment& segment, std::int64_t tile) {
     transform_products(task, block.image, channel, segment, scratch, m.at(0, tile, column),
                        m.row_stride, m.stride);
-    tile += segment.tiles;
-  }
+  });
 }
 
 /// For few filters, which are transformed first: each thread takes blocks of tiles of its own

@@ -89,12 +89,12 @@ struct Filters {
 struct Convolution {
   Conv2dGeometry g;
   const float* x;
-  const std::uint8_t* gate;  ///< bits of x; where they are 0, so is x. Null: no gate
+  const std::uint8_t* gate = nullptr;  ///< bits of x; where they are 0, so is x. Null: no gate
   Filters filters;
-  const float* bias;  ///< may be null
+  const float* bias = nullptr;  ///< may be null
   float* y;
-  bool relu;               ///< y is max(y, 0) …
-  std::uint8_t* positive;  ///< … and these bits say where it is positive; may be null
+  bool relu = false;                 ///< y is max(y, 0) …
+  std::uint8_t* positive = nullptr;  ///< … and these bits say where it is positive; may be null
 };
 
 /// Transforms the filters of up to 32 output channels from `out` on and of `count` input channels
