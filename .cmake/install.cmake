@@ -5,7 +5,7 @@ set(package_folder "${CMAKE_INSTALL_DATADIR}/cmake/sfumato")
 set(pkgconfig_folder "${CMAKE_INSTALL_DATADIR}/pkgconfig")
 
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/sfumato" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-  FILES_MATCHING PATTERN "*.hpp" PATTERN "*.cuh")
+  FILES_MATCHING PATTERN "*.hpp" PATTERN "*.inc" PATTERN "*.cuh")
 
 set(SFUMATO_INCLUDE_FOLDER "${CMAKE_INSTALL_INCLUDEDIR}")
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/sfumatoConfig.cmake.in"

@@ -111,20 +111,21 @@ const bool kRegistered = [] {
     add("conv2d_winograd", s, [](const auto& g, const float* x, const float* w, float* y) {
       cpu::conv2d_winograd<float>(g, x, w, nullptr, y);
     });
-#ifdef SFUMATO_AVX512
-    // The orders of work that cpu::avx512::convolve() chooses from.
-    if (!cpu::has_avx512()) continue;
-    const auto task = [](const Conv2dGeometry& g, const float* x, const float* w, float* y) {
-      return cpu::avx512::Convolution{
-          .g = g, .x = x, .filters = {w, g.in_channels * 9, 9, false}, .y = y};
-    };
-    add("conv2d_blocks", s, [task](const auto& g, const float* x, const float* w, float* y) {
-      cpu::avx512::convolve_by_blocks(task(g, x, w, y));
-    });
-    add("conv2d_panels", s, [task](const auto& g, const float* x, const float* w, float* y) {
-      cpu::avx512::convolve_by_panels(task(g, x, w, y));
-    });
-#endif
+    // What cpu::plan_winograd() chooses from.
+    if (cpu::vector_kernels() == nullptr) continue;
+    for (const std::int64_t output : {4, 6}) {
+      for (const auto order : {cpu::WinogradOrder::kBlocks, cpu::WinogradOrder::kPanels}) {
+        for (const std::int64_t most_tiles : {24, 48, 96, 192, 384, 768}) {
+          const char* const name = order == cpu::WinogradOrder::kBlocks ? "blocks" : "panels";
+          add(message("conv2d_", name, "/", output, "/", most_tiles), s,
+              [=](const auto& g, const float* x, const float* w, float* y) {
+                cpu::vector_kernels()->convolve(
+                    {.g = g, .x = x, .filters = {w, g.in_channels * 9, 9, false}, .y = y},
+                    {output, order, most_tiles});
+              });
+        }
+      }
+    }
   }
   return true;
 }();

@@ -48,7 +48,7 @@ endfunction()
 # Sets `result` to the list of broken rules in the tree whose include folder is `root`.
 function(check_tree root result)
   set(errors)
-  file(GLOB_RECURSE headers RELATIVE "${root}" "${root}/sfumato/*.hpp" "${root}/sfumato/*.cuh")
+  file(GLOB_RECURSE headers RELATIVE "${root}" "${root}/sfumato/*.hpp" "${root}/sfumato/*.inc" "${root}/sfumato/*.cuh")
   foreach(header IN LISTS headers)
     folder_of(${header} folder)
     if(NOT DEFINED allowed_${folder})

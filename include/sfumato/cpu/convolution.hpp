@@ -10,14 +10,14 @@
 #include "sfumato/cpu/device.hpp"
 #include "sfumato/cpu/im2col.hpp"
 #include "sfumato/cpu/rectify.hpp"
+#include "sfumato/cpu/vectors/kernels.hpp"
 #include "sfumato/cpu/winograd.hpp"
-#include "sfumato/cpu/winograd_avx512.hpp"
 
 namespace sfumato {
 
 namespace cpu {
 
-enum class ConvolutionAlgorithm { kIm2col, kWinograd, kWinogradAvx512 };
+enum class ConvolutionAlgorithm { kIm2col, kWinograd, kWinogradVectors };
 
 /// Which algorithm computes a convolution of elements of type T. Winograd's saves three quarters of
 /// the multiplications but moves every value more often, which pays when each is used for enough
@@ -26,13 +26,13 @@ enum class ConvolutionAlgorithm { kIm2col, kWinograd, kWinogradAvx512 };
 template <class T>
 ConvolutionAlgorithm choose_convolution(const Conv2dGeometry& g) {
   constexpr std::int64_t kEnoughChannels = 16;
-  const bool vectors = std::same_as<T, float> && has_avx512();
+  const bool vectors = std::same_as<T, float> && vector_kernels() != nullptr;
   const std::int64_t enough_pixels = vectors ? 64 : 256;
   if (!winograd_applies(g) || g.in_channels < kEnoughChannels || g.out_channels < kEnoughChannels ||
       g.batch * g.out_h * g.out_w < enough_pixels) {
     return ConvolutionAlgorithm::kIm2col;
   }
-  return vectors ? ConvolutionAlgorithm::kWinogradAvx512 : ConvolutionAlgorithm::kWinograd;
+  return vectors ? ConvolutionAlgorithm::kWinogradVectors : ConvolutionAlgorithm::kWinograd;
 }
 
 /// The convolution whose forward pass is the input gradient of `g`: outputs and inputs change
@@ -83,18 +83,17 @@ template <class T>
 void convolve(const Conv2dGeometry& g, const T* x, const T* weight, const T* bias, T* y, bool relu,
               std::uint8_t* positive) {
   switch (choose_convolution<T>(g)) {
-    case ConvolutionAlgorithm::kWinogradAvx512:
-#ifdef SFUMATO_AVX512
+    case ConvolutionAlgorithm::kWinogradVectors:
       if constexpr (std::same_as<T, float>) {
-        return avx512::convolve({.g = g,
-                                 .x = x,
-                                 .filters = {weight, g.in_channels * 9, 9, false},
-                                 .bias = bias,
-                                 .y = y,
-                                 .relu = relu,
-                                 .positive = positive});
+        return vector_kernels()->convolve({.g = g,
+                                           .x = x,
+                                           .filters = {weight, g.in_channels * 9, 9, false},
+                                           .bias = bias,
+                                           .y = y,
+                                           .relu = relu,
+                                           .positive = positive},
+                                          plan_winograd(g));
       }
-#endif
       break;
     case ConvolutionAlgorithm::kWinograd:
       conv2d_winograd(g, x, weight, bias, y);
@@ -114,18 +113,15 @@ void convolve_backwards(const Conv2dGeometry& g, const T* dy, const std::uint8_t
   // channels would cost more than the product.
   constexpr std::int64_t kFewChannels = 16;
   const bool backwards_pays = convolves_backwards(g) && g.in_channels >= kFewChannels;
-#ifdef SFUMATO_AVX512
   if constexpr (std::same_as<T, float>) {
     if (backwards_pays &&
-        choose_convolution<T>(backwards(g)) == ConvolutionAlgorithm::kWinogradAvx512) {
-      return avx512::convolve({.g = backwards(g),
-                               .x = dy,
-                               .gate = gate,
-                               .filters = {weight, 9, g.in_channels * 9, true},
-                               .y = dx});
+        choose_convolution<T>(backwards(g)) == ConvolutionAlgorithm::kWinogradVectors) {
+      const Conv2dGeometry b = backwards(g);
+      return vector_kernels()->convolve(
+          {.g = b, .x = dy, .gate = gate, .filters = {weight, 9, g.in_channels * 9, true}, .y = dx},
+          plan_winograd(b));
     }
   }
-#endif
   Tensor<T, Cpu> passed;
   if (gate != nullptr) {
     passed = Tensor<T, Cpu>::empty({g.batch, g.out_channels, g.out_h, g.out_w});

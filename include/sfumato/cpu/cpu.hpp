@@ -3,21 +3,17 @@
 /// The Cpu device, whole.
 
 #include "sfumato/core/backend.hpp"
-#include "sfumato/cpu/avx512.hpp"
 #include "sfumato/cpu/convolution.hpp"
 #include "sfumato/cpu/device.hpp"
 #include "sfumato/cpu/gemm.hpp"
-#include "sfumato/cpu/gemm_avx512.hpp"
 #include "sfumato/cpu/im2col.hpp"
 #include "sfumato/cpu/map.hpp"
 #include "sfumato/cpu/matrix_view.hpp"
 #include "sfumato/cpu/pooling.hpp"
-#include "sfumato/cpu/pooling_avx512.hpp"
 #include "sfumato/cpu/rectify.hpp"
 #include "sfumato/cpu/reduce.hpp"
+#include "sfumato/cpu/vectors/kernels.hpp"
 #include "sfumato/cpu/winograd.hpp"
-#include "sfumato/cpu/winograd_avx512.hpp"
-#include "sfumato/cpu/winograd_tiles_avx512.hpp"
 
 namespace sfumato {
 

@@ -8,8 +8,8 @@
 
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
-#include "sfumato/cpu/gemm_avx512.hpp"
 #include "sfumato/cpu/matrix_view.hpp"
+#include "sfumato/cpu/vectors/kernels.hpp"
 
 namespace sfumato {
 
@@ -21,11 +21,11 @@ template <class T>
 void multiply_block(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<const T> a,
                     MatrixView<const T> b, MatrixView<T> c, bool accumulate,
                     bool symmetric = false) {
-#ifdef SFUMATO_AVX512
   if constexpr (std::same_as<T, float>) {
-    if (has_avx512()) return avx512::multiply_block(m, n, k, a, b, c, accumulate, symmetric);
+    if (const VectorKernels* kernels = vector_kernels()) {
+      return kernels->multiply_block(m, n, k, a, b, c, accumulate, symmetric);
+    }
   }
-#endif
   using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   using Input = Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>;
   Eigen::Map<Matrix, 0, Eigen::OuterStride<>> out(c.data, m, n, Eigen::OuterStride<>(c.stride));

@@ -7,7 +7,7 @@
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
 #include "sfumato/cpu/loops.hpp"
-#include "sfumato/cpu/pooling_avx512.hpp"
+#include "sfumato/cpu/vectors/kernels.hpp"
 
 namespace sfumato {
 
@@ -42,15 +42,13 @@ template <class T>
 void max_pool2d_halving(const Pool2dGeometry& g, const T* x, T* y, std::int32_t* indices) {
   parallel_for(g.planes, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin * g.out_h; row < end * g.out_h; ++row) {
-#ifdef SFUMATO_AVX512
       if constexpr (std::same_as<T, float>) {
-        if (has_avx512()) {
-          avx512::max_pool2d_row(g, row % g.out_h, x + row / g.out_h * g.in_h * g.in_w,
-                                 y + row * g.out_w, indices + row * g.out_w);
+        if (const VectorKernels* kernels = vector_kernels()) {
+          kernels->max_pool2d_row(g, row % g.out_h, x + row / g.out_h * g.in_h * g.in_w,
+                                  y + row * g.out_w, indices + row * g.out_w);
           continue;
         }
       }
-#endif
       const std::int64_t first = row % g.out_h * 2 * g.in_w;
       const T* upper = x + row / g.out_h * g.in_h * g.in_w + first;
       const T* lower = upper + g.in_w;
@@ -104,20 +102,19 @@ void Cpu::max_pool2d_scatter(const Pool2dGeometry& geometry, const T* dy,
                              const std::int32_t* indices, T* dx) {
   const std::int64_t in_size = geometry.in_h * geometry.in_w;
   const std::int64_t out_size = geometry.out_h * geometry.out_w;
-#ifdef SFUMATO_AVX512
   if constexpr (std::same_as<T, float>) {
-    if (cpu::has_avx512() && cpu::halves(geometry)) {
+    const cpu::VectorKernels* const kernels = cpu::vector_kernels();
+    if (kernels != nullptr && cpu::halves(geometry)) {
       return parallel_for(geometry.planes, 1, [&](std::int64_t plane, std::int64_t) {
         float* const target = dx + plane * in_size;
         for (std::int64_t i = 0; i < geometry.out_h; ++i) {
           const std::int64_t row = plane * out_size + i * geometry.out_w;
-          cpu::avx512::max_pool2d_scatter_row(geometry, i, dy + row, indices + row, target);
+          kernels->max_pool2d_scatter_row(geometry, i, dy + row, indices + row, target);
         }
         std::fill(target + geometry.out_h * 2 * geometry.in_w, target + in_size, 0.0F);
       });
     }
   }
-#endif
   parallel_for(geometry.planes, 1, [&](std::int64_t begin, std::int64_t end) {
     std::fill(dx + begin * in_size, dx + end * in_size, T{0});
     for (std::int64_t plane = begin; plane < end; ++plane) {

@@ -6,9 +6,9 @@
 #include <cstring>
 
 #include "sfumato/core/threads.hpp"
-#include "sfumato/cpu/avx512.hpp"
 #include "sfumato/cpu/device.hpp"
 #include "sfumato/cpu/loops.hpp"
+#include "sfumato/cpu/vectors/kernels.hpp"
 
 namespace sfumato {
 
@@ -50,45 +50,17 @@ void gate_run(std::int64_t count, const T* x, const std::uint8_t* bits, T* y) {
   for (std::int64_t i = 0; i < count; ++i) y[i] = (bits[i / 8] >> (i % 8) & 1) != 0 ? x[i] : T{0};
 }
 
-#ifdef SFUMATO_AVX512
-namespace avx512 {
-
-SFUMATO_AVX512 inline void relu_run(std::int64_t count, const float* x, float* y,
-                                    std::uint8_t* bits) {
-  const __m512 zero = _mm512_setzero_ps();
-  for (std::int64_t i = 0; i < count; i += kLanes) {
-    const __mmask16 lanes = first_lanes(count - i);
-    const __m512 value = _mm512_maskz_loadu_ps(lanes, x + i);
-    const auto word = static_cast<std::uint16_t>(_mm512_cmp_ps_mask(value, zero, _CMP_GT_OQ));
-    _mm512_mask_storeu_ps(y + i, lanes, _mm512_max_ps(zero, value));  // of NaN and 0 the second
-    if (bits != nullptr) std::memcpy(bits + i / 8, &word, 2);
-  }
-}
-
-SFUMATO_AVX512 inline void gate_run(std::int64_t count, const float* x, const std::uint8_t* bits,
-                                    float* y) {
-  for (std::int64_t i = 0; i < count; i += kLanes) {
-    std::uint16_t word = 0;
-    std::memcpy(&word, bits + i / 8, 2);
-    const __mmask16 lanes = first_lanes(count - i);
-    _mm512_mask_storeu_ps(y + i, lanes, _mm512_maskz_loadu_ps(lanes & word, x + i));
-  }
-}
-
-}  // namespace avx512
-#endif
-
 }  // namespace cpu
 
 template <class T>
 void Cpu::relu(const BitRows& rows, const T* x, T* y, std::uint8_t* bits) {
   cpu::for_each_bit_run(rows, [&](std::int64_t first, std::int64_t count, std::int64_t byte) {
     std::uint8_t* const own = bits == nullptr ? nullptr : bits + byte;
-#ifdef SFUMATO_AVX512
     if constexpr (std::same_as<T, float>) {
-      if (cpu::has_avx512()) return cpu::avx512::relu_run(count, x + first, y + first, own);
+      if (const cpu::VectorKernels* kernels = cpu::vector_kernels()) {
+        return kernels->relu_run(count, x + first, y + first, own);
+      }
     }
-#endif
     cpu::relu_run(count, x + first, y + first, own);
   });
 }
@@ -96,11 +68,11 @@ void Cpu::relu(const BitRows& rows, const T* x, T* y, std::uint8_t* bits) {
 template <class T>
 void Cpu::gate(const BitRows& rows, const T* x, const std::uint8_t* bits, T* y) {
   cpu::for_each_bit_run(rows, [&](std::int64_t first, std::int64_t count, std::int64_t byte) {
-#ifdef SFUMATO_AVX512
     if constexpr (std::same_as<T, float>) {
-      if (cpu::has_avx512()) return cpu::avx512::gate_run(count, x + first, bits + byte, y + first);
+      if (const cpu::VectorKernels* kernels = cpu::vector_kernels()) {
+        return kernels->gate_run(count, x + first, bits + byte, y + first);
+      }
     }
-#endif
     cpu::gate_run(count, x + first, bits + byte, y + first);
   });
 }

@@ -69,7 +69,7 @@ std::array<T, 4> transform_output(T m0, T m1, T m2, T m3, T m4, T m5) {
 
 /// Some rows of tiles of one image, and how its matrices are laid out: for each of the 36 points a
 /// matrix with one row per channel and one column per tile.
-struct TileBlock {
+struct TileRows {
   std::int64_t first_row;  ///< of tiles
   std::int64_t rows;
   std::int64_t tiles_per_row;
@@ -113,7 +113,7 @@ Tensor<T, Cpu> transform_filters(const Conv2dGeometry& g, const T* weight) {
 /// begins; the matrices are `point_stride` apart. All loops run over neighbouring tiles or pixels,
 /// which the compiler vectorises.
 template <class T>
-void transform_tiles(const Conv2dGeometry& g, const T* plane, const TileBlock& block, T* v,
+void transform_tiles(const Conv2dGeometry& g, const T* plane, const TileRows& block, T* v,
                      std::int64_t point_stride) {
   const std::int64_t tiles = block.tiles_per_row;
   const std::int64_t width = (tiles + 1) * kOutput;
@@ -163,7 +163,7 @@ void transform_tiles(const Conv2dGeometry& g, const T* plane, const TileBlock& b
 /// Transforms the products of one output channel back and writes its pixels.
 template <class T>
 void transform_products(const Conv2dGeometry& g, const T* m, std::int64_t point_stride,
-                        const TileBlock& block, T bias, T* plane) {
+                        const TileRows& block, T bias, T* plane) {
   const std::int64_t tiles = block.tiles_per_row;
   const std::int64_t width = tiles * kOutput;
   thread_local std::vector<T> scratch;
@@ -228,7 +228,7 @@ void conv2d_winograd(const Conv2dGeometry& g, const T* x, const T* weight, const
 
   for (std::int64_t image = 0; image < g.batch; ++image) {
     for (std::int64_t first = 0; first < tile_rows; first += rows) {
-      const TileBlock block{first, std::min(rows, tile_rows - first), tiles_per_row};
+      const TileRows block{first, std::min(rows, tile_rows - first), tiles_per_row};
       const std::int64_t tiles = block.tiles();
       parallel_for(g.in_channels, kChannelsPerChunk, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t c = begin; c < end; ++c) {

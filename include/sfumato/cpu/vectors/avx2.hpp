@@ -1,0 +1,152 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "sfumato/cpu/vectors/targets.hpp"
+
+#ifdef SFUMATO_VECTORS
+
+/// Vectors of 8 floats: what vectors/kernels.inc needs to know of AVX2. See avx512.hpp for what
+/// each function does.
+namespace sfumato::cpu::avx2 {
+
+using Vector = __m256;
+using Integers = __m256i;
+using Lanes = __m256i;  ///< all bits set in the elements that are meant
+
+inline constexpr const char* kName = "AVX2";
+inline constexpr std::int64_t kLanes = 8;
+inline constexpr std::int64_t kTileRows = 6;
+
+#define SFUMATO_INLINE SFUMATO_AVX2 __attribute__((always_inline)) inline
+
+SFUMATO_INLINE Vector zero() {
+  return _mm256_setzero_ps();
+}
+SFUMATO_INLINE Vector broadcast(float x) {
+  return _mm256_set1_ps(x);
+}
+SFUMATO_INLINE Vector load(const float* from) {
+  return _mm256_loadu_ps(from);
+}
+SFUMATO_INLINE void store(float* to, Vector x) {
+  _mm256_storeu_ps(to, x);
+}
+SFUMATO_INLINE Vector load(Lanes lanes, const float* from) {
+  return _mm256_maskload_ps(from, lanes);
+}
+SFUMATO_INLINE void store(Lanes lanes, float* to, Vector x) {
+  _mm256_maskstore_ps(to, lanes, x);
+}
+
+SFUMATO_INLINE Vector add(Vector a, Vector b) {
+  return _mm256_add_ps(a, b);
+}
+SFUMATO_INLINE Vector subtract(Vector a, Vector b) {
+  return _mm256_sub_ps(a, b);
+}
+SFUMATO_INLINE Vector multiply(Vector a, Vector b) {
+  return _mm256_mul_ps(a, b);
+}
+SFUMATO_INLINE Vector multiply_add(Vector a, Vector b, Vector c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
+SFUMATO_INLINE Vector multiply_subtract(Vector a, Vector b, Vector c) {
+  return _mm256_fnmadd_ps(a, b, c);
+}
+SFUMATO_INLINE Vector rectify(Vector x) {
+  return _mm256_max_ps(_mm256_setzero_ps(), x);
+}
+
+SFUMATO_INLINE Lanes lanes_below(std::int64_t count) {
+  const __m256i places = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  const std::int64_t clamped = count < 0 ? 0 : count > kLanes ? kLanes : count;
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<std::int32_t>(clamped)), places);
+}
+SFUMATO_INLINE Lanes lanes_between(std::int64_t first, std::int64_t last) {
+  return _mm256_andnot_si256(lanes_below(first), lanes_below(last));
+}
+SFUMATO_INLINE Lanes all_lanes() {
+  return _mm256_set1_epi32(-1);
+}
+SFUMATO_INLINE Lanes lanes_with_bits(Lanes lanes, std::uint32_t bits) {
+  const __m256i own = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  const __m256i set = _mm256_and_si256(_mm256_set1_epi32(static_cast<std::int32_t>(bits)), own);
+  return _mm256_and_si256(lanes, _mm256_cmpeq_epi32(set, own));
+}
+SFUMATO_INLINE std::uint32_t positive_bits(Vector x) {
+  return static_cast<std::uint32_t>(
+      _mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_GT_OQ)));
+}
+SFUMATO_INLINE Lanes exceeds(Vector b, Vector a) {
+  return _mm256_castps_si256(
+      _mm256_and_ps(_mm256_cmp_ps(b, a, _CMP_NLE_UQ), _mm256_cmp_ps(a, a, _CMP_ORD_Q)));
+}
+SFUMATO_INLINE Vector select(Lanes lanes, Vector a, Vector otherwise) {
+  return _mm256_blendv_ps(otherwise, a, _mm256_castsi256_ps(lanes));
+}
+
+SFUMATO_INLINE Integers broadcast(std::int32_t x) {
+  return _mm256_set1_epi32(x);
+}
+SFUMATO_INLINE Integers even_numbers() {
+  return _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14);
+}
+SFUMATO_INLINE Integers add(Integers a, Integers b) {
+  return _mm256_add_epi32(a, b);
+}
+SFUMATO_INLINE Lanes equal(Integers a, Integers b) {
+  return _mm256_cmpeq_epi32(a, b);
+}
+SFUMATO_INLINE Integers select(Lanes lanes, Integers a, Integers otherwise) {
+  return _mm256_blendv_epi8(otherwise, a, lanes);
+}
+SFUMATO_INLINE Integers load(Lanes lanes, const std::int32_t* from) {
+  return _mm256_maskload_epi32(from, lanes);
+}
+SFUMATO_INLINE void store(Lanes lanes, std::int32_t* to, Integers x) {
+  _mm256_maskstore_epi32(to, lanes, x);
+}
+
+/// Swaps the two middle quarters, as shuffles that work on each half alone need it.
+SFUMATO_INLINE Vector swap_middle(Vector x) {
+  return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(x), 0xd8));
+}
+SFUMATO_INLINE void separate(Vector low, Vector high, Vector& even, Vector& odd) {
+  even = swap_middle(_mm256_shuffle_ps(low, high, 0x88));
+  odd = swap_middle(_mm256_shuffle_ps(low, high, 0xdd));
+}
+SFUMATO_INLINE void interleave(Vector even, Vector odd, Vector& low, Vector& high) {
+  const Vector a = swap_middle(even);
+  const Vector b = swap_middle(odd);
+  low = _mm256_unpacklo_ps(a, b);
+  high = _mm256_unpackhi_ps(a, b);
+}
+
+/// Exchanges rows and columns of an 8 × 8 matrix.
+SFUMATO_INLINE void transpose(Vector (&rows)[kLanes]) {
+  Vector fours[8];
+#pragma GCC unroll 2
+  for (int i = 0; i < 8; i += 4) {
+    const Vector a = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
+    const Vector b = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+    const Vector c = _mm256_unpacklo_ps(rows[i + 2], rows[i + 3]);
+    const Vector d = _mm256_unpackhi_ps(rows[i + 2], rows[i + 3]);
+    fours[i] = _mm256_shuffle_ps(a, c, 0x44);
+    fours[i + 1] = _mm256_shuffle_ps(a, c, 0xee);
+    fours[i + 2] = _mm256_shuffle_ps(b, d, 0x44);
+    fours[i + 3] = _mm256_shuffle_ps(b, d, 0xee);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    rows[i] = _mm256_permute2f128_ps(fours[i], fours[4 + i], 0x20);
+    rows[4 + i] = _mm256_permute2f128_ps(fours[i], fours[4 + i], 0x31);
+  }
+}
+
+#undef SFUMATO_INLINE
+
+}  // namespace sfumato::cpu::avx2
+
+#endif

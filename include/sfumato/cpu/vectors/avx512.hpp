@@ -1,0 +1,166 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "sfumato/cpu/vectors/targets.hpp"
+
+#ifdef SFUMATO_VECTORS
+
+/// Vectors of 16 floats: what vectors/kernels.inc needs to know of AVX-512.
+namespace sfumato::cpu::avx512 {
+
+using Vector = __m512;
+using Integers = __m512i;
+using Lanes = __mmask16;  ///< which elements of a vector are meant
+
+inline constexpr const char* kName = "AVX-512";
+inline constexpr std::int64_t kLanes = 16;     ///< floats of a vector
+inline constexpr std::int64_t kTileRows = 12;  ///< rows of two vectors that fit the registers
+
+#define SFUMATO_INLINE SFUMATO_AVX512 __attribute__((always_inline)) inline
+
+SFUMATO_INLINE Vector zero() {
+  return _mm512_setzero_ps();
+}
+SFUMATO_INLINE Vector broadcast(float x) {
+  return _mm512_set1_ps(x);
+}
+SFUMATO_INLINE Vector load(const float* from) {
+  return _mm512_loadu_ps(from);
+}
+SFUMATO_INLINE void store(float* to, Vector x) {
+  _mm512_storeu_ps(to, x);
+}
+/// The lanes that are meant; zeros in the others, whose memory is not touched.
+SFUMATO_INLINE Vector load(Lanes lanes, const float* from) {
+  return _mm512_maskz_loadu_ps(lanes, from);
+}
+SFUMATO_INLINE void store(Lanes lanes, float* to, Vector x) {
+  _mm512_mask_storeu_ps(to, lanes, x);
+}
+
+SFUMATO_INLINE Vector add(Vector a, Vector b) {
+  return _mm512_add_ps(a, b);
+}
+SFUMATO_INLINE Vector subtract(Vector a, Vector b) {
+  return _mm512_sub_ps(a, b);
+}
+SFUMATO_INLINE Vector multiply(Vector a, Vector b) {
+  return _mm512_mul_ps(a, b);
+}
+/// a · b + c
+SFUMATO_INLINE Vector multiply_add(Vector a, Vector b, Vector c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
+/// c - a · b
+SFUMATO_INLINE Vector multiply_subtract(Vector a, Vector b, Vector c) {
+  return _mm512_fnmadd_ps(a, b, c);
+}
+/// max(x, 0); NaN stays NaN.
+SFUMATO_INLINE Vector rectify(Vector x) {
+  return _mm512_max_ps(_mm512_setzero_ps(), x);
+}
+
+/// The lanes `first` … `last` - 1; either may lie outside the vector.
+SFUMATO_INLINE Lanes lanes_between(std::int64_t first, std::int64_t last) {
+  const auto below = [](std::int64_t count) {
+    return count <= 0 ? 0U : count >= kLanes ? 0xffffU : (1U << count) - 1U;
+  };
+  return static_cast<Lanes>(below(last) & ~below(first));
+}
+SFUMATO_INLINE Lanes all_lanes() {
+  return 0xffff;
+}
+/// The lanes of `lanes` whose bit is set.
+SFUMATO_INLINE Lanes lanes_with_bits(Lanes lanes, std::uint32_t bits) {
+  return static_cast<Lanes>(lanes & bits);
+}
+/// A bit for each lane that is positive.
+SFUMATO_INLINE std::uint32_t positive_bits(Vector x) {
+  return _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ);
+}
+/// Whether b replaces a as the largest: the first NaN wins over everything.
+SFUMATO_INLINE Lanes exceeds(Vector b, Vector a) {
+  return static_cast<Lanes>(_mm512_cmp_ps_mask(b, a, _CMP_NLE_UQ) &
+                            _mm512_cmp_ps_mask(a, a, _CMP_ORD_Q));
+}
+SFUMATO_INLINE Vector select(Lanes lanes, Vector a, Vector otherwise) {
+  return _mm512_mask_mov_ps(otherwise, lanes, a);
+}
+
+SFUMATO_INLINE Integers broadcast(std::int32_t x) {
+  return _mm512_set1_epi32(x);
+}
+/// 0, 2, 4, …
+SFUMATO_INLINE Integers even_numbers() {
+  return _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+}
+SFUMATO_INLINE Integers add(Integers a, Integers b) {
+  return _mm512_add_epi32(a, b);
+}
+SFUMATO_INLINE Lanes equal(Integers a, Integers b) {
+  return _mm512_cmpeq_epi32_mask(a, b);
+}
+SFUMATO_INLINE Integers select(Lanes lanes, Integers a, Integers otherwise) {
+  return _mm512_mask_mov_epi32(otherwise, lanes, a);
+}
+SFUMATO_INLINE Integers load(Lanes lanes, const std::int32_t* from) {
+  return _mm512_maskz_loadu_epi32(lanes, from);
+}
+SFUMATO_INLINE void store(Lanes lanes, std::int32_t* to, Integers x) {
+  _mm512_mask_storeu_epi32(to, lanes, x);
+}
+
+/// Of neighbours in two vectors, those in even places and those in odd ones.
+SFUMATO_INLINE void separate(Vector low, Vector high, Vector& even, Vector& odd) {
+  const __m512i places = even_numbers();
+  even = _mm512_permutex2var_ps(low, places, high);
+  odd = _mm512_permutex2var_ps(low, _mm512_add_epi32(places, _mm512_set1_epi32(1)), high);
+}
+/// The inverse of separate().
+SFUMATO_INLINE void interleave(Vector even, Vector odd, Vector& low, Vector& high) {
+  const __m512i places = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  low = _mm512_permutex2var_ps(even, places, odd);
+  high = _mm512_permutex2var_ps(even, _mm512_add_epi32(places, _mm512_set1_epi32(8)), odd);
+}
+
+/// Exchanges rows and columns of a 16 × 16 matrix.
+SFUMATO_INLINE void transpose(Vector (&rows)[kLanes]) {
+  Vector pairs[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    pairs[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
+    pairs[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
+  }
+  // Now columns 4 j + i of rows 4 k … 4 k + 3 are together in lane j of fours[4 k + i].
+  Vector fours[16];
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    const __m512d a = _mm512_castps_pd(pairs[i]);
+    const __m512d b = _mm512_castps_pd(pairs[i + 1]);
+    const __m512d c = _mm512_castps_pd(pairs[i + 2]);
+    const __m512d d = _mm512_castps_pd(pairs[i + 3]);
+    fours[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
+    fours[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, c));
+    fours[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
+    fours[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const __m512 even_low = _mm512_shuffle_f32x4(fours[i], fours[4 + i], 0x88);
+    const __m512 odd_low = _mm512_shuffle_f32x4(fours[i], fours[4 + i], 0xdd);
+    const __m512 even_high = _mm512_shuffle_f32x4(fours[8 + i], fours[12 + i], 0x88);
+    const __m512 odd_high = _mm512_shuffle_f32x4(fours[8 + i], fours[12 + i], 0xdd);
+    rows[i] = _mm512_shuffle_f32x4(even_low, even_high, 0x88);
+    rows[4 + i] = _mm512_shuffle_f32x4(odd_low, odd_high, 0x88);
+    rows[8 + i] = _mm512_shuffle_f32x4(even_low, even_high, 0xdd);
+    rows[12 + i] = _mm512_shuffle_f32x4(odd_low, odd_high, 0xdd);
+  }
+}
+
+#undef SFUMATO_INLINE
+
+}  // namespace sfumato::cpu::avx512
+
+#endif
