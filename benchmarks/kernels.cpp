@@ -1,4 +1,5 @@
-// The kernels of one iteration of style transfer, on the shapes that VGG-19 has at 150 × 225.
+// The kernels of one iteration of style transfer, on the shapes that VGG-19 has at 150 × 225 and at
+// 600 × 900.
 //   build/release/kernels --benchmark_filter=conv2d
 
 #include <benchmark/benchmark.h>
@@ -6,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "sfumato/sfumato.hpp"
 
@@ -13,16 +15,34 @@ namespace {
 
 using namespace sfumato;
 
-struct ConvolutionShape {
+struct Layer {
   const char* name;
-  std::int64_t in_channels, out_channels, h, w;
+  std::int64_t in_channels, out_channels;
+  int pools;  ///< in front of it
 };
 constexpr std::array kVgg19{
-    ConvolutionShape{"conv1_1", 3, 64, 150, 225},  ConvolutionShape{"conv1_2", 64, 64, 150, 225},
-    ConvolutionShape{"conv2_1", 64, 128, 75, 112}, ConvolutionShape{"conv2_2", 128, 128, 75, 112},
-    ConvolutionShape{"conv3_1", 128, 256, 37, 56}, ConvolutionShape{"conv3_2", 256, 256, 37, 56},
-    ConvolutionShape{"conv4_1", 256, 512, 18, 28}, ConvolutionShape{"conv4_2", 512, 512, 18, 28},
-    ConvolutionShape{"conv5_1", 512, 512, 9, 14}};
+    Layer{"conv1_1", 3, 64, 0},    Layer{"conv1_2", 64, 64, 0},   Layer{"conv2_1", 64, 128, 1},
+    Layer{"conv2_2", 128, 128, 1}, Layer{"conv3_1", 128, 256, 2}, Layer{"conv3_2", 256, 256, 2},
+    Layer{"conv4_1", 256, 512, 3}, Layer{"conv4_2", 512, 512, 3}, Layer{"conv5_1", 512, 512, 4}};
+
+/// A layer where the image has this height and width.
+struct ConvolutionShape {
+  ConvolutionShape(const Layer& layer, std::int64_t height, std::int64_t width)
+      : name(message(layer.name, "/", height, "x", width)),
+        in_channels(layer.in_channels),
+        out_channels(layer.out_channels),
+        h(height >> layer.pools),
+        w(width >> layer.pools) {}
+  std::string name;
+  std::int64_t in_channels, out_channels, h, w;
+};
+
+std::vector<ConvolutionShape> shapes() {
+  std::vector<ConvolutionShape> all;
+  for (const Layer& layer : kVgg19) all.emplace_back(layer, 150, 225);
+  for (const Layer& layer : kVgg19) all.emplace_back(layer, 600, 900);
+  return all;
+}
 
 Tensor<float> random_tensor(const Shape& shape) {
   Random random(1);
@@ -94,11 +114,12 @@ void gram(benchmark::State& state) {
 
 const bool kRegistered = [] {
   const auto add = [](const std::string& name, const ConvolutionShape& s, const auto& run) {
-    benchmark::RegisterBenchmark((name + "/" + s.name).c_str(), [s, run](benchmark::State& state) {
+    benchmark::RegisterBenchmark(message(name, "/", s.name).c_str(), [s, run](
+                                                                         benchmark::State& state) {
       convolution(state, s, run);
     })->UseRealTime();
   };
-  for (const ConvolutionShape& s : kVgg19) {
+  for (const ConvolutionShape& s : shapes()) {
     add("conv2d", s, [](const auto& g, const float* x, const float* w, float* y) {
       Cpu::conv2d<float>(g, x, w, nullptr, y);
     });
@@ -115,7 +136,7 @@ const bool kRegistered = [] {
     if (cpu::vector_kernels() == nullptr) continue;
     for (const std::int64_t output : {4, 6}) {
       for (const auto order : {cpu::WinogradOrder::kBlocks, cpu::WinogradOrder::kPanels}) {
-        for (const std::int64_t most_tiles : {24, 48, 96, 192, 384, 768}) {
+        for (const std::int64_t most_tiles : {12, 24, 48, 96, 192, 384, 768}) {
           const char* const name = order == cpu::WinogradOrder::kBlocks ? "blocks" : "panels";
           add(message("conv2d_", name, "/", output, "/", most_tiles), s,
               [=](const auto& g, const float* x, const float* w, float* y) {

@@ -45,6 +45,9 @@ const std::vector<Case> kCases{
     {2, 150, 170, 10, 17, 0}, {1, 256, 161, 9, 14, 2},  {1, 130, 193, 53, 57, 1},
     {2, 192, 130, 49, 61, 0}, {1, 160, 170, 98, 131, 1}};
 
+// What tiles of 6 × 6 outputs may lose to rounding; smaller tiles and plain sums lose half as much.
+constexpr double kRounding = 8e-6;
+
 Tensor<float> random_tensor(const Shape& shape, std::uint64_t seed) {
   Random random(seed);
   return Tensor<float>::normal(shape, random);
@@ -96,9 +99,9 @@ TEST_CASE("convolutions and their input gradients equal im2col in double") {
     cpu::conv2d_input_gradient_im2col(g, dy.cast<double>().data(), weight.cast<double>().data(),
                                       expected_dx.data());
     Cpu::conv2d(g, x.data(), weight.data(), bias.data(), y.data());
-    CHECK(difference(y, expected_y) < 4e-6);
+    CHECK(difference(y, expected_y) < kRounding);
     Cpu::conv2d_input_gradient(g, dy.data(), weight.data(), dx.data());
-    CHECK(difference(dx, expected_dx) < 4e-6);
+    CHECK(difference(dx, expected_dx) < kRounding);
     // The portable algorithms, whatever this machine chooses.
     cpu::conv2d_winograd(g, x.data(), weight.data(), bias.data(), y.data());
     CHECK(difference(y, expected_y) < 4e-6);
@@ -136,6 +139,53 @@ TEST_CASE("a fused relu and its gate equal those done afterwards") {
     Cpu::conv2d_relu_input_gradient(g, dy.data(), bits.data(), weight.data(), dx.data());
     Cpu::conv2d_input_gradient(g, gated.data(), weight.data(), expected.data());
     CHECK(dx.to_vector() == expected.to_vector());
+  }
+}
+
+// Small images in few tiles and wide ones in several segments; few and many channels.
+TEST_CASE("every plan for Winograd's algorithm gives the same, bits included") {
+  const cpu::VectorKernels* const kernels = cpu::vector_kernels();
+  if (kernels == nullptr) {
+    MESSAGE("skipped: there are no vector kernels here, or SFUMATO_VECTORS forbids them");
+    return;
+  }
+  const std::vector<Case> cases{{1, 16, 20, 5, 6, 1},
+                                {2, 33, 17, 13, 50, 1},
+                                {1, 40, 70, 26, 121, 0},
+                                {1, 140, 33, 7, 99, 2}};
+  for (const Case& c : cases) {
+    const Conv2dGeometry g = c.geometry();
+    const auto [x, weight, bias, dy] = Data(c);
+    const BitRows rows = cpu::output_rows(g);
+    auto expected = Tensor<double>::empty(dy.shape());
+    cpu::conv2d_im2col(g, x.cast<double>().data(), weight.cast<double>().data(),
+                       bias.cast<double>().data(), expected.data());
+    for (std::int64_t i = 0; i < expected.elements(); ++i) {
+      if (expected.data()[i] < 0.0) expected.data()[i] = 0.0;
+    }
+    for (const std::int64_t output : {4, 6}) {
+      for (const auto order : {cpu::WinogradOrder::kBlocks, cpu::WinogradOrder::kPanels}) {
+        for (const std::int64_t most_tiles : {1, 20, 1000}) {
+          CAPTURE(message(c.name(), ", ", output, ", ", static_cast<int>(order), ", ", most_tiles));
+          auto y = Tensor<float>::full(dy.shape(), -1.0F);
+          auto bits = Tensor<std::uint8_t>::full({rows.bytes()}, 0xff);
+          kernels->convolve({.g = g,
+                             .x = x.data(),
+                             .filters = {weight.data(), g.in_channels * 9, 9, false},
+                             .bias = bias.data(),
+                             .y = y.data(),
+                             .relu = true,
+                             .positive = bits.data()},
+                            {output, order, most_tiles});
+          CHECK(difference(y, expected) < (output == 4 ? 4e-6 : kRounding));
+          bool same = true;
+          for (std::int64_t i = 0; i < y.elements(); ++i) {
+            same = same && bit(bits, rows, i / c.out_w(), i % c.out_w()) == (y.data()[i] > 0.0F);
+          }
+          CHECK(same);
+        }
+      }
+    }
   }
 }
 

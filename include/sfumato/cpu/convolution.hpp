@@ -92,7 +92,7 @@ void convolve(const Conv2dGeometry& g, const T* x, const T* weight, const T* bia
                                            .y = y,
                                            .relu = relu,
                                            .positive = positive},
-                                          plan_winograd(g));
+                                          plan_winograd(g, vector_kernels()->lanes));
       }
       break;
     case ConvolutionAlgorithm::kWinograd:
@@ -119,7 +119,7 @@ void convolve_backwards(const Conv2dGeometry& g, const T* dy, const std::uint8_t
       const Conv2dGeometry b = backwards(g);
       return vector_kernels()->convolve(
           {.g = b, .x = dy, .gate = gate, .filters = {weight, 9, g.in_channels * 9, true}, .y = dx},
-          plan_winograd(b));
+          plan_winograd(b, vector_kernels()->lanes));
     }
   }
   Tensor<T, Cpu> passed;

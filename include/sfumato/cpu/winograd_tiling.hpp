@@ -50,16 +50,21 @@ struct Segment {
 
 /// The tiles of an image in segments, row by row.
 struct TileGrid {
-  std::int64_t longest;  ///< tiles of a segment
   std::int64_t rows;
   std::int64_t columns;
+  std::int64_t longest;  ///< tiles of a segment
 
   /// Tiles of `output` × `output` results. A segment has 48 columns of results at most, so that its
-  /// pixels of one vector of channels stay in the L1 cache while they are transformed.
+  /// pixels of one vector of channels stay in the L1 cache while they are transformed, and begins
+  /// at a whole 16-bit word of BitRows.
   TileGrid(std::int64_t out_h, std::int64_t out_w, std::int64_t output)
-      : longest(48 / output),
-        rows((out_h + output - 1) / output),
-        columns((out_w + output - 1) / output) {}
+      : rows((out_h + output - 1) / output), columns((out_w + output - 1) / output) {
+    const std::int64_t most = 48 / output;
+    const std::int64_t unit = output == 4 ? 4 : 8;  // tiles whose columns are a multiple of 16
+    const std::int64_t segments = (columns + most - 1) / most;
+    const std::int64_t even = (columns + segments - 1) / segments;
+    longest = (even + unit - 1) / unit * unit;
+  }
 
   std::int64_t segments_per_row() const { return (columns + longest - 1) / longest; }
   std::int64_t segments() const { return rows * segments_per_row(); }
@@ -87,14 +92,17 @@ struct TileBlocks {
   std::int64_t segments;   ///< of a block
   std::int64_t per_image;  ///< blocks
 
-  TileBlocks(const TileGrid& tiles, std::int64_t most_tiles) : grid(tiles) {
-    const std::int64_t most = std::max<std::int64_t>(1, most_tiles / widest());
-    per_image = (grid.segments() + most - 1) / most;
-    segments = (grid.segments() + per_image - 1) / per_image;
+  /// Blocks of nearly equal size; where they are few, as many as there are threads or a multiple.
+  TileBlocks(const TileGrid& tiles, std::int64_t most_tiles, std::int64_t threads) : grid(tiles) {
+    const std::int64_t most = std::max<std::int64_t>(1, most_tiles / grid.longest);
+    const std::int64_t blocks = (grid.segments() + most - 1) / most;
+    const std::int64_t shared = (blocks + threads - 1) / threads * threads;
+    segments = std::max<std::int64_t>(1, grid.segments() / shared);
+    if (segments * shared < grid.segments()) ++segments;
+    per_image = (grid.segments() + segments - 1) / segments;
   }
-  std::int64_t widest() const { return std::min(grid.longest, grid.columns); }
   /// The most tiles that a block has.
-  std::int64_t tiles() const { return segments * widest(); }
+  std::int64_t tiles() const { return segments * grid.longest; }
   TileBlock operator[](std::int64_t index) const {
     const std::int64_t first = index % per_image * segments;
     const std::int64_t last = std::min(first + segments, grid.segments());
@@ -113,14 +121,23 @@ struct TileBlocks {
   }
 };
 
-/// What is fastest; benchmarks/README.md has the measurements for the layers of VGG-19.
-inline WinogradPlan plan_winograd(const Conv2dGeometry& g) {
+/// What is fastest with vectors of `lanes` floats, measured for the layers of VGG-19: see
+/// benchmarks/README.md.
+inline WinogradPlan plan_winograd(const Conv2dGeometry& g, std::int64_t lanes) {
   // So many filters, transformed, leave a core's cache no room for the tiles.
-  constexpr std::int64_t kManyFilters = 128 * 192;
-  if (g.in_channels * g.out_channels < kManyFilters) {
+  const bool many_filters = g.in_channels * g.out_channels >= 128 * 192;
+  const bool avx512 = lanes == 16;
+  if (avx512) {
+    // The processors that have it have caches of one or two mebibytes.
+    if (many_filters) return {4, WinogradOrder::kPanels, 600};
     return {4, WinogradOrder::kBlocks, (1 << 18) / (36 * (g.in_channels + g.out_channels))};
   }
-  return {4, WinogradOrder::kPanels, 600};
+  // Larger tiles multiply less, but there are 64 instead of 36 products of filters to prepare, and
+  // more is wasted where tiles reach beyond the image.
+  const std::int64_t tiles = g.batch * ((g.out_h + 5) / 6) * ((g.out_w + 5) / 6);
+  const std::int64_t output = tiles >= 200 ? 6 : 4;
+  if (many_filters) return {output, WinogradOrder::kPanels, output == 6 ? 192 : 384};
+  return {output, WinogradOrder::kBlocks, 48};
 }
 
 }  // namespace sfumato::cpu
