@@ -5,7 +5,7 @@
 
 #include "sfumato/cpu/vectors/targets.hpp"
 
-#ifdef SFUMATO_VECTORS
+#ifdef SFUMATO_AVX2
 
 /// Vectors of 8 floats: what vectors/kernels.inc needs to know of AVX2. See avx512.hpp for what
 /// each function does.

@@ -5,7 +5,7 @@
 
 #include "sfumato/cpu/vectors/targets.hpp"
 
-#ifdef SFUMATO_VECTORS
+#ifdef SFUMATO_AVX512
 
 /// Vectors of 16 floats: what vectors/kernels.inc needs to know of AVX-512.
 namespace sfumato::cpu::avx512 {

@@ -25,12 +25,14 @@ inline constexpr std::int64_t round_up(std::int64_t value, std::int64_t unit) {
 
 }  // namespace sfumato::cpu
 
-#ifdef SFUMATO_VECTORS
+#ifdef SFUMATO_AVX2
 #define SFUMATO_NAMESPACE avx2
 #define SFUMATO_TARGET SFUMATO_AVX2
 #include "sfumato/cpu/vectors/kernels.inc"
 #undef SFUMATO_NAMESPACE
 #undef SFUMATO_TARGET
+#endif
+#ifdef SFUMATO_AVX512
 #define SFUMATO_NAMESPACE avx512
 #define SFUMATO_TARGET SFUMATO_AVX512
 #include "sfumato/cpu/vectors/kernels.inc"
@@ -42,7 +44,7 @@ namespace sfumato::cpu {
 
 /// What vector_kernels() gives.
 inline const VectorKernels* choose_kernels() {
-#ifdef SFUMATO_VECTORS
+#ifdef SFUMATO_AVX2
   const char* const variable = std::getenv("SFUMATO_VECTORS");
   const std::string_view most = variable == nullptr ? "avx512" : variable;
   if (most == "avx512" && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

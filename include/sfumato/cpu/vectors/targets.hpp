@@ -3,11 +3,12 @@
 // Where the compiler can compile single functions for other processors than the program's, the
 // kernels for AVX2 and AVX-512 are there in every program, and are called only where the processor
 // has them.
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
-#define SFUMATO_VECTORS
+// (A test that compiles the kernels for AVX-512 with another library's vectors defines
+// SFUMATO_AVX512 itself.)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(SFUMATO_AVX512)
 #define SFUMATO_AVX2 __attribute__((target("avx2,fma")))
 #define SFUMATO_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma")))
-#if defined(__GNUC__) && !defined(__clang__)
+#ifndef __clang__
 // Some vectors in GCC's header are uninitialised on purpose, which GCC 12 warns its users about.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"
