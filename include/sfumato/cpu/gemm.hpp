@@ -99,6 +99,20 @@ void multiply_long(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<co
   }
 }
 
+/// Copies what lies below the diagonal of a square matrix above it.
+template <class T>
+void mirror(std::int64_t size, MatrixView<T> c) {
+  constexpr std::int64_t kRows = 64;
+  parallel_for(size, kRows, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t column = begin; column < size; ++column) {
+      const std::int64_t rows = std::min(end, column);
+      for (std::int64_t row = begin; row < rows; ++row) {
+        c.data[row * c.stride + column] = c.data[column * c.stride + row];
+      }
+    }
+  });
+}
+
 }  // namespace cpu
 
 template <class T>
@@ -119,11 +133,7 @@ void Cpu::gemm(const GemmGeometry& geometry, const T* a, const T* b, T* c) {
     } else {
       cpu::multiply(m, n, k, left, right, out, false, symmetric);
     }
-    for (std::int64_t row = 0; symmetric && row < m; ++row) {
-      for (std::int64_t column = row + 1; column < n; ++column) {
-        out.data[row * n + column] = out.data[column * n + row];
-      }
-    }
+    if (symmetric) cpu::mirror(m, out);
   }
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
-#include <cstring>
 
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
@@ -41,7 +40,10 @@ void relu_run(std::int64_t count, const T* x, T* y, std::uint8_t* bits) {
       word = static_cast<std::uint16_t>(word | (value > T{0} ? 1U << (j - i) : 0U));
       y[j] = value < T{0} ? T{0} : value;  // NaN stays NaN
     }
-    if (bits != nullptr) std::memcpy(bits + i / 8, &word, 2);
+    if (bits != nullptr) {
+      bits[i / 8] = static_cast<std::uint8_t>(word & 0xff);
+      bits[i / 8 + 1] = static_cast<std::uint8_t>(word >> 8);
+    }
   }
 }
 

@@ -145,6 +145,28 @@ SFUMATO_INLINE void transpose(Vector (&rows)[kLanes]) {
   }
 }
 
+SFUMATO_INLINE void load_nines(const float* first, std::int64_t stride, std::int64_t rows,
+                               Vector (&columns)[9]) {
+  Vector eight[kLanes];
+#pragma GCC unroll 8
+  for (int row = 0; row < kLanes; ++row) {
+    eight[row] = row < rows ? load(first + row * stride) : zero();
+  }
+  transpose(eight);
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) columns[i] = eight[i];
+  const float* last = first + 8;
+  if (rows >= kLanes) {
+    columns[8] =
+        _mm256_setr_ps(last[0], last[stride], last[2 * stride], last[3 * stride], last[4 * stride],
+                       last[5 * stride], last[6 * stride], last[7 * stride]);
+  } else {
+    float values[kLanes] = {};
+    for (std::int64_t row = 0; row < rows; ++row) values[row] = last[row * stride];
+    columns[8] = load(values);
+  }
+}
+
 #undef SFUMATO_INLINE
 
 }  // namespace sfumato::cpu::avx2

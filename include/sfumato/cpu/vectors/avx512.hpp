@@ -159,6 +159,20 @@ SFUMATO_INLINE void transpose(Vector (&rows)[kLanes]) {
   }
 }
 
+/// The columns of a matrix of nine numbers in each row, of which the first `rows` are there and
+/// `stride` apart; zeros for the others.
+SFUMATO_INLINE void load_nines(const float* first, std::int64_t stride, std::int64_t rows,
+                               Vector (&columns)[9]) {
+  Vector nine[kLanes];
+#pragma GCC unroll 16
+  for (int row = 0; row < kLanes; ++row) {
+    nine[row] = row < rows ? load(lanes_between(0, 9), first + row * stride) : zero();
+  }
+  transpose(nine);
+#pragma GCC unroll 9
+  for (int i = 0; i < 9; ++i) columns[i] = nine[i];
+}
+
 #undef SFUMATO_INLINE
 
 }  // namespace sfumato::cpu::avx512
