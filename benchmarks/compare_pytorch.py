@@ -16,6 +16,8 @@ iteration takes several times longer than it should. The script says so when it 
 
 import argparse
 import csv
+import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -253,8 +255,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     images = os.path.join(ROOT, "examples", "images")
     parser.add_argument("--weights", default=os.path.join(ROOT, "weights", "vgg19-dcbb9e9d.pth"))
-    parser.add_argument("--content", default=os.path.join(images, "content.jpg"))
-    parser.add_argument("--style", default=os.path.join(images, "style.jpg"))
+    parser.add_argument("--content", default=os.path.join(images, "rocket.jpg"))
+    parser.add_argument("--style", default=os.path.join(images, "suns.jpg"))
     parser.add_argument("--sizes", default="150x225,600x900", help="height x width, comma-separated")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--iterations", type=int, default=6, help="timed iterations in each run")
@@ -268,20 +270,19 @@ def main():
     unknown = set(options.modes) - set(MODES)
     if unknown:
         parser.error(f"PyTorch modes are {', '.join(MODES)}, not {', '.join(sorted(unknown))}")
-    try:
-        import numpy  # noqa: F401
-        import PIL  # noqa: F401
-        import torch
-    except ImportError as error:
-        parser.error(f"{error} (Debian: python3-torch python3-numpy python3-pil)")
-    if "compile" in options.modes and not hasattr(torch, "compile"):
+    # PyTorch itself is imported by workers only: a process starts with the peak memory of its parent.
+    missing = [name for name in ("numpy", "PIL", "torch") if importlib.util.find_spec(name) is None]
+    if missing:
+        parser.error(f"there is no {missing[0]} (Debian: python3-torch python3-numpy python3-pil)")
+    version = importlib.metadata.version("torch")
+    if "compile" in options.modes and version.startswith("1."):
         options.modes.remove("compile")
         print("PyTorch before 2.0 cannot compile: that mode is left out")
     for path in (options.weights, options.content, options.style):
         if not os.path.exists(path):
             parser.error(f"{path} does not exist")
 
-    print(f"PyTorch {torch.__version__}, Python {platform.python_version()}, {options.threads} threads, "
+    print(f"PyTorch {version}, Python {platform.python_version()}, {options.threads} threads, "
           f"{options.rounds} x {options.iterations} iterations of each (after {options.skip} untimed)")
     print(f"{'size':<10} {'program':<22} {'median s/it':>12} {'of sfumato':>12} {'peak RSS MiB':>14} "
           f"{'last loss':>14} {'difference':>12}")
