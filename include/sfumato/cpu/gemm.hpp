@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
-#include <vector>
 
+#include "sfumato/core/tensor.hpp"
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
 #include "sfumato/cpu/matrix_view.hpp"
@@ -81,22 +81,24 @@ template <class T>
 void multiply_long(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<const T> a,
                    MatrixView<const T> b, MatrixView<T> c, std::int64_t slices, bool symmetric) {
   const std::int64_t length = (k + slices - 1) / slices;
-  std::vector<T> partial(static_cast<std::size_t>(slices * m * n));
+  auto partial = Tensor<T, Cpu>::empty({slices * m * n});
   parallel_for(slices, 1, [&](std::int64_t slice, std::int64_t) {
     const std::int64_t first = slice * length;
     multiply_block<T>(m, n, std::max<std::int64_t>(0, std::min(length, k - first)),
                       a.block(0, first), b.block(first, 0), {partial.data() + slice * m * n, n},
                       false, symmetric);
   });
-  for (std::int64_t i = 0; i < m; ++i) {
-    for (std::int64_t j = 0; j < n; ++j) {
-      T total{0};
+  constexpr std::int64_t kRows = 16;
+  parallel_for(m, kRows, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      T* const row = c.data + i * c.stride;
+      std::fill_n(row, n, T{0});
       for (std::int64_t slice = 0; slice < slices; ++slice) {
-        total += partial[static_cast<std::size_t>((slice * m + i) * n + j)];
+        const T* const part = partial.data() + (slice * m + i) * n;
+        for (std::int64_t j = 0; j < n; ++j) row[j] += part[j];
       }
-      c.data[i * c.stride + j] = total;
     }
-  }
+  });
 }
 
 /// Copies what lies below the diagonal of a square matrix above it.
