@@ -133,9 +133,10 @@ inline WinogradPlan plan_winograd(const Conv2dGeometry& g, std::int64_t lanes) {
     return {4, WinogradOrder::kBlocks, (1 << 18) / (36 * (g.in_channels + g.out_channels))};
   }
   // Larger tiles multiply less, but there are 64 instead of 36 products of filters to prepare, and
-  // more is wasted where tiles reach beyond the image.
+  // rounding errors are twice as large: they are for large images only.
+  constexpr std::int64_t kManyTiles = 1000;
   const std::int64_t tiles = g.batch * ((g.out_h + 5) / 6) * ((g.out_w + 5) / 6);
-  const std::int64_t output = tiles >= 200 ? 6 : 4;
+  const std::int64_t output = tiles >= kManyTiles ? 6 : 4;
   if (many_filters) return {output, WinogradOrder::kPanels, output == 6 ? 192 : 384};
   return {output, WinogradOrder::kBlocks, 48};
 }
