@@ -132,12 +132,18 @@ inline WinogradPlan plan_winograd(const Conv2dGeometry& g, std::int64_t lanes) {
     if (many_filters) return {4, WinogradOrder::kPanels, 600};
     return {4, WinogradOrder::kBlocks, (1 << 18) / (36 * (g.in_channels + g.out_channels))};
   }
-  // Larger tiles multiply less, but there are 64 instead of 36 products of filters to prepare, and
-  // rounding errors are twice as large: they are for large images only.
-  constexpr std::int64_t kManyTiles = 1000;
+  // Larger tiles multiply less, but there are 64 instead of 36 products of filters to prepare,
+  // which takes many tiles to pay, and rounding errors are twice as large, which matters most next
+  // to the image.
+  const std::int64_t enough_tiles = many_filters ? 200 : 1000;
   const std::int64_t tiles = g.batch * ((g.out_h + 5) / 6) * ((g.out_w + 5) / 6);
-  const std::int64_t output = tiles >= kManyTiles ? 6 : 4;
-  if (many_filters) return {output, WinogradOrder::kPanels, output == 6 ? 192 : 384};
+  const std::int64_t output = tiles >= enough_tiles ? 6 : 4;
+  if (many_filters) {
+    // The transformed tiles stay in the cache that the cores share.
+    constexpr std::int64_t kElements = 1 << 21;
+    return {output, WinogradOrder::kPanels,
+            kElements / ((output + 2) * (output + 2) * g.in_channels)};
+  }
   return {output, WinogradOrder::kBlocks, 48};
 }
 
