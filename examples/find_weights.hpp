@@ -1,6 +1,6 @@
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "sfumato/core/error.hpp"
+#include "sfumato/io/weights.hpp"
+#include "sfumato/nn/vgg.hpp"
 
 namespace examples {
 
@@ -31,8 +33,12 @@ inline std::vector<std::filesystem::path> weight_folders(const std::filesystem::
   return folders;
 }
 
+/// What examples/distill_vgg19 makes: see weights/README.md.
+inline constexpr const char* kSlimWeights = "vgg19-slim.safetensors";
+
 /// The weights file to use: the one asked for, else $SFUMATO_WEIGHTS, else the first found in
-/// weight_folders(). Throws IoError, saying how to get one, when there is none.
+/// weight_folders(), else the slim network's there. Throws IoError, saying how to get one, when
+/// there is none.
 inline std::filesystem::path find_weights(const std::string& asked_for,
                                           const std::filesystem::path& program) {
   namespace fs = std::filesystem;
@@ -40,17 +46,40 @@ inline std::filesystem::path find_weights(const std::string& asked_for,
   if (const char* named = std::getenv("SFUMATO_WEIGHTS"); named != nullptr && *named != '\0') {
     return named;
   }
-  constexpr std::array kNames{"vgg19.safetensors", "vgg19-dcbb9e9d.safetensors",
-                              "vgg19-dcbb9e9d.pth"};
-  for (const fs::path& folder : weight_folders(program)) {
-    for (const char* const name : kNames) {
-      std::error_code ignored;
-      if (fs::is_regular_file(folder / name, ignored)) return folder / name;
+  // The full network in any folder is better than the slim one in the first.
+  const std::vector<std::vector<const char*>> preferred{
+      {"vgg19.safetensors", "vgg19-dcbb9e9d.safetensors", "vgg19-dcbb9e9d.pth"}, {kSlimWeights}};
+  for (const auto& names : preferred) {
+    for (const fs::path& folder : weight_folders(program)) {
+      for (const char* const name : names) {
+        std::error_code ignored;
+        if (fs::is_regular_file(folder / name, ignored)) return folder / name;
+      }
     }
   }
   throw sfumato::IoError(
       "no VGG-19 weights found: run weights/fetch.sh (548 MB), or name a file with --weights or "
       "$SFUMATO_WEIGHTS");
+}
+
+/// The options of the VGG-19 in a file, full or slim. Throws IoError for a file that is none, and
+/// lists the parameters that it lacks.
+inline sfumato::nn::VggOptions vgg_options_of(const std::filesystem::path& weights) {
+  using Vgg = sfumato::nn::Vgg<float>;
+  const sfumato::io::WeightsFile file(weights);
+  const std::vector<std::string> present = file.names();
+  sfumato::nn::VggOptions options;
+  std::vector<std::string> missing;
+  for (const std::string& name : Vgg::parameter_names(options)) {
+    if (std::find(present.begin(), present.end(), name) == present.end()) missing.push_back(name);
+  }
+  if (!missing.empty()) {
+    throw sfumato::IoError(sfumato::message(weights.string(), ": the weights lack ",
+                                            sfumato::nn::detail::join(missing)));
+  }
+  options.widths =
+      Vgg::widths_of(options.depth, [&](const std::string& name) { return file.shape(name); });
+  return options;
 }
 
 }  // namespace examples

@@ -203,12 +203,15 @@ std::string stage_path(const std::string& output, std::size_t number) {
       .string();
 }
 
-nn::Vgg<float> load_network(const Arguments& a, const char* program, const Reporter& report) {
-  const std::filesystem::path path = examples::find_weights(a.weights, program);
-  report.say("weights %s\n", path.c_str());
-  const nn::VggOptions options;
-  return nn::Vgg<float>(options,
-                        io::read_tensors<float>(path, nn::Vgg<float>::parameter_names(options)));
+/// The path of the weights, having said which they are.
+std::filesystem::path choose_weights(const Arguments& a, const char* program,
+                                     const Reporter& report) {
+  std::filesystem::path path = examples::find_weights(a.weights, program);
+  report.say("weights %s%s\n", path.c_str(),
+             path.filename() == examples::kSlimWeights && a.weights.empty()
+                 ? " (the slim network; weights/fetch.sh gets the full one, which paints better)"
+                 : "");
+  return path;
 }
 
 /// Everything but reading the command line. Returns the exit status.
@@ -229,13 +232,17 @@ int run(const Arguments& a, const char* program) {
   };
   say_size("content", a.content, content_pixels.shape());
   say_size("style", a.style, style_pixels.shape());
-  nn::Vgg<float> network = load_network(a, program, report);
+  const std::filesystem::path weights = choose_weights(a, program, report);
+  const nn::VggOptions options = examples::vgg_options_of(weights);
+  nn::Vgg<float> network(
+      options, io::read_tensors<float>(weights, nn::Vgg<float>::parameter_names(options)));
 
   std::vector<style::Iteration> history;
   Tensor<float> picture;
   const std::vector<Stage> stages = plan_stages(a, content_pixels.shape());
   for (std::size_t number = 1; number <= stages.size() && interrupted == 0; ++number) {
-    const Stage& stage = stages[number - 1];
+    Stage stage = stages[number - 1];
+    stage.transfer.objective = style::scaled_to_widths(stage.transfer.objective, options.widths);
     const auto prepare = [&](const Tensor<std::uint8_t>& pixels) {
       return style::normalize<float>(
           io::resize(pixels, stage.height, stage.width, io::Filter::kBilinear));

@@ -51,6 +51,20 @@ SFUMATO_WEIGHTS=elsewhere.pth refuses 1 'elsewhere.pth: no such file' "$program"
 refuses 1 'none.pth: no such file' "$convert" none.pth out.safetensors
 [ ! -e out.safetensors ] || fail "convert_weights left a file behind"
 
+# A slim network of one's own is used when there is no other, and only then.
+command -v python3 >/dev/null || { echo "SKIPPED: no python3 to make a network with"; exit 77; }
+mkdir weights
+python3 "$SFUMATO_SOURCE_DIR/tests/support/random_vgg19.py" weights/vgg19-slim.safetensors 8,12,16,16,16
+./alone "$cat" "$suns" -o slim.png --size 64 --iterations 20 --learning-rate 0.1 --report-every 1 >log.txt
+[ "$(grep -c 'the slim network; weights/fetch.sh gets the full one' log.txt)" -eq 1 ] ||
+  fail "does not say once that the network is the slim one: $(cat log.txt)"
+awk '/s\/it/ { last = $NF; for (i = 1; i < NF; ++i) if ($i == "total") last = $(i + 1); if (!n++) first = last }
+  END { exit !(n == 20 && last < first) }' log.txt || fail "the slim network lowers no loss: $(cat log.txt)"
+mkdir -p "$XDG_CACHE_HOME/sfumato"
+echo '{}' >"$XDG_CACHE_HOME/sfumato/vgg19.safetensors"
+refuses 1 'sfumato/vgg19.safetensors' ./alone "$cat" "$suns" -o x.png
+rm -r weights "$XDG_CACHE_HOME/sfumato"
+
 weights=$shared/weights/vgg19-oxford-q8.safetensors
 if [ ! -e "$weights" ]; then
   echo "SKIPPED: without the shared weights, no picture is made; set SFUMATO_SHARED"

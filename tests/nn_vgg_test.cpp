@@ -225,3 +225,16 @@ TEST_CASE("parameter names need a known depth") {
   CHECK(complaint([] { nn::Vgg<float>::parameter_names({.depth = 15}); }) ==
         "Vgg: there is no VGG-15; depths are 11, 13, 16 and 19");
 }
+
+TEST_CASE("the widths of a network are read off its weights") {
+  Random random(1);
+  const nn::VggOptions options{.depth = 13, .widths = {4, 8, 12, 6, 2}};
+  const auto state = nn::Vgg<float>(options, random).state_dict();
+  const auto shape_of = [&](const std::string& name) { return state.at(name).shape(); };
+  const auto widths = nn::Vgg<float>::widths_of(13, shape_of);
+  CHECK(widths == options.widths);
+  CHECK(complaint(
+            [] { nn::Vgg<float>::widths_of(19, [](const std::string&) { return Shape{64}; }); }) ==
+        "Vgg: features.0.weight has the shape (64,), which is not of a convolution (out, in, 3, "
+        "3)");
+}

@@ -121,3 +121,24 @@ TEST_CASE("transfer says what does not fit") {
   CHECK(with({.objective = {.style_layers = {"conv9_9"}}}, image(1)) ==
         "Vgg: there is no layer 'conv9_9'; layers are conv1_1, relu1_1, …, pool5 or 0 to 36");
 }
+
+TEST_CASE("the style weight allows for the width of the network") {
+  const style::ObjectiveOptions options{.content_weight = 2.0, .style_weight = 1600.0};
+  CHECK(style::scaled_to_widths(options, nn::VggOptions{}.widths).style_weight == 1600.0);
+  const auto slim = style::scaled_to_widths(options, {16, 32, 64, 128, 128});
+  CHECK(slim.style_weight == doctest::Approx(100.0));
+  CHECK(slim.content_weight == 2.0);
+
+  // Features that repeat a slim network's four times have the same style loss, so weighted.
+  Random random(3);
+  const auto narrow = Tensor<float>::normal({1, 4, 5, 5}, random);
+  const auto other = Tensor<float>::normal({1, 4, 5, 5}, random);
+  const auto loss = [](const Tensor<float>& a, const Tensor<float>& b, int times) {
+    const auto wide = [&](const Tensor<float>& x) {
+      return ops::concat(
+          std::vector<Variable<float>>(static_cast<std::size_t>(times), Variable<float>(x)), 1);
+    };
+    return losses::style_loss(wide(a), losses::gram_matrix(wide(b))).item();
+  };
+  CHECK(loss(narrow, other, 4) * 16.0F == doctest::Approx(loss(narrow, other, 1)));
+}

@@ -83,6 +83,26 @@ class Vgg : public Module<T, Device> {
     return names;
   }
 
+  /// The widths of the five blocks, from the weights: `shape_of(name)` is asked for the shape of
+  /// each block's first. Throws ValueError for one that is not of a convolution.
+  template <class ShapeOf>
+  static std::array<std::int64_t, 5> widths_of(int depth, const ShapeOf& shape_of) {
+    std::array<std::int64_t, 5> widths{};
+    std::size_t block = 0;
+    std::size_t index = 0;
+    for (const int convolutions : convolutions_per_block(depth)) {
+      const std::string name = message("features.", index, ".weight");
+      const Shape shape = shape_of(name);
+      if (shape.rank() != 4) {
+        throw ValueError(message("Vgg: ", name, " has the shape ", shape,
+                                 ", which is not of a convolution (out, in, 3, 3)"));
+      }
+      widths[block++] = shape[0];
+      index += 2 * static_cast<std::size_t>(convolutions) + 1;
+    }
+    return widths;
+  }
+
   /// The names of the feature layers in order, "conv1_1", "relu1_1", ….
   const std::vector<std::string>& layer_names() const { return layer_names_; }
 

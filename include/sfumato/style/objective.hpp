@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +25,20 @@ struct ObjectiveOptions {
   double style_weight = 1e3;
   double tv_weight = 10.0;
 };
+
+/// The same objective for a network with `widths` channels in its blocks instead of VGG's own. With
+/// fewer channels, each as active as before, the entries of gram_matrix are larger by VGG's width
+/// over theirs, and style losses by the square of it; content losses stay.
+inline ObjectiveOptions scaled_to_widths(ObjectiveOptions options,
+                                         const std::array<std::int64_t, 5>& widths) {
+  const std::array<std::int64_t, 5> own = nn::VggOptions{}.widths;
+  double ratio = 0.0;
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    ratio += static_cast<double>(widths[i]) / static_cast<double>(own[i]) / 5.0;
+  }
+  options.style_weight *= ratio * ratio;
+  return options;
+}
 
 /// The losses of one picture, each multiplied by its weight; content and style by layer.
 template <class T, class Device = Cpu>

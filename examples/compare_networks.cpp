@@ -1,0 +1,287 @@
+// How well a slim VGG-19 stands for the full one: do both find the same pictures alike in style,
+// and how good are the slim one's pictures in the eyes of the full one? A slim network of random
+// weights is the control. weights/README.md has the results.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "distillation.hpp"
+#include "find_weights.hpp"
+#include "sfumato/io/image.hpp"
+#include "sfumato/io/resize.hpp"
+#include "sfumato/io/weights.hpp"
+#include "sfumato/sfumato.hpp"
+#include "training_pictures.hpp"
+
+namespace {
+
+using namespace sfumato;
+using namespace examples;
+
+struct Arguments {
+  std::string full;
+  std::string slim;
+  std::string pictures;
+  std::string output;
+  std::vector<std::string> transfers;
+  std::int64_t crop = 192;
+  std::int64_t size = 256;
+  std::uint64_t seed = 1;
+  int threads = 0;
+  style::TransferOptions transfer{.objective = {.content_weight = 0.2, .style_weight = 3000.0},
+                                  .iterations = 150,
+                                  .learning_rate = 0.1,
+                                  .lr_decay_every = 100};
+};
+
+void add_options(CLI::App& app, Arguments& a) {
+  app.option_defaults()->always_capture_default();
+  app.add_option("FULL", a.full, "Weights of the full VGG-19")->required();
+  app.add_option("SLIM", a.slim, "Weights of the slim one")->required();
+  app.add_option("PICTURES", a.pictures,
+                 "What distill_vgg19 was trained with; the held-out pictures are compared by style")
+      ->required();
+  app.add_option("--transfers", a.transfers, "Pictures to paint: CONTENT STYLE CONTENT STYLE …");
+  app.add_option("-o,--output", a.output, "Folder for the painted pictures");
+  app.add_option("--crop", a.crop, "Pixels a side of the pictures that are compared")
+      ->check(CLI::Range(32, 4096));
+  app.add_option("--size", a.size, "Longer side of what is painted")->check(CLI::Range(32, 4096));
+  app.add_option("--iterations", a.transfer.iterations, "Steps of the optimiser")
+      ->check(CLI::Range(2, 1000000));
+  app.add_option("--seed", a.seed, "Of the random network and the crops");
+  app.add_option("--threads", a.threads, "Threads on the CPU (default: all)")
+      ->check(CLI::Range(1, 1024));
+}
+
+Network load(const std::string& path) {
+  const nn::VggOptions options = vgg_options_of(path);
+  return Network(options, io::read_tensors<float>(path, Network::parameter_names(options)));
+}
+
+/// The networks that are compared.
+struct Networks {
+  explicit Networks(const Arguments& a)
+      : random_source(a.seed),
+        full(load(a.full)),
+        slim(load(a.slim)),
+        control(vgg_options_of(a.slim), random_source),
+        slim_widths(vgg_options_of(a.slim).widths) {
+    for (Network* network : {&full, &slim, &control}) network->freeze();
+  }
+  Random random_source;
+  Network full;
+  Network slim;
+  Network control;  ///< of the slim one's size, with random weights
+  std::array<std::int64_t, 5> slim_widths;
+};
+
+/// Style distances between all pairs of images, for each style tap and then in total.
+std::vector<std::vector<double>> style_distances(Network& network,
+                                                 const std::vector<Tensor<float>>& images) {
+  std::vector<std::size_t> taps;
+  for (const std::string& name : style::ObjectiveOptions{}.style_layers) {
+    taps.push_back(network.layer_index(name));
+  }
+  std::vector<std::vector<Tensor<float>>> grams(taps.size());
+  for (const Tensor<float>& image : images) {
+    network.visit_taps(Variable<float>(image), taps, [&](std::size_t i, const auto& features) {
+      grams[i].push_back(losses::gram_matrix(features).value());
+    });
+  }
+  std::vector<std::vector<double>> distances(taps.size() + 1);
+  for (std::size_t j = 0; j < images.size(); ++j) {
+    for (std::size_t k = 0; k < j; ++k) {
+      double total = 0.0;
+      for (std::size_t i = 0; i < taps.size(); ++i) {
+        distances[i].push_back(gram_distance(grams[i][j], grams[i][k]));
+        total += distances[i].back() * distances[i].back();
+      }
+      distances.back().push_back(std::sqrt(total));
+    }
+  }
+  return distances;
+}
+
+void compare_distances(Networks& networks, const std::vector<Tensor<float>>& images) {
+  const auto full = style_distances(networks.full, images);
+  std::printf(
+      "\nCorrelation of style distances with the full network's, %zu pairs of %zu held-out "
+      "pictures\n\n",
+      full[0].size(), images.size());
+  std::printf(
+      "| network | conv1_1 | conv2_1 | conv3_1 | conv4_1 | conv5_1 | total |\n"
+      "| --- | --- | --- | --- | --- | --- | --- |\n");
+  for (const auto& [name, network] :
+       {std::pair{"slim", &networks.slim}, std::pair{"random", &networks.control}}) {
+    const auto slim = style_distances(*network, images);
+    std::printf("| %s |", name);
+    for (std::size_t i = 0; i < full.size(); ++i) {
+      std::printf(" %.3f |", correlation(full[i], slim[i]));
+    }
+    std::printf("\n");
+    if (network != &networks.slim) continue;
+    // What a slim style loss must be multiplied by to be as large as the full one.
+    std::printf("| slim, scale |");
+    for (std::size_t i = 0; i < full.size(); ++i) {
+      double squares = 0.0;
+      double slim_squares = 0.0;
+      for (std::size_t j = 0; j < full[i].size(); ++j) {
+        squares += full[i][j] * full[i][j];
+        slim_squares += slim[i][j] * slim[i][j];
+      }
+      std::printf(" 1 / %.1f |", slim_squares / squares);
+    }
+    std::printf("\n");
+  }
+}
+
+/// A picture in the eyes of the full network.
+struct Judgement {
+  double style = 0.0;
+  double content = 0.0;
+};
+
+/// The pictures side by side.
+Tensor<std::uint8_t> strip(const std::vector<Tensor<std::uint8_t>>& pictures) {
+  const std::int64_t height = pictures[0].shape()[0];
+  const std::int64_t width = pictures[0].shape()[1];
+  const auto count = static_cast<std::int64_t>(pictures.size());
+  auto all = Tensor<std::uint8_t>::empty({height, width * count, 3});
+  for (std::int64_t i = 0; i < height; ++i) {
+    for (std::int64_t k = 0; k < count; ++k) {
+      std::copy_n(pictures[static_cast<std::size_t>(k)].data() + i * width * 3, width * 3,
+                  all.data() + (i * count + k) * width * 3);
+    }
+  }
+  return all;
+}
+
+/// Paints one pair with each network. The slim ones get more content weight, doubled until the full
+/// network finds no less of the content in their picture than in its own.
+void compare_pictures(Networks& networks, const Arguments& a, std::size_t number) {
+  const auto pixels = io::read_image(a.transfers[2 * number]);
+  const double scale = static_cast<double>(a.size) /
+                       static_cast<double>(std::max(pixels.shape()[0], pixels.shape()[1]));
+  const auto side = [&](std::int64_t extent) {
+    return std::max<std::int64_t>(32, std::llround(static_cast<double>(extent) * scale));
+  };
+  const auto prepare = [&](const Tensor<std::uint8_t>& picture) {
+    return io::resize(picture, side(pixels.shape()[0]), side(pixels.shape()[1]));
+  };
+  const auto content_pixels = prepare(pixels);
+  const auto style_pixels = prepare(io::read_image(a.transfers[2 * number + 1]));
+  const auto content = style::normalize<float>(content_pixels);
+  const auto style = style::normalize<float>(style_pixels);
+
+  const style::Objective<float> judge(networks.full, content, style,
+                                      {.content_weight = 1.0, .style_weight = 1.0});
+  const auto judged = [&](const Tensor<float>& picture) {
+    return no_grad([&] {
+      const auto losses = judge(Variable<float>(picture));
+      Judgement judgement;
+      for (const auto& loss : losses.content) {
+        judgement.content += static_cast<double>(loss.item());
+      }
+      for (const auto& loss : losses.style) judgement.style += static_cast<double>(loss.item());
+      return judgement;
+    });
+  };
+  const double start = judged(content).style;
+  double allowed = 0.0;  // the full network's content distance
+  std::vector<Tensor<std::uint8_t>> pictures{content_pixels, style_pixels};
+  for (const auto& [name, network] :
+       {std::pair{"full", &networks.full}, std::pair{"slim", &networks.slim},
+        std::pair{"random", &networks.control}}) {
+    constexpr int kMostTries = 6;
+    style::TransferOptions options = a.transfer;
+    if (network != &networks.full) {
+      options.objective = style::scaled_to_widths(options.objective, networks.slim_widths);
+    }
+    style::TransferResult<float> result;
+    Judgement judgement;
+    for (int i = 0; i < kMostTries; ++i) {
+      result = style::transfer(*network, content, style, content, options);
+      // As it is written: clipped and rounded.
+      const auto painted = style::denormalize(result.image);
+      judgement = judged(style::normalize<float>(painted));
+      if (network == &networks.full) allowed = judgement.content;
+      if (judgement.content <= allowed || i + 1 == kMostTries) {
+        pictures.push_back(painted);
+        break;
+      }
+      options.objective.content_weight *= 2.0;
+    }
+    std::printf("| %zu | %s | %.1f | %.1f %% | %.3f | %.3f |\n", number + 1, name,
+                options.objective.content_weight, 100.0 * judgement.style / start,
+                judgement.content,
+                result.history.back().seconds / static_cast<double>(result.history.size()));
+    std::fflush(stdout);
+  }
+  if (!a.output.empty()) {
+    std::filesystem::create_directories(a.output);
+    io::write_image(std::filesystem::path(a.output) / message("pair-", number + 1, ".png"),
+                    strip(pictures));
+  }
+}
+
+int compare(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app("Compares a slim VGG-19 with the full one.", "compare_networks");
+  try {
+    add_options(app, arguments);
+    app.parse(argc, argv);
+    if (arguments.transfers.size() % 2 != 0) {
+      throw CLI::ValidationError("--transfers needs pictures in pairs, CONTENT STYLE");
+    }
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    std::fprintf(stderr, "compare_networks: %s; see --help\n", error.what());
+    return 2;
+  }
+  if (arguments.threads > 0) set_thread_count(arguments.threads);
+  Networks networks(arguments);
+  Random random(arguments.seed);
+  std::vector<Tensor<float>> images;
+  for (const auto& picture : read_training_pictures(arguments.pictures, 1).held_out) {
+    if (std::min(picture.shape()[0], picture.shape()[1]) < arguments.crop) continue;
+    images.push_back(random_crops({picture}, 1, arguments.crop, false, random));
+  }
+  if (images.size() < 3) {
+    throw ValueError(
+        message("--crop ", arguments.crop, ": too few held-out pictures are so large"));
+  }
+  balance(networks.control, uniform_lengths(networks.control), images);
+  compare_distances(networks, images);
+  if (!arguments.transfers.empty()) {
+    std::printf("\nPictures in the eyes of the full network, %lld pixels, %lld iterations\n\n",
+                static_cast<long long>(arguments.size),
+                static_cast<long long>(arguments.transfer.iterations));
+    std::printf(
+        "| pair | network | content weight | style loss left | content distance | seconds "
+        "an iteration |\n| --- | --- | --- | --- | --- | --- |\n");
+    for (std::size_t i = 0; i < arguments.transfers.size() / 2; ++i) {
+      compare_pictures(networks, arguments, i);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return compare(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "compare_networks: %s\n", error.what());
+    return 1;
+  }
+}
