@@ -59,6 +59,11 @@ struct Identity {
     return x;
   }
 };
+template <class T>
+struct Constant {
+  T value;
+  SFUMATO_HOST_DEVICE T operator()() const { return value; }
+};
 }  // namespace detail
 
 /// What a device provides for the element type T; everything above is written in these terms alone
