@@ -126,8 +126,8 @@ class ConvolutionPlans {
     };
     return find<cudnnConvolutionFwdAlgoPerf_t>(
         "cudnnFindConvolutionForwardAlgorithmEx", forward_, context, g, kDataType<T>, time, measure,
-        std::array{CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM,
-                   CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM});
+        std::array<cudnnConvolutionFwdAlgo_t, 2>{CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM,
+                                                 CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM});
   }
 
   template <class T>
@@ -148,7 +148,8 @@ class ConvolutionPlans {
     };
     return find<cudnnConvolutionBwdDataAlgoPerf_t>(
         "cudnnFindConvolutionBackwardDataAlgorithmEx", input_gradient_, context, g, kDataType<T>,
-        time, measure, std::array{CUDNN_CONVOLUTION_BWD_DATA_ALGO_1});
+        time, measure,
+        std::array<cudnnConvolutionBwdDataAlgo_t, 1>{CUDNN_CONVOLUTION_BWD_DATA_ALGO_1});
   }
 
   template <class T>
@@ -169,7 +170,8 @@ class ConvolutionPlans {
     };
     return find<cudnnConvolutionBwdFilterAlgoPerf_t>(
         "cudnnFindConvolutionBackwardFilterAlgorithmEx", weight_gradient_, context, g, kDataType<T>,
-        time, measure, std::array{CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1});
+        time, measure,
+        std::array<cudnnConvolutionBwdFilterAlgo_t, 1>{CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1});
   }
 
  private:
