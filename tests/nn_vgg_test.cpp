@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "sfumato/sfumato.hpp"
 #include "support/complaint.hpp"
+#include "support/device.hpp"
 
-using namespace sfumato;
+namespace sfumato::tested {
 
 namespace {
 
@@ -225,3 +225,5 @@ TEST_CASE("parameter names need a known depth") {
   CHECK(complaint([] { nn::Vgg<float>::parameter_names({.depth = 15}); }) ==
         "Vgg: there is no VGG-15; depths are 11, 13, 16 and 19");
 }
+
+}  // namespace sfumato::tested

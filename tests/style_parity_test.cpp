@@ -13,10 +13,10 @@
 #include "sfumato/io/npy.hpp"
 #include "sfumato/io/resize.hpp"
 #include "sfumato/io/weights.hpp"
-#include "sfumato/sfumato.hpp"
+#include "support/device.hpp"
 #include "support/shared_data.hpp"
 
-using namespace sfumato;
+namespace sfumato::tested {
 
 namespace {
 
@@ -38,7 +38,7 @@ struct Golden {
 
   template <class T>
   Tensor<T> array(const std::string& name) const {
-    return io::read_npy<T>(*shared_data(prefix + "-" + name + ".npy"));
+    return io::read_npy<T>(*shared_data(prefix + "-" + name + ".npy")).template to<Device>();
   }
   style::ObjectiveOptions options() const {
     return {.content_layers = content_layers, .style_layers = style_layers};
@@ -56,7 +56,8 @@ struct Golden {
 template <class T>
 nn::Vgg<T> real_network() {
   const auto path = shared_data("weights/vgg19-oxford-q8.safetensors");
-  return nn::Vgg<T>(nn::VggOptions{}, io::read_tensors<T>(*path, nn::Vgg<T>::parameter_names({})));
+  return nn::Vgg<T>(nn::VggOptions{},
+                    io::read_tensors<T, Device>(*path, nn::Vgg<T>::parameter_names({})));
 }
 
 double relative_distance(const std::vector<double>& actual, const std::vector<double>& expected) {
@@ -185,3 +186,5 @@ TEST_CASE("the losses of the JPEG files, read and resized here, agree with PyTor
   check_losses(no_grad([&] { return objective(Variable<float>(content)); }), golden.iteration(1),
                0.02);
 }
+
+}  // namespace sfumato::tested

@@ -24,6 +24,11 @@ inline BitRows output_rows(const Conv2dGeometry& g) {
   return {g.batch * g.out_channels * g.out_h, g.out_w};
 }
 
+/// True when there is nothing to multiply: every result is zero.
+inline bool is_empty(const Conv2dGeometry& g) {
+  return input_elements(g) == 0 || output_elements(g) == 0;
+}
+
 struct AddBias {
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T y, T bias) const {
@@ -34,6 +39,7 @@ struct AddBias {
 /// y += bias, channel by channel.
 template <class T>
 void add_bias(const Conv2dGeometry& g, const T* bias, T* y) {
+  if (bias == nullptr) return;
   const Shape shape{g.batch, g.out_channels, g.out_h * g.out_w};
   const Strides strides = row_major_strides(shape);
   Cuda::map(AddBias{}, shape, Strided<T>{y, strides}, Strided<const T>{y, strides},
@@ -78,45 +84,45 @@ bool convolve(Context& context, ForwardPlan& plan, const Conv2dGeometry& g, cons
 template <class T>
 void Cuda::conv2d(const Conv2dGeometry& geometry, const T* x, const T* weight, const T* bias,
                   T* y) {
-  if (cuda::output_elements(geometry) == 0) return;
-  cuda::Context& context = cuda::Context::current();
-  {
+  const Conv2dGeometry& g = geometry;
+  if (cuda::is_empty(g)) {
+    cuda::fill_zeros(y, static_cast<std::size_t>(cuda::output_elements(g)) * sizeof(T));
+  } else {
+    cuda::Context& context = cuda::Context::current();
     const std::lock_guard lock(context.library_mutex());
-    cuda::ForwardPlan& plan = context.plans().forward(context, geometry, x, weight, y);
-    cuda::convolve<T>(context, plan, geometry, x, weight, nullptr, y, false);
+    cuda::ForwardPlan& plan = context.plans().forward(context, g, x, weight, y);
+    cuda::convolve<T>(context, plan, g, x, weight, nullptr, y, false);
   }
-  if (bias != nullptr) cuda::add_bias(geometry, bias, y);
+  cuda::add_bias(g, bias, y);
 }
 
 template <class T>
 void Cuda::conv2d_relu(const Conv2dGeometry& geometry, const T* x, const T* weight, const T* bias,
                        T* y, std::uint8_t* bits) {
-  if (cuda::output_elements(geometry) == 0) return;
-  cuda::Context& context = cuda::Context::current();
-  {
+  const Conv2dGeometry& g = geometry;
+  const BitRows rows = cuda::output_rows(g);
+  if (bias != nullptr && !cuda::is_empty(g)) {
+    cuda::Context& context = cuda::Context::current();
     const std::lock_guard lock(context.library_mutex());
-    cuda::ForwardPlan& plan = context.plans().forward(context, geometry, x, weight, y);
-    if (bias != nullptr && plan.fuses) {
-      plan.fuses = cuda::convolve(context, plan, geometry, x, weight, bias, y, true);
-      if (plan.fuses) {
-        // What is positive before is positive after; only the bits are missing.
-        if (bits != nullptr) {
-          cuda::launch_relu<T>(cuda::output_rows(geometry), y, nullptr, bits);
-        }
-        return;
-      }
+    cuda::ForwardPlan& plan = context.plans().forward(context, g, x, weight, y);
+    plan.fuses = plan.fuses && cuda::convolve(context, plan, g, x, weight, bias, y, true);
+    if (plan.fuses) {
+      // What is positive before the rectifier is positive after it: only the bits are missing.
+      if (bits != nullptr) cuda::launch_relu<T>(rows, y, nullptr, bits);
+      return;
     }
-    cuda::convolve<T>(context, plan, geometry, x, weight, nullptr, y, false);
   }
-  if (bias != nullptr) cuda::add_bias(geometry, bias, y);
-  relu<T>(cuda::output_rows(geometry), y, y, bits);
+  conv2d(g, x, weight, bias, y);
+  relu<T>(rows, y, y, bits);
 }
 
 template <class T>
 void Cuda::conv2d_input_gradient(const Conv2dGeometry& geometry, const T* dy, const T* weight,
                                  T* dx) {
   const Conv2dGeometry& g = geometry;
-  if (cuda::input_elements(g) == 0) return;
+  if (cuda::is_empty(g)) {
+    return cuda::fill_zeros(dx, static_cast<std::size_t>(cuda::input_elements(g)) * sizeof(T));
+  }
   cuda::Context& context = cuda::Context::current();
   const std::lock_guard lock(context.library_mutex());
   cuda::InputGradientPlan& plan = context.plans().input_gradient(context, g, dy, weight, dx);
@@ -142,7 +148,7 @@ template <class T>
 void Cuda::conv2d_weight_gradient(const Conv2dGeometry& geometry, const T* x, const T* dy,
                                   T* dweight) {
   const Conv2dGeometry& g = geometry;
-  if (g.batch == 0) {
+  if (cuda::is_empty(g)) {
     const std::int64_t weights =
         g.out_channels * (g.in_channels / g.groups) * g.kernel_h * g.kernel_w;
     return cuda::fill_zeros(dweight, static_cast<std::size_t>(weights) * sizeof(T));

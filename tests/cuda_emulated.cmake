@@ -1,0 +1,29 @@
+# The typed tests on the Cuda device, which tests/cuda_emulator plays on the CPU: the same sources with
+# SFUMATO_TEST_CUDA defined, as the programs cuda_emulated_FAMILY_tests and the ctest entries
+# cuda_emulated_NAME. What they compute is checked, and how they use CUDA: see cuda_emulator/README.md.
+add_subdirectory(cuda_emulator)
+
+set(typed_tests
+  autodiff_graph autodiff_sweep
+  losses_values
+  nn_layers nn_module nn_networks
+  ops_convolution ops_errors ops_gradients ops_matmul ops_pooling ops_values
+  optim_updates
+  style_parity style_transfer)
+
+add_library(sfumato_test_main_emulated OBJECT main.cpp)
+target_link_libraries(sfumato_test_main_emulated PUBLIC sfumato_own sfumato::io doctest::doctest
+  sfumato_cuda_emulator)
+get_target_property(definitions sfumato_test_main INTERFACE_COMPILE_DEFINITIONS)
+target_compile_definitions(sfumato_test_main_emulated PUBLIC ${definitions} SFUMATO_TEST_CUDA)
+
+foreach(entry IN LISTS typed_tests)
+  string(REGEX REPLACE "_.*" "_tests" family "${entry}")
+  set(program cuda_emulated_${family})
+  if(NOT TARGET ${program})
+    add_executable(${program})
+    target_link_libraries(${program} PRIVATE sfumato_test_main_emulated)
+  endif()
+  target_sources(${program} PRIVATE ${entry}_test.cpp)
+  add_test(NAME cuda_emulated_${entry} COMMAND ${program} --source-file=*/${entry}_test.cpp)
+endforeach()
