@@ -22,6 +22,10 @@ std::vector<std::string> take_violations();
 /// How many there are, taking none.
 std::size_t violation_count();
 
+/// A test ends: its untaken violations are printed and, whatever follows, the program's exit status
+/// will be kUntakenExit. Forgets what was to fail.
+void end_of_test();
+
 /// Exit status of a program that did something wrong which no test took.
 inline constexpr int kUntakenExit = 86;
 

@@ -33,6 +33,7 @@ struct Report {
   std::string context;
   std::deque<std::string> violations;
   std::size_t dropped = 0;
+  bool doomed = false;  // a test left violations
   std::map<const void*, Handle> handles;
   std::vector<Order> orders;
   Counters counters;
@@ -44,13 +45,19 @@ Report& report() {
   return *instance;
 }
 
+void print_untaken() {
+  for (const std::string& what : take_violations()) {
+    std::fprintf(stderr, "cuda emulator: %s\n", what.c_str());
+    report().doomed = true;
+  }
+}
+
 /// Last of all that the program does, behind its static destructors.
 void finish() {
   check_leaks();
-  const std::vector<std::string> left = take_violations();
-  if (left.empty()) return;
-  std::fprintf(stderr, "cuda emulator: %zu wrong uses that no test took:\n", left.size());
-  for (const std::string& what : left) std::fprintf(stderr, "  %s\n", what.c_str());
+  print_untaken();
+  if (!report().doomed) return;
+  std::fputs("cuda emulator: no test took these wrong uses\n", stderr);
   std::fflush(nullptr);
   ::_exit(kUntakenExit);
 }
@@ -89,6 +96,12 @@ std::vector<std::string> take_violations() {
 std::size_t violation_count() {
   const std::lock_guard lock(big_lock());
   return report().violations.size();
+}
+
+void end_of_test() {
+  const std::lock_guard lock(big_lock());
+  print_untaken();
+  report().orders.clear();
 }
 
 void set_context(const std::string& context) {
