@@ -134,6 +134,7 @@ TEST_CASE_TEMPLATE("conv2d and both its gradients equal plain sums", T, float, d
 
 TEST_CASE("every small combination of sizes and options equals plain sums") {
   // Whole numbers: sums of products are exact, so results must be equal, not just close.
+  const PlainSums plain;
   Random random(20);
   const auto whole = [&](const Shape& shape) {
     auto x = HostTensor<double>::empty(shape);

@@ -17,6 +17,23 @@ using Device = Cuda;
 using Device = Cpu;
 #endif
 
+/// While it lives, convolutions are sums of products: no algorithm that rounds in other ways or in
+/// another way each time, as cuDNN's fastest do.
+class PlainSums {
+ public:
+  PlainSums() { set(true); }
+  PlainSums(const PlainSums&) = delete;
+  PlainSums& operator=(const PlainSums&) = delete;
+  ~PlainSums() { set(false); }
+
+ private:
+  static void set([[maybe_unused]] bool plain) {
+#ifdef SFUMATO_TEST_CUDA
+    cuda::options().deterministic = plain;
+#endif
+  }
+};
+
 template <class T>
 using Tensor = sfumato::Tensor<T, Device>;
 template <class T>
