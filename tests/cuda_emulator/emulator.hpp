@@ -36,7 +36,11 @@ void set_context(const std::string& context);
 /// descriptors.
 std::vector<std::string> live_objects();
 
-/// Makes a violation of each of them. The program's end does the same.
+/// From now on, what is alive at this moment counts as gone: for tests that make calls fail which
+/// free things.
+void forgive_live_objects();
+
+/// Makes a violation of each live object. The program's end does the same.
 void check_leaks();
 
 // ---- Failing on demand
@@ -58,6 +62,9 @@ template <class Status>
 void fail_every(const std::string& call, Status status, std::size_t n) {
   fail_every_call(call, static_cast<int>(status), n);
 }
+
+/// The last call that was made to fail, or "".
+std::string failed_call();
 
 /// Takes back what fail_next and fail_every asked for; true if every fail_next had its failure.
 bool stop_failing();

@@ -307,4 +307,10 @@ std::vector<std::string> live_memory() {
   return live;
 }
 
+void forgive_live_memory() {
+  while (!memory().live.empty()) {
+    free_memory(reinterpret_cast<const void*>(memory().live.begin()->first));
+  }
+}
+
 }  // namespace emulator

@@ -77,6 +77,9 @@ class OpenPages {
 /// Live allocations, in words.
 std::vector<std::string> live_memory();
 
+/// Frees them all.
+void forgive_live_memory();
+
 void* alias_of(const void* device_address);
 template <class T>
 T* alias(T* device_address) {

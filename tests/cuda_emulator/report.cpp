@@ -36,6 +36,7 @@ struct Report {
   bool doomed = false;  // a test left violations
   std::map<const void*, Handle> handles;
   std::vector<Order> orders;
+  std::string failed_call;
   Counters counters;
   int device_count = 1;
 };
@@ -120,6 +121,12 @@ std::vector<std::string> live_objects() {
   return live;
 }
 
+void forgive_live_objects() {
+  const std::lock_guard lock(big_lock());
+  forgive_live_memory();
+  for (auto& [address, handle] : report().handles) handle.alive = false;
+}
+
 void check_leaks() {
   for (const std::string& object : live_objects()) violation("leak: ", object);
 }
@@ -127,6 +134,7 @@ void check_leaks() {
 void fail_next_call(const std::string& call, int status, std::size_t after) {
   const std::lock_guard lock(big_lock());
   report().orders.push_back({call, status, after, 0});
+  report().failed_call.clear();
 }
 
 void fail_every_call(const std::string& call, int status, std::size_t n) {
@@ -142,6 +150,11 @@ bool stop_failing() {
   return all;
 }
 
+std::string failed_call() {
+  const std::lock_guard lock(big_lock());
+  return report().failed_call;
+}
+
 int called(const char* call, bool& by_any) {
   ++report().counters.calls[call];
   auto& orders = report().orders;
@@ -153,6 +166,7 @@ int called(const char* call, bool& by_any) {
       continue;
     }
     const int status = order->status;
+    report().failed_call = call;
     if (order->every > 0) {
       order->wait = order->every - 1;
     } else {

@@ -2,6 +2,8 @@
 
 // One bit for each byte of device memory: whether it was ever written.
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +23,15 @@ class Shadow {
   }
 
   void clear(std::size_t begin, std::size_t bytes) {
+    constexpr std::size_t kWholePages = std::size_t{1} << 21;  // bytes that 64 pages stand for
+    if (bytes > 2 * kWholePages) {
+      const std::size_t first = (begin + kWholePages - 1) / kWholePages * kWholePages;
+      const std::size_t last = (begin + bytes) / kWholePages * kWholePages;
+      ::madvise(words_ + first / 64, (last - first) / 8, MADV_DONTNEED);  // zeros when next read
+      clear(begin, first - begin);
+      clear(last, begin + bytes - last);
+      return;
+    }
     for_each_word(begin, bytes, [](std::uint64_t& word, std::uint64_t mask) {
       if ((word & mask) != 0) word &= ~mask;  // leaves untouched pages of the shadow untouched
       return true;
