@@ -11,11 +11,13 @@ set(typed_tests
   optim_updates
   style_parity style_transfer)
 
-add_library(sfumato_test_main_emulated OBJECT main.cpp)
+# listener.cpp makes what the emulator finds a failure of the test case at hand.
+add_library(sfumato_test_main_emulated OBJECT main.cpp cuda_emulator/listener.cpp)
 target_link_libraries(sfumato_test_main_emulated PUBLIC sfumato_own sfumato::io doctest::doctest
   sfumato_cuda_emulator)
 get_target_property(definitions sfumato_test_main INTERFACE_COMPILE_DEFINITIONS)
 target_compile_definitions(sfumato_test_main_emulated PUBLIC ${definitions} SFUMATO_TEST_CUDA)
+target_include_directories(sfumato_test_main_emulated PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}")
 
 foreach(entry IN LISTS typed_tests)
   string(REGEX REPLACE "_.*" "_tests" family "${entry}")
@@ -26,4 +28,14 @@ foreach(entry IN LISTS typed_tests)
   endif()
   target_sources(${program} PRIVATE ${entry}_test.cpp)
   add_test(NAME cuda_emulated_${entry} COMMAND ${program} --source-file=*/${entry}_test.cpp)
+endforeach()
+
+# The Cuda device's own tests, cuda_device/NAME_test.cpp.
+file(GLOB device_tests CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/cuda_device/*_test.cpp")
+add_executable(cuda_device_tests ${device_tests})
+target_link_libraries(cuda_device_tests PRIVATE sfumato_test_main_emulated)
+foreach(source IN LISTS device_tests)
+  get_filename_component(name "${source}" NAME_WE)
+  string(REGEX REPLACE "_test$" "" entry "${name}")
+  add_test(NAME cuda_device_${entry} COMMAND cuda_device_tests --source-file=*/${name}.cpp)
 endforeach()

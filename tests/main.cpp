@@ -5,11 +5,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#ifdef SFUMATO_TEST_CUDA
-#include <exception>
-
-#include "sfumato/cuda.hpp"
-#endif
 
 namespace {
 
@@ -43,14 +38,5 @@ int main(int argc, char** argv) {
     std::fputs("no test case ran\n", stderr);
     return EXIT_FAILURE;
   }
-#ifdef SFUMATO_TEST_CUDA
-  // Whatever the device holds after this, the library has lost.
-  try {
-    sfumato::cuda::shutdown();
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return EXIT_FAILURE;
-  }
-#endif
   return failures;
 }
