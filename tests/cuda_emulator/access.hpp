@@ -65,6 +65,22 @@ struct Access {
     return product;
   }
 
+  /// Whether any byte is in both.
+  bool overlaps(const Access& other) const {
+    if (run == 0 || other.run == 0 || address >= other.end || other.address >= end) return false;
+    if (dimensions.empty() && other.dimensions.empty()) return true;
+    std::vector<std::uintptr_t> runs;
+    for_each_run([&](std::uintptr_t at) { runs.push_back(at); });
+    std::sort(runs.begin(), runs.end());
+    bool found = false;
+    other.for_each_run([&](std::uintptr_t at) {
+      const auto next = std::lower_bound(runs.begin(), runs.end(), at);
+      found = found || (next != runs.end() && *next < at + other.run) ||
+              (next != runs.begin() && *(next - 1) + run > at);
+    });
+    return found;
+  }
+
   /// Calls visit(address) for the beginning of every run.
   template <class Visit>
   void for_each_run(const Visit& visit) const {

@@ -26,12 +26,16 @@ inline bool spoils(const char* call, Capture* capture) {
   return true;
 }
 
-/// An entry point of the CUDA runtime.
-template <class Body>
-cudaError_t runtime_call(const char* call, InCapture in_capture, const Body& body) {
+/// An entry point of the CUDA runtime. `failed` is called when it fails on demand.
+template <class Body, class Failed = void (*)()>
+cudaError_t runtime_call(
+    const char* call, InCapture in_capture, const Body& body, const Failed& failed = [] {}) {
   const std::lock_guard lock(big_lock());
   bool by_any = false;
-  if (const int status = called(call, by_any)) return remember(static_cast<cudaError_t>(status));
+  if (const int status = called(call, by_any)) {
+    failed();
+    return remember(static_cast<cudaError_t>(status));
+  }
   if (device_count() == 0) return remember(cudaErrorNoDevice);
   if (in_capture == InCapture::kIllegal && spoils(call, capture_in_the_way())) {
     return remember(cudaErrorStreamCaptureUnsupported);

@@ -23,7 +23,7 @@ std::vector<std::string> take_violations();
 std::size_t violation_count();
 
 /// A test ends: its untaken violations are printed and, whatever follows, the program's exit status
-/// will be kUntakenExit. Forgets what was to fail.
+/// will be kUntakenExit. Nothing is to fail any more, and the device is there with all its memory.
 void end_of_test();
 
 /// Exit status of a program that did something wrong which no test took.
@@ -69,7 +69,10 @@ std::string failed_call();
 /// Takes back what fail_next and fail_every asked for; true if every fail_next had its failure.
 bool stop_failing();
 
-/// How much memory the device has; what is in use stays. 8 GiB at first.
+/// How much memory the device has at first.
+inline constexpr std::size_t kMemoryLimit = std::size_t{8} << 30;
+
+/// How much memory the device has from now on; what is in use stays.
 void set_memory_limit(std::size_t bytes);
 
 /// How many devices there are, 1 at first; with none, every call fails with cudaErrorNoDevice.

@@ -81,26 +81,33 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mo
 
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   const char* const call = "cudaStreamEndCapture";
-  return runtime_call(call, InCapture::kLegal, [&] {
-    if (graph == nullptr) return cudaErrorInvalidValue;
-    *graph = nullptr;
-    if (!stream_alive(call, stream)) return cudaErrorInvalidResourceHandle;
-    Capture* const capture = capture_of(stream);
-    if (capture == nullptr) {
-      violation(call, ": the stream is not being captured");
-      return cudaErrorIllegalState;
-    }
-    if (capture->origin != stream) {
-      violation(call, ": the capture began on another stream");
-      return cudaErrorStreamCaptureUnmatched;
-    }
-    if (capture->mode != cudaStreamCaptureModeRelaxed &&
-        capture->thread != std::this_thread::get_id()) {
-      violation(call, ": the capture was begun by another thread");
-      return cudaErrorStreamCaptureWrongThread;
-    }
-    return checked_end(stream, graph);
-  });
+  return runtime_call(
+      call, InCapture::kLegal,
+      [&] {
+        if (graph == nullptr) return cudaErrorInvalidValue;
+        *graph = nullptr;
+        if (!stream_alive(call, stream)) return cudaErrorInvalidResourceHandle;
+        Capture* const capture = capture_of(stream);
+        if (capture == nullptr) {
+          violation(call, ": the stream is not being captured");
+          return cudaErrorIllegalState;
+        }
+        if (capture->origin != stream) {
+          violation(call, ": the capture began on another stream");
+          return cudaErrorStreamCaptureUnmatched;
+        }
+        if (capture->mode != cudaStreamCaptureModeRelaxed &&
+            capture->thread != std::this_thread::get_id()) {
+          violation(call, ": the capture was begun by another thread");
+          return cudaErrorStreamCaptureWrongThread;
+        }
+        return checked_end(stream, graph);
+      },
+      [&] {
+        // A capture ends, whether it went well or not.
+        if (graph != nullptr) *graph = nullptr;
+        if (stream_alive(call, stream) && capture_of(stream) != nullptr) end_capture(stream);
+      });
 }
 
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {

@@ -22,6 +22,33 @@ emulator::Access converted(const Access& access, bool writes) {
   return emulator::Access::make(access.first, access.element_bytes, std::move(places), writes);
 }
 
+bool same_places(const Access& a, const Access& b) {
+  return a.first == b.first && a.element_bytes == b.element_bytes && a.levels == b.levels &&
+         a.extents == b.extents && a.strides == b.strides;
+}
+
+/// Indices run in any order, so none may touch what another one writes. An index may read what it
+/// writes itself: in the places of the same strides.
+void check_independence(const char* name, Accesses reads, Accesses writes) {
+  for (const Access& write : writes) {
+    const emulator::Access written = converted(write, true);
+    for (std::size_t level = 0; level < static_cast<std::size_t>(write.levels); ++level) {
+      if (written.run > 0 && write.strides[level] == 0 && write.extents[level] > 1) {
+        emulator::violation(name, ": writes the same place for several indices");
+      }
+    }
+    for (const Access& read : reads) {
+      if (same_places(read, write) || !converted(read, false).overlaps(written)) continue;
+      emulator::violation(name, ": reads what other indices write");
+    }
+    for (const Access& other : writes) {
+      if (&other == &write || !converted(other, true).overlaps(written)) continue;
+      emulator::violation(name, ": writes the same place twice");
+      break;
+    }
+  }
+}
+
 }  // namespace
 
 cudaError_t emulator_launch(const char* name, cudaStream_t stream, std::int64_t count,
@@ -35,6 +62,7 @@ cudaError_t emulator_launch(const char* name, cudaStream_t stream, std::int64_t 
       violation(name, ": launched for ", count, " indices");
       return cudaErrorInvalidConfiguration;
     }
+    check_independence(name, reads, writes);
     Work work;
     work.name = name;
     work.kind = Work::Kind::kKernel;

@@ -26,7 +26,6 @@ struct Allocation {
   std::size_t reserved = 0;  ///< from the first page to the guard page behind the last
   const void* pool = nullptr;
   std::uint64_t number = 0;
-  std::string context;
   std::map<std::uintptr_t, Usage> usage;  ///< by the address at which a piece begins
 };
 
@@ -41,8 +40,7 @@ const Allocation* find_allocation(const void* address);
 bool is_device_address(const void* address);
 
 /// The same memory where the emulator itself may touch it.
-template <class T>
-T* alias(T* device_address);
+void* alias_of(const void* device_address);
 
 /// Bytes that may still be allocated, and all there are.
 std::size_t free_bytes();
@@ -79,11 +77,5 @@ std::vector<std::string> live_memory();
 
 /// Frees them all.
 void forgive_live_memory();
-
-void* alias_of(const void* device_address);
-template <class T>
-T* alias(T* device_address) {
-  return static_cast<T*>(alias_of(device_address));
-}
 
 }  // namespace emulator

@@ -103,6 +103,8 @@ void end_of_test() {
   const std::lock_guard lock(big_lock());
   print_untaken();
   report().orders.clear();
+  report().device_count = 1;
+  set_memory_limit(kMemoryLimit);
 }
 
 void set_context(const std::string& context) {

@@ -173,3 +173,33 @@ TEST_CASE("leaks are found, and what was destroyed is not used") {
         cudaErrorInvalidResourceHandle);
   CHECK(caught("is no stream"));
 }
+
+TEST_CASE("indices of a kernel do not depend on one another") {
+  Device device;
+  const Buffer<float> x(device, std::vector<float>(16, 1.0f));
+  const auto nothing = [](std::int64_t) {};
+  sfumato::cuda::Access rows = all_of(x);
+  rows.levels = 2;
+  rows.extents = {4, 4};
+  rows.strides = {4, 1};
+  sfumato::cuda::Access columns = rows;
+  columns.strides = {1, 4};
+  CHECK(launch(device.stream, nothing, 16, {rows}, {rows}) == cudaSuccess);  // in place
+  CHECK(emulator::violation_count() == 0);
+  CHECK(launch(device.stream, nothing, 16, {columns}, {rows}) == cudaSuccess);
+  CHECK(caught("reads what other indices write"));
+  sfumato::cuda::Access repeated = rows;
+  repeated.strides = {4, 0};
+  CHECK(launch(device.stream, nothing, 16, {}, {repeated}) == cudaSuccess);
+  CHECK(caught("writes the same place for several indices"));
+  CHECK(launch(device.stream, nothing, 16, {}, {rows, columns}) == cudaSuccess);
+  CHECK(emulator::take_violations().size() == 2);
+
+  // Even and odd columns are no business of each other's.
+  sfumato::cuda::Access even = rows;
+  even.extents = {4, 2};
+  even.strides = {4, 2};
+  sfumato::cuda::Access odd = even;
+  odd.first = x.data + 1;
+  CHECK(launch(device.stream, nothing, 8, {even}, {odd}) == cudaSuccess);
+}
