@@ -39,3 +39,7 @@ foreach(source IN LISTS device_tests)
   string(REGEX REPLACE "_test$" "" entry "${name}")
   add_test(NAME cuda_device_${entry} COMMAND cuda_device_tests --source-file=*/${name}.cpp)
 endforeach()
+
+# What an iteration costs, for docs/cuda.md: cmake --build ... --target cuda_iteration_cost.
+add_executable(cuda_iteration_cost EXCLUDE_FROM_ALL cuda_device/iteration_cost.cpp)
+target_link_libraries(cuda_iteration_cost PRIVATE sfumato_own sfumato_cuda_emulator)
