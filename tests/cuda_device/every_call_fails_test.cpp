@@ -94,8 +94,8 @@ void fail_each_call(bool record) {
         losses_of(training, 3);
       } catch (const Error&) {
         ++errors;
+        losses_of(training, 3);  // what was recorded, if it was, or anew
       }
-      losses_of(training, 3);  // what was recorded, if it was, or anew
     } catch (const Error&) {
       ++errors;
     }

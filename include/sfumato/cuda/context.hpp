@@ -67,15 +67,22 @@ class Context {
     void* memory = nullptr;
     const cudaStream_t stream = capturing_ ? side_stream_.get() : stream_.get();
     const cudaError_t status = cudaMallocFromPoolAsync(&memory, bytes, memory_pool_.get(), stream);
-    if (status == cudaErrorMemoryAllocation && !capturing_) {
+    if (status == cudaErrorMemoryAllocation) {
       cudaGetLastError();
-      return nullptr;
+      if (!capturing_) return nullptr;
+      // Nothing that waits in the pool may be freed to make room: the recording uses it.
+      throw ResourceError(message("cudaMallocFromPoolAsync: no ", bytes,
+                                  " bytes left to record with", memory_note()));
     }
     if (status != cudaSuccess) {
       check(status, "cudaMallocFromPoolAsync", " for ", bytes, " bytes", memory_note());
     }
-    // What is being captured must find the memory there whenever it is replayed.
-    if (capturing_) check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+    if (capturing_) {
+      // What is being captured must find the memory there whenever it is replayed.
+      const cudaError_t waited = cudaStreamSynchronize(stream);
+      if (waited != cudaSuccess) (void)cudaFreeAsync(memory, stream);
+      check(waited, "cudaStreamSynchronize");
+    }
     return memory;
   }
 

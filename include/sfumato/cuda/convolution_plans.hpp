@@ -290,8 +290,9 @@ inline Context::Context(int device) : device_(device) {
   properties.location.type = cudaMemLocationTypeDevice;
   properties.location.id = device;
   memory_pool_ = make<MemoryPool>("cudaMemPoolCreate", cudaMemPoolCreate, &properties);
-  stream_ = make<Stream>("cudaStreamCreate", cudaStreamCreateWithFlags, cudaStreamNonBlocking);
-  side_stream_ = make<Stream>("cudaStreamCreate", cudaStreamCreateWithFlags, cudaStreamNonBlocking);
+  constexpr unsigned kNonBlocking = cudaStreamNonBlocking;
+  stream_ = make<Stream>("cudaStreamCreate", cudaStreamCreateWithFlags, kNonBlocking);
+  side_stream_ = make<Stream>("cudaStreamCreate", cudaStreamCreateWithFlags, kNonBlocking);
   cublas_ = make<Cublas>("cublasCreate", cublasCreate);
   check(cublasSetStream(cublas_.get(), stream_.get()), "cublasSetStream");
   check(cublasSetMathMode(cublas_.get(), CUBLAS_DEFAULT_MATH), "cublasSetMathMode");
@@ -305,7 +306,9 @@ inline Context::Context(int device) : device_(device) {
     throw ResourceError(
         message("cuda:", device, ": no ", kWorkspace, " bytes for cuBLAS", memory_note()));
   }
-  check(cublasSetWorkspace(cublas_.get(), cublas_workspace_, kWorkspace), "cublasSetWorkspace");
+  const cublasStatus_t status = cublasSetWorkspace(cublas_.get(), cublas_workspace_, kWorkspace);
+  if (status != CUBLAS_STATUS_SUCCESS) free(cublas_workspace_);  // there will be no destructor
+  check(status, "cublasSetWorkspace");
 }
 
 inline Context::~Context() {
