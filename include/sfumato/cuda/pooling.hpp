@@ -22,8 +22,8 @@ struct Window {
   std::int64_t right;
 
   SFUMATO_HOST_DEVICE Window(const Pool2dGeometry& g, std::int64_t index) {
-    const std::int64_t row = index / g.out_w;
-    plane = row / g.out_h;
+    const std::int64_t row = quotient(index, g.out_w);
+    plane = quotient(row, g.out_h);
     top = (row - plane * g.out_h) * g.stride_h - g.padding_h;
     left = (index - row * g.out_w) * g.stride_w - g.padding_w;
     bottom = top + g.kernel_h < g.in_h ? top + g.kernel_h : g.in_h;
@@ -44,9 +44,9 @@ struct Observers {
 
   SFUMATO_HOST_DEVICE Observers(const Pool2dGeometry& g, std::int64_t index) {
     const std::int64_t size = g.in_h * g.in_w;
-    plane = index / size;
+    plane = quotient(index, size);
     place = index - plane * size;
-    const std::int64_t row = place / g.in_w;
+    const std::int64_t row = quotient(place, g.in_w);
     const std::int64_t column = place - row * g.in_w;
     find(row + g.padding_h, g.kernel_h, g.stride_h, g.out_h, top, bottom);
     find(column + g.padding_w, g.kernel_w, g.stride_w, g.out_w, left, right);
@@ -56,8 +56,8 @@ struct Observers {
   static SFUMATO_HOST_DEVICE void find(std::int64_t position, std::int64_t kernel,
                                        std::int64_t stride, std::int64_t outputs,
                                        std::int64_t& first, std::int64_t& end) {
-    first = position < kernel ? 0 : (position - kernel) / stride + 1;
-    end = position / stride + 1;
+    first = position < kernel ? 0 : quotient(position - kernel, stride) + 1;
+    end = quotient(position, stride) + 1;
     if (end > outputs) end = outputs;
   }
 };
@@ -118,7 +118,7 @@ struct MaxPoolGatherKernel {
   T* y;
 
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
-    const std::int64_t plane = index / (g.out_h * g.out_w);
+    const std::int64_t plane = quotient(index, g.out_h * g.out_w);
     y[index] = x[plane * g.in_h * g.in_w + indices[index]];
   }
 };

@@ -30,7 +30,7 @@ struct ReluKernel {
   std::uint8_t* bits;  ///< may be null
 
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
-    const std::int64_t row = index / places.words;
+    const std::int64_t row = quotient(index, places.words);
     const std::int64_t column = (index - row * places.words) * 16;
     const std::int64_t first = row * places.columns + column;
     const std::int64_t left = places.columns - column;
@@ -57,7 +57,7 @@ struct GateKernel {
   T* y;
 
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
-    const std::int64_t row = index / places.columns;
+    const std::int64_t row = quotient(index, places.columns);
     const std::int64_t column = index - row * places.columns;
     const int byte = bits[row * places.words * 2 + column / 8];
     y[index] = (byte >> (column % 8) & 1) != 0 ? x[index] : T{0};
