@@ -20,6 +20,7 @@ struct Access {
   std::size_t run = 0;
   std::vector<Dimension> dimensions;  ///< outermost first
   bool writes = false;
+  bool scratch = false;    ///< written, but not counted as traffic
   std::uintptr_t end = 0;  ///< behind the last byte
 
   /// `elements` of `element` bytes at each of the strided places. Neighbouring places are joined
@@ -106,6 +107,12 @@ inline Access reads(const void* data, std::size_t bytes) {
 }
 inline Access writes(const void* data, std::size_t bytes) {
   return Access::make(data, bytes, {}, true);
+}
+/// A workspace.
+inline Access scratch(const void* data, std::size_t bytes) {
+  Access access = writes(data, bytes);
+  access.scratch = true;
+  return access;
 }
 
 }  // namespace emulator

@@ -150,7 +150,7 @@ cublasStatus_t checked_product(cublasHandle_t handle, const char* call, const Pr
   }
   if (keep != 0.0) work.accesses.push_back(p.c.access(p.batch, false));
   if (handle->workspace != nullptr) {
-    work.accesses.push_back(writes(handle->workspace, handle->workspace_bytes));
+    work.accesses.push_back(scratch(handle->workspace, handle->workspace_bytes));
   } else if (capture_of(handle->stream) != nullptr) {
     return refuse("in capture the handle must have a workspace that outlives the graph");
   }

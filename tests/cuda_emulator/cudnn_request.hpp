@@ -75,7 +75,7 @@ inline cudnnStatus_t check(const Request& r, Work& work) {
   work.accesses = {reads(r.first, bytes(r.first_count)), reads(r.second, bytes(r.second_count)),
                    writes(r.result, bytes(r.result_count))};
   if (r.algorithm.workspace > 0)
-    work.accesses.push_back(writes(r.workspace, r.algorithm.workspace));
+    work.accesses.push_back(scratch(r.workspace, r.algorithm.workspace));
   for (std::size_t i = 0; i < work.accesses.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       const Access& a = work.accesses[i];

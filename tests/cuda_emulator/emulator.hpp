@@ -81,6 +81,12 @@ void set_device_count(int count);
 // ---- What was done
 // --------------------------------------------------------------------------------
 
+/// Bytes that kernels or library calls of one name moved: each operand once, workspaces not at all.
+struct Traffic {
+  std::uint64_t read = 0;
+  std::uint64_t written = 0;
+};
+
 /// Work since the last reset. What is captured counts when its graph is launched.
 struct Counters {
   std::map<std::string, std::uint64_t> launches;  ///< kernels by name
@@ -91,8 +97,9 @@ struct Counters {
   std::uint64_t graph_launches = 0;
   std::uint64_t bytes_to_device = 0;
   std::uint64_t bytes_to_host = 0;
-  std::uint64_t bytes_on_device = 0;  ///< copied or set there
-  std::uint64_t bytes_read = 0;       ///< by kernels and libraries, each operand once
+  std::uint64_t bytes_on_device = 0;       ///< copied or set there
+  std::map<std::string, Traffic> traffic;  ///< by name of kernel or library call
+  std::uint64_t bytes_read = 0;            ///< the sum of the traffic
   std::uint64_t bytes_written = 0;
   std::uint64_t allocations = 0;
   std::size_t bytes_in_use = 0;

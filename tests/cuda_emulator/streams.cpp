@@ -43,8 +43,11 @@ void count_work(const Work& work) {
   } else {
     ++counters.library_calls[work.name];
   }
+  Traffic& traffic = counters.traffic[work.name];
   for (const Access& access : work.accesses) {
+    if (access.scratch) continue;
     (access.writes ? counters.bytes_written : counters.bytes_read) += access.bytes();
+    (access.writes ? traffic.written : traffic.read) += access.bytes();
   }
 }
 

@@ -182,7 +182,11 @@ TEST_CASE("handles and workspaces of cuBLAS are watched") {
     REQUIRE(cudaStreamEndCapture(device.stream, &graph) == cudaSuccess);
     cudaGraphExec_t exec = nullptr;
     REQUIRE(cudaGraphInstantiate(&exec, graph, 0) == cudaSuccess);
+    emulator::reset_counters();
     REQUIRE(cudaGraphLaunch(exec, device.stream) == cudaSuccess);
+    const emulator::Traffic traffic = emulator::counters().traffic.at("cublasGemmStridedBatchedEx");
+    CHECK(traffic.read == (2 * 3 * 5 + 2 * 5 * 4) * sizeof(float));
+    CHECK(traffic.written == 2 * 3 * 4 * sizeof(float));  // the workspace does not count
     CHECK(cudaGraphExecDestroy(exec) == cudaSuccess);
     CHECK(cudaGraphDestroy(graph) == cudaSuccess);
 
