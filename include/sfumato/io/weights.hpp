@@ -52,7 +52,7 @@ class WeightsFile {
 /// The tensors of the given names and no others. Throws IoError that lists all that are missing.
 template <Element T, class Device = Cpu>
 std::map<std::string, Tensor<T, Device>> read_tensors(const std::filesystem::path& path,
-                                              const std::vector<std::string>& names) {
+                                                      const std::vector<std::string>& names) {
   const WeightsFile file(path);
   const std::vector<std::string> present = file.names();
   std::string missing;
