@@ -12,29 +12,29 @@ using namespace sfumato;
 
 namespace {
 
-std::string log;
+std::string done;
 
 struct Recorder {
   struct Recording {
     void run(const std::function<void()>& work) {
-      log += '[';
+      done += '[';
       work();
-      log += ']';
+      done += ']';
     }
   };
 };
 
 std::string run_twice(auto repeat) {
-  log.clear();
+  done.clear();
   repeat();
   repeat();
-  return log;
+  return done;
 }
 
 }  // namespace
 
 TEST_CASE("the work is done every time, unless the device records and nobody minds") {
-  const auto work = [] { log += 'w'; };
+  const auto work = [] { done += 'w'; };
   CHECK(run_twice(Repeat<Cpu>(work)) == "ww");
   CHECK(run_twice(Repeat<Cpu>(work, false)) == "ww");
   CHECK(run_twice(Repeat<Recorder>(work)) == "[w][w]");
