@@ -5,17 +5,24 @@ set(package_folder "${CMAKE_INSTALL_DATADIR}/cmake/sfumato")
 set(pkgconfig_folder "${CMAKE_INSTALL_DATADIR}/pkgconfig")
 
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/sfumato" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-  FILES_MATCHING PATTERN "*.hpp" PATTERN "*.inc" PATTERN "*.cuh")
+  FILES_MATCHING PATTERN "*.hpp" PATTERN "*.inc" PATTERN "*.cu")
+
+# The Cuda device's kernels alone are compiled code and go where libraries go.
+set(SFUMATO_LIBRARY_FOLDER "${CMAKE_INSTALL_LIBDIR}")
+if(SFUMATO_HAS_CUDA)
+  install(TARGETS sfumato_cuda ARCHIVE DESTINATION "${SFUMATO_LIBRARY_FOLDER}")
+endif()
 
 set(SFUMATO_INCLUDE_FOLDER "${CMAKE_INSTALL_INCLUDEDIR}")
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/sfumatoConfig.cmake.in"
   "${PROJECT_BINARY_DIR}/package/sfumatoConfig.cmake" INSTALL_DESTINATION "${package_folder}"
-  PATH_VARS SFUMATO_INCLUDE_FOLDER NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+  PATH_VARS SFUMATO_INCLUDE_FOLDER SFUMATO_LIBRARY_FOLDER NO_CHECK_REQUIRED_COMPONENTS_MACRO)
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/package/sfumatoConfigVersion.cmake"
   COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES "${PROJECT_BINARY_DIR}/package/sfumatoConfig.cmake"
   "${PROJECT_BINARY_DIR}/package/sfumatoConfigVersion.cmake"
   "${CMAKE_CURRENT_LIST_DIR}/Findstb.cmake" "${CMAKE_CURRENT_LIST_DIR}/Findlibzip.cmake"
+  "${CMAKE_CURRENT_LIST_DIR}/FindcuDNN.cmake"
   DESTINATION "${package_folder}")
 
 # The prefix is written relative to the .pc file, so that an installation can be moved.

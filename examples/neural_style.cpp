@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <csignal>
 #include <cstdint>
@@ -12,6 +13,8 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "find_weights.hpp"
@@ -20,6 +23,9 @@
 #include "sfumato/io/resize.hpp"
 #include "sfumato/io/weights.hpp"
 #include "sfumato/sfumato.hpp"
+#ifdef SFUMATO_WITH_CUDA
+#include "sfumato/cuda.hpp"
+#endif
 
 namespace {
 
@@ -42,6 +48,7 @@ struct Arguments {
   std::int64_t report_every = 10;
   bool quiet = false;
   bool save_stages = false;
+  bool tf32 = false;
   style::TransferOptions transfer;
 };
 
@@ -104,7 +111,10 @@ void add_options(CLI::App& app, Arguments& a) {
   app.add_option("--weights", a.weights,
                  "VGG-19 weights (.safetensors or .pth); otherwise $SFUMATO_WEIGHTS, the "
                  "repository's weights/ and the user's cache are searched");
-  app.add_option("--device", a.device, "Where to compute")->check(CLI::IsMember({"auto", "cpu"}));
+  app.add_option("--device", a.device,
+                 "Where to compute: auto (a GPU if there is one), cpu, cuda or cuda:INDEX");
+  app.add_flag("--tf32", a.tf32,
+               "On a GPU, round the factors of products to 10 bits: faster, a little less exact");
   app.add_option("--threads", a.threads, "Threads on the CPU (default: all)")
       ->check(CLI::Range(1, 1024));
   app.add_option("--losses", a.losses, "CSV file for the losses of every iteration");
@@ -214,7 +224,8 @@ std::filesystem::path choose_weights(const Arguments& a, const char* program,
   return path;
 }
 
-/// Everything but reading the command line. Returns the exit status.
+/// Everything but reading the command line, on one device. Returns the exit status.
+template <class Device>
 int run(const Arguments& a, const char* program) {
   const Reporter report(a);
   io::check_image_extension(a.output);
@@ -234,27 +245,28 @@ int run(const Arguments& a, const char* program) {
   say_size("style", a.style, style_pixels.shape());
   const std::filesystem::path weights = choose_weights(a, program, report);
   const nn::VggOptions options = examples::vgg_options_of(weights);
-  nn::Vgg<float> network(
-      options, io::read_tensors<float>(weights, nn::Vgg<float>::parameter_names(options)));
+  nn::Vgg<float, Device> network(
+      options,
+      io::read_tensors<float, Device>(weights, nn::Vgg<float, Device>::parameter_names(options)));
 
   std::vector<style::Iteration> history;
-  Tensor<float> picture;
+  Tensor<float, Device> picture;
   const std::vector<Stage> stages = plan_stages(a, content_pixels.shape());
   for (std::size_t number = 1; number <= stages.size() && interrupted == 0; ++number) {
     Stage stage = stages[number - 1];
     stage.transfer.objective = style::scaled_to_widths(stage.transfer.objective, options.widths);
     const auto prepare = [&](const Tensor<std::uint8_t>& pixels) {
-      return style::normalize<float>(
+      return style::normalize<float, Device>(
           io::resize(pixels, stage.height, stage.width, io::Filter::kBilinear));
     };
-    const Tensor<float> content = prepare(content_pixels);
+    const Tensor<float, Device> content = prepare(content_pixels);
     if (picture.defined()) {
-      picture = ops::upsample2d(Variable<float>(picture), stage.height, stage.width,
+      picture = ops::upsample2d(Variable<float, Device>(picture), stage.height, stage.width,
                                 ops::Interpolation::kBilinear)
                     .value();
     } else if (a.initial == "noise") {
       Random random(a.seed);
-      picture = Tensor<float>::normal(content.shape(), random);
+      picture = Tensor<float, Device>::normal(content.shape(), random);
     } else {
       picture = content;
     }
@@ -285,6 +297,51 @@ int run(const Arguments& a, const char* program) {
   return interrupted != 0 ? kInterruptedStatus : 0;
 }
 
+/// The number of the GPU that --device asks for; none for the CPU. Throws ValueError for a device
+/// that there is not.
+std::optional<int> choose_gpu(const std::string& device) {
+  if (device == "cpu") return std::nullopt;
+#ifdef SFUMATO_WITH_CUDA
+  if (device == "auto") return cuda::device_count() > 0 ? std::optional<int>(0) : std::nullopt;
+#else
+  if (device == "auto") return std::nullopt;
+#endif
+  const std::string_view name = "cuda";
+  const std::string_view text = device;
+  int index = 0;
+  if (text.starts_with(name) && text != name) {
+    const char* const end = text.data() + text.size();
+    const char* const digits = text.data() + name.size() + 1;
+    const auto [stop, error] = std::from_chars(std::min(digits, end), end, index);
+    if (text[name.size()] != ':' || error != std::errc() || stop != end || index < 0) index = -1;
+  }
+  if (!text.starts_with(name) || index < 0) {
+    throw ValueError(message("--device ", device, " is none of auto, cpu, cuda and cuda:INDEX"));
+  }
+#ifndef SFUMATO_WITH_CUDA
+  throw ValueError(message("--device ", device,
+                           ": this program was built without CUDA; build it where the CUDA "
+                           "toolkit and cuDNN are, or use --device cpu"));
+#else
+  return index;
+#endif
+}
+
+/// Runs where --device says. Returns the exit status.
+int run_on_device(const Arguments& a, const char* program) {
+  const std::optional<int> gpu = choose_gpu(a.device);
+#ifdef SFUMATO_WITH_CUDA
+  if (gpu) {
+    cuda::select_device(*gpu);
+    cuda::options().allow_tf32 = a.tf32;
+    return run<Cuda>(a, program);
+  }
+#else
+  static_cast<void>(gpu);
+#endif
+  return run<Cpu>(a, program);
+}
+
 /// Reads the command line and runs. Returns the exit status: 2 for bad arguments, 1 for bad files.
 int run_program(int argc, char** argv) {
   Arguments arguments;
@@ -301,7 +358,7 @@ int run_program(int argc, char** argv) {
     }
     if (arguments.threads > 0) set_thread_count(arguments.threads);
     std::signal(SIGINT, [](int) { interrupted = 1; });
-    return run(arguments, argv[0]);
+    return run_on_device(arguments, argv[0]);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
     std::fprintf(stderr, "neural_style: %s; see --help\n", error.what());

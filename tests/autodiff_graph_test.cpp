@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "sfumato/sfumato.hpp"
+#include "support/device.hpp"
 
-using namespace sfumato;
+namespace sfumato::tested {
 
 namespace {
 Variable<double> scalar(double value, bool requires_grad = true) {
@@ -17,7 +17,7 @@ double grad_of(const Variable<double>& x) {
   return x.grad().value().item();
 }
 std::size_t bytes_in_use() {
-  return Pool<Cpu>::shared().statistics().bytes_in_use;
+  return Pool<Device>::shared().statistics().bytes_in_use;
 }
 }  // namespace
 
@@ -177,9 +177,9 @@ TEST_CASE("a training step takes nothing from the system once it is warm") {
   };
   step();
   step();
-  const std::size_t before = Pool<Cpu>::shared().statistics().system_allocations;
+  const std::size_t before = Pool<Device>::shared().statistics().system_allocations;
   for (int i = 0; i < 5; ++i) step();
-  CHECK(Pool<Cpu>::shared().statistics().system_allocations == before);
+  CHECK(Pool<Device>::shared().statistics().system_allocations == before);
 }
 
 TEST_CASE("a gradient function that is wrong is named") {
@@ -187,14 +187,14 @@ TEST_CASE("a gradient function that is wrong is named") {
   const auto with = [&](auto gradient) {
     return ops::sum(record("mine", x.value().clone(), {x}, gradient));
   };
-  using At = const Backward<double, Cpu>&;
+  using At = const Backward<double>&;
   CHECK_THROWS_WITH_AS(backward(with([](At) { return scalar(1.0); })),
                        "mine: its gradient function gave () for input 0, which has the shape (3,)",
                        GraphError);
   CHECK_THROWS_WITH_AS(
       backward(with([](At) { return Variable<double>(); })),
       "mine: its gradient function gave nothing for input 0, which has the shape (3,)", GraphError);
-  CHECK_THROWS_WITH_AS(backward(with([](At) { return Gradients<double, Cpu>{}; })),
+  CHECK_THROWS_WITH_AS(backward(with([](At) { return Gradients<double>{}; })),
                        "mine: its gradient function gave 0 gradients for 1 inputs", GraphError);
 }
 
@@ -203,14 +203,14 @@ TEST_CASE("gradcheck and gradgradcheck find wrong derivatives") {
   const Inputs in{Variable<double>(Tensor<double>::from({0.5, 1.5}, {2}), true)};
   const auto wrong_first = [](const Inputs& x) {
     return record("wrong", ops::square(x[0].detach()).value(), {x[0]},
-                  [x = x[0]](const Backward<double, Cpu>& at) { return at.gradient() * x; });
+                  [x = x[0]](const Backward<double>& at) { return at.gradient() * x; });
   };
   CHECK_FALSE(gradcheck(wrong_first, in));
   CHECK(gradcheck(wrong_first, in).report.find("input 0 (2,), element 0: analytic") == 0);
   const auto wrong_second = [](const Inputs& x) {
     return record(
         "wrong", ops::square(x[0].detach()).value(), {x[0]},
-        [x = x[0].detach()](const Backward<double, Cpu>& at) { return at.gradient() * (x * 2.0); });
+        [x = x[0].detach()](const Backward<double>& at) { return at.gradient() * (x * 2.0); });
   };
   CHECK(gradcheck(wrong_second, in));
   CHECK_FALSE(gradgradcheck(wrong_second, in));
@@ -239,3 +239,5 @@ TEST_CASE("a graph in the language of Graphviz") {
             "  n" +
             second + " -> n" + third + ";\n}\n");
 }
+
+}  // namespace sfumato::tested

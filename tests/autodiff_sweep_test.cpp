@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "sfumato/sfumato.hpp"
 #include "support/complaint.hpp"
+#include "support/device.hpp"
 
-using namespace sfumato;
+namespace sfumato::tested {
 
 namespace {
 
@@ -28,7 +28,7 @@ double grad_of(const Double& x) {
   return x.grad().value().item();
 }
 PoolStatistics pool() {
-  return Pool<Cpu>::shared().statistics();
+  return Pool<Device>::shared().statistics();
 }
 
 }  // namespace
@@ -224,7 +224,7 @@ TEST_CASE("the sweep of a long chain needs memory for a few tensors, not for all
     return ops::sum(y);
   }();
   const std::size_t recorded = pool().bytes_in_use;
-  Pool<Cpu>::shared().reset_peak();
+  Pool<Device>::shared().reset_peak();
   backward(loss);
   // Each step frees one saved tensor and makes a gradient: were none freed, the peak would be
   // higher by the length of the chain.
@@ -267,3 +267,5 @@ TEST_CASE("gradcheck reports which element is wrong, and NaN is wrong") {
   CHECK(gradcheck(right, in).report == "gradients agree");
   CHECK(gradgradcheck(right, in));
 }
+
+}  // namespace sfumato::tested

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 #include <map>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -234,4 +235,31 @@ TEST_CASE("several threads allocate, share and free at once") {
   CHECK(wrong == 0);
   CHECK(pool().statistics().bytes_in_use == before);
   CHECK(pool().statistics().bytes_held >= before);
+}
+
+TEST_CASE("in a scope, memory comes from another pool, which lives as long as its blocks") {
+  using Device = Small<20>;
+  const std::size_t room = Device::room;
+  std::shared_ptr<void> kept;
+  {
+    const auto other = Pool<Device>::make();
+    CHECK(&Pool<Device>::current() == &Pool<Device>::shared());
+    {
+      const PoolScope<Device> scope(other);
+      CHECK(&Pool<Device>::current() == other.get());
+      std::thread([] {  // the scope is this thread's alone
+        CHECK(&Pool<Device>::current() == &Pool<Device>::shared());
+      })
+          .join();
+      kept = Pool<Device>::current().allocate(1000);
+      Pool<Device>::current().allocate(5000);
+    }
+    CHECK(&Pool<Device>::current() == &Pool<Device>::shared());
+    CHECK(other->statistics().bytes_in_use == 1024);
+    CHECK(Pool<Device>::shared().statistics().bytes_held == 0);
+  }
+  CHECK(Device::blocks.size() == 2);
+  kept.reset();
+  CHECK(Device::blocks.empty());
+  CHECK(Device::room == room);
 }

@@ -81,7 +81,7 @@ function(check_tree root result)
     endforeach()
   endforeach()
 
-  # What sfumato.hpp reaches.
+  # What sfumato.hpp reaches: nothing heavy, and no CUDA.
   set(waiting sfumato/sfumato.hpp)
   set(seen)
   while(waiting)
@@ -92,7 +92,8 @@ function(check_tree root result)
     list(APPEND seen ${header})
     includes_of("${root}/${header}" includes)
     foreach(included IN LISTS includes)
-      if(included MATCHES "${heavy_headers}")
+      if(included MATCHES "${heavy_headers}" OR included MATCHES "${cuda_headers}" OR
+         included MATCHES "^sfumato/cuda[./]")
         list(APPEND errors "sfumato.hpp reaches <${included}> through ${header}")
       endif()
       list(APPEND waiting ${included})
@@ -128,6 +129,8 @@ expect(sfumato/core/tensor.hpp "<Eigen/Core>" "belongs to cpu/")
 expect(sfumato/cpu/gemm.hpp "<Eigen/Core>" "")
 expect(sfumato/core/tensor.hpp "<iostream>" "sfumato.hpp reaches")
 expect(sfumato/sfumato.hpp "<nlohmann/json.hpp>" "sfumato.hpp reaches")
+expect(sfumato/sfumato.hpp "\"sfumato/cuda.hpp\"" "sfumato.hpp reaches")
+expect(sfumato/core/tensor.hpp "<cudnn.h>" "sfumato.hpp reaches")
 
 get_filename_component(include_folder "${CMAKE_CURRENT_LIST_DIR}/../include" ABSOLUTE)
 check_tree("${include_folder}" errors)

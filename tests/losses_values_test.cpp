@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "sfumato/sfumato.hpp"
+#include "support/device.hpp"
 
-using namespace sfumato;
+namespace sfumato::tested {
 
 namespace {
 Variable<double> random_variable(const Shape& shape, std::uint64_t seed) {
@@ -29,9 +29,11 @@ void check_derivatives(const Function& function, const Inputs& inputs) {
 TEST_CASE("mean squared error") {
   const auto a = random_variable({2, 3}, 1);
   const auto b = random_variable({2, 3}, 2);
+  const std::vector<double> from = a.value().to_vector();
+  const std::vector<double> to = b.value().to_vector();
   double expected = 0.0;
-  for (std::int64_t i = 0; i < 6; ++i) {
-    expected += std::pow(a.value().data()[i] - b.value().data()[i], 2) / 6.0;
+  for (std::size_t i = 0; i < 6; ++i) {
+    expected += std::pow(from[i] - to[i], 2) / 6.0;
   }
   CHECK(losses::mean_squared_error(a, b).item() == doctest::Approx(expected));
   check_derivatives([](const Inputs& x) { return losses::mean_squared_error(x[0], x[1]); }, {a, b});
@@ -116,3 +118,5 @@ TEST_CASE("total variation") {
                        "2 × 2 pixels",
                        ShapeError);
 }
+
+}  // namespace sfumato::tested

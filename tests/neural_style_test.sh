@@ -35,7 +35,16 @@ refuses 2 '--output is required' "$program" "$cat" "$suns"
 refuses 2 'not expected' "$program" "$cat" "$suns" -o x.png --sise 5
 refuses 2 'not in range' "$program" "$cat" "$suns" -o x.png --size 5
 refuses 2 'not in {content,noise}' "$program" "$cat" "$suns" -o x.png --init zeros
-refuses 2 'not in {auto,cpu}' "$program" "$cat" "$suns" -o x.png --device tpu
+for device in tpu cuda: cuda:x cuda:-1 cuda:0x cudaa; do
+  refuses 2 "--device $device is none of auto, cpu, cuda and cuda:INDEX" \
+    "$program" "$cat" "$suns" -o x.png --device "$device"
+done
+# Without CUDA, without a driver, without so many GPUs: one line each.
+status=0
+"$program" "$cat" "$suns" -o x.png --device cuda:99 2>err.txt || status=$?
+[ "$status" -ne 0 ] && [ "$(wc -l <err.txt)" -eq 1 ] && [ ! -e x.png ] || fail "cuda:99: $(cat err.txt)"
+grep -qE 'was built without CUDA|no NVIDIA GPU with a driver|cuda:99: there are [0-9]+ GPUs' err.txt ||
+  fail "cuda:99 said: $(cat err.txt)"
 refuses 2 '--size does not go with --height' "$program" "$cat" "$suns" -o x.png --size 64 --height 64
 refuses 2 '--preset sets the sizes' "$program" "$cat" "$suns" -o x.png --preset d2l --size 64
 refuses 1 'images are written as .png, .jpg or .jpeg' "$program" "$cat" "$suns" -o x.gif

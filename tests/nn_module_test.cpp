@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "sfumato/sfumato.hpp"
+#include "support/device.hpp"
 
-using namespace sfumato;
+namespace sfumato::tested {
 
 namespace {
 
@@ -177,3 +177,5 @@ TEST_CASE("training is told to all parts") {
   model.set_training(true);
   CHECK(dropout->training());
 }
+
+}  // namespace sfumato::tested

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "sfumato/sfumato.hpp"
+#include "support/device.hpp"
 
-using namespace sfumato;
+namespace sfumato::tested {
 
 namespace {
 
@@ -202,3 +202,5 @@ TEST_CASE("VGG networks are built from weights, classify, and pool by average if
   CHECK_THROWS_WITH_AS(nn::Vgg<float>(narrow(12), random),
                        "Vgg: there is no VGG-12; depths are 11, 13, 16 and 19", ValueError);
 }
+
+}  // namespace sfumato::tested

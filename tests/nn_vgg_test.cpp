@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "sfumato/sfumato.hpp"
 #include "support/complaint.hpp"
+#include "support/device.hpp"
 
-using namespace sfumato;
+namespace sfumato::tested {
 
 namespace {
 
@@ -238,3 +238,5 @@ TEST_CASE("the widths of a network are read off its weights") {
         "Vgg: features.0.weight has the shape (64,), which is not of a convolution (out, in, 3, "
         "3)");
 }
+
+}  // namespace sfumato::tested

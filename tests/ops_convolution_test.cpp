@@ -11,9 +11,9 @@
 #include <xtensor/xview.hpp>
 
 #include "sfumato/io/xtensor.hpp"
-#include "sfumato/sfumato.hpp"
+#include "support/device.hpp"
 
-using namespace sfumato;
+namespace sfumato::tested {
 
 namespace {
 
@@ -61,11 +61,12 @@ Tensor<T> random_tensor(const Shape& shape, std::uint64_t seed) {
 template <class T>
 double difference(const Tensor<T>& actual, const std::vector<double>& expected) {
   REQUIRE(actual.elements() == static_cast<std::int64_t>(expected.size()));
+  const std::vector<T> values = actual.to_vector();
   double largest = 1.0;
   double error = 0.0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
     largest = std::max(largest, std::abs(expected[i]));
-    error = std::max(error, std::abs(static_cast<double>(actual.span()[i]) - expected[i]));
+    error = std::max(error, std::abs(static_cast<double>(values[i]) - expected[i]));
   }
   return error / largest;
 }
@@ -106,19 +107,20 @@ TEST_CASE_TEMPLATE("conv2d and both its gradients equal plain sums", T, float, d
     backward(y, {}, seed);
 
     const std::int64_t plane = g.out_h * g.out_w;
+    const std::vector<T> biases = bias.value().to_vector();
     std::vector<double> expected_y(static_cast<std::size_t>(y.elements()));
     for (std::size_t i = 0; i < expected_y.size(); ++i) {
       const auto channel = static_cast<std::int64_t>(i) / plane % g.out_channels;
-      expected_y[i] = bias.value().at({channel});
+      expected_y[i] = biases[static_cast<std::size_t>(channel)];
     }
     std::vector<double> expected_dx(static_cast<std::size_t>(x.elements()));
     std::vector<double> expected_dw(static_cast<std::size_t>(w.elements()));
     const auto at = [](auto& values, std::int64_t i) -> auto& {
       return values[static_cast<std::size_t>(i)];
     };
-    const auto xs = x.value().span();
-    const auto ws = w.value().span();
-    const auto dys = seed.value().span();
+    const auto xs = x.value().to_vector();
+    const auto ws = w.value().to_vector();
+    const auto dys = seed.value().to_vector();
     for_each_product(g, [&](std::int64_t i, std::int64_t j, std::int64_t k) {
       at(expected_y, i) += static_cast<double>(at(xs, j)) * static_cast<double>(at(ws, k));
       at(expected_dx, j) += static_cast<double>(at(dys, i)) * static_cast<double>(at(ws, k));
@@ -132,9 +134,10 @@ TEST_CASE_TEMPLATE("conv2d and both its gradients equal plain sums", T, float, d
 
 TEST_CASE("every small combination of sizes and options equals plain sums") {
   // Whole numbers: sums of products are exact, so results must be equal, not just close.
+  const PlainSums plain;
   Random random(20);
   const auto whole = [&](const Shape& shape) {
-    auto x = Tensor<double>::empty(shape);
+    auto x = HostTensor<double>::empty(shape);
     for (double& value : x.span()) value = static_cast<double>(random.below(9) - 4);
     return x;
   };
@@ -160,18 +163,18 @@ TEST_CASE("every small combination of sizes and options equals plain sums") {
     const auto x = whole(input);
     const auto w = whole(weight);
     const auto dy = whole(ops::detail::output_shape(g));
-    auto y = Tensor<double>::zeros(dy.shape());
-    auto dx = Tensor<double>::zeros(input);
-    auto dw = Tensor<double>::zeros(weight);
+    auto y = HostTensor<double>::zeros(dy.shape());
+    auto dx = HostTensor<double>::zeros(input);
+    auto dw = HostTensor<double>::zeros(weight);
     for_each_product(g, [&](std::int64_t i, std::int64_t j, std::int64_t k) {
       y.data()[i] += x.data()[j] * w.data()[k];
       dx.data()[j] += dy.data()[i] * w.data()[k];
       dw.data()[k] += dy.data()[i] * x.data()[j];
     });
-    const Variable<double> input_leaf(x, true);
-    const Variable<double> weight_leaf(w, true);
+    const Variable<double> input_leaf(x.to<Device>(), true);
+    const Variable<double> weight_leaf(w.to<Device>(), true);
     const auto result = ops::conv2d(input_leaf, weight_leaf, {}, options);
-    backward(result, {}, Variable<double>(dy));
+    backward(result, {}, Variable<double>(dy.to<Device>()));
     CHECK(result.value().to_vector() == y.to_vector());
     CHECK(input_leaf.grad().value().to_vector() == dx.to_vector());
     CHECK(weight_leaf.grad().value().to_vector() == dw.to_vector());
@@ -184,8 +187,8 @@ TEST_CASE("every small combination of sizes and options equals plain sums") {
         g.in_h - smallest(g.out_h, g.kernel_h, g.stride_h, g.padding_h, g.dilation_h);
     const std::int64_t more_w =
         g.in_w - smallest(g.out_w, g.kernel_w, g.stride_w, g.padding_w, g.dilation_w);
-    const auto back =
-        ops::conv_transpose2d(Variable<double>(dy), weight_leaf, {}, options, {more_h, more_w});
+    const auto back = ops::conv_transpose2d(Variable<double>(dy.to<Device>()), weight_leaf, {},
+                                            options, {more_h, more_w});
     REQUIRE(back.shape() == input);
     CHECK(back.value().to_vector() == dx.to_vector());
   }
@@ -193,15 +196,16 @@ TEST_CASE("every small combination of sizes and options equals plain sums") {
 }
 
 TEST_CASE("conv2d equals xtensor's sums over shifted views") {
-  const auto x = random_tensor<double>({2, 3, 9, 10}, 21);
-  const auto w = random_tensor<double>({4, 3, 3, 2}, 22);
+  const auto x = random_tensor<double>({2, 3, 9, 10}, 21).to<Cpu>();
+  const auto w = random_tensor<double>({4, 3, 3, 2}, 22).to<Cpu>();
   const auto xs = io::as_xtensor(x);
   const auto ws = io::as_xtensor(w);
   const xt::xtensor<double, 4> padded = xt::pad(xs, {{0, 0}, {0, 0}, {1, 1}, {2, 2}});
-  const auto y = ops::conv2d(Variable<double>(x), Variable<double>(w), {},
+  const auto y = ops::conv2d(Variable<double>(x.to<Device>()), Variable<double>(w.to<Device>()), {},
                              {.stride = {2, 3}, .padding = {1, 2}});
   REQUIRE(y.shape() == Shape{2, 4, 5, 5});
-  const auto actual = io::as_xtensor(y.value());
+  const auto values = y.value().to<Cpu>();
+  const auto actual = io::as_xtensor(values);
   for (std::size_t o = 0; o < 4; ++o) {
     xt::xtensor<double, 3> expected = xt::zeros<double>({2, 5, 5});
     for (std::size_t c = 0; c < 3; ++c) {
@@ -265,7 +269,7 @@ TEST_CASE("one input of two convolutions gets the sum of both gradients") {
 }
 
 TEST_CASE("a convolution with frozen weights keeps no input") {
-  auto& pool = Pool<Cpu>::shared();
+  auto& pool = Pool<Device>::shared();
   const Variable<float> w(random_tensor<float>({2, 1, 3, 3}, 13));
   const Variable<float> trained(w.value(), true);
   const auto kept = [&](const Variable<float>& weight) {
@@ -398,3 +402,5 @@ TEST_CASE("conv2d says what does not fit") {
                        "output channel",
                        ShapeError);
 }
+
+}  // namespace sfumato::tested

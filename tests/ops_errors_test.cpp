@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "sfumato/sfumato.hpp"
 #include "support/complaint.hpp"
+#include "support/device.hpp"
 
-using namespace sfumato;
+namespace sfumato::tested {
 
 namespace {
 
@@ -194,10 +194,12 @@ TEST_CASE("upsample2d refuses what is no image and sizes that are none") {
 TEST_CASE("an op that refuses leaves no memory behind") {
   const auto a = zeros({200, 300});
   const auto b = zeros({100, 300});
-  const std::size_t before = Pool<Cpu>::shared().statistics().bytes_in_use;
+  const std::size_t before = Pool<Device>::shared().statistics().bytes_in_use;
   for (int i = 0; i < 3; ++i) {
     complaint([&] { ops::concat({a * 2.0F, ops::exp(b)}, 1); });
     complaint([&] { ops::matmul(ops::relu(a), a); });
   }
-  CHECK(Pool<Cpu>::shared().statistics().bytes_in_use == before);
+  CHECK(Pool<Device>::shared().statistics().bytes_in_use == before);
 }
+
+}  // namespace sfumato::tested

@@ -4,9 +4,9 @@
 
 #include <vector>
 
-#include "sfumato/sfumato.hpp"
+#include "support/device.hpp"
 
-using namespace sfumato;
+namespace sfumato::tested {
 
 namespace {
 
@@ -227,3 +227,5 @@ TEST_CASE("gradients of upsampling") {
   check([](const Inputs& x) { return ops::upsample2d(x[0], 7, 8, ops::Interpolation::kBilinear); },
         in);
 }
+
+}  // namespace sfumato::tested

@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "sfumato/sfumato.hpp"
 #include "support/complaint.hpp"
+#include "support/device.hpp"
 
-using namespace sfumato;
+namespace sfumato::tested {
 
 namespace {
 
@@ -20,14 +20,14 @@ namespace {
 template <class T>
 Variable<T> whole(const Shape& shape, std::uint64_t seed, bool requires_grad = true) {
   Random random(seed);
-  auto x = Tensor<T>::empty(shape);
+  auto x = HostTensor<T>::empty(shape);
   for (T& value : x.span()) value = static_cast<T>(random.below(7) - 3);
-  return Variable<T>(x, requires_grad);
+  return Variable<T>(x.template to<Device>(), requires_grad);
 }
 
 /// The value of x at a place in the batch shape, where x is broadcast to it, and in the matrix.
 template <class T>
-T& element(Tensor<T>& x, const Shape& batch, std::int64_t batch_index, std::int64_t row,
+T& element(HostTensor<T>& x, const Shape& batch, std::int64_t batch_index, std::int64_t row,
            std::int64_t column) {
   Shape own;
   for (int axis = 0; axis + 2 < x.rank(); ++axis) own.push_back(x.shape()[axis]);
@@ -66,21 +66,22 @@ void check_product(const Case& c, bool ta, bool tb) {
   expected_shape.push_back(m);
   expected_shape.push_back(n);
   REQUIRE(y.shape() == expected_shape);
-  auto expected = Tensor<T>::zeros(expected_shape);
-  auto expected_da = Tensor<T>::zeros(a.shape());
-  auto expected_db = Tensor<T>::zeros(b.shape());
-  Tensor<T> left = a.value();
-  Tensor<T> right = b.value();
+  auto expected = HostTensor<T>::zeros(expected_shape);
+  auto expected_da = HostTensor<T>::zeros(a.shape());
+  auto expected_db = HostTensor<T>::zeros(b.shape());
+  auto left = a.value().template to<Cpu>();
+  auto right = b.value().template to<Cpu>();
+  const std::vector<T> seeds = dy.value().to_vector();
   for (std::int64_t i = 0; i < c.batch.elements(); ++i) {
     for (std::int64_t row = 0; row < m; ++row) {
       for (std::int64_t column = 0; column < n; ++column) {
         const std::int64_t place = (i * m + row) * n + column;
-        const T seed = dy.value().data()[place];
+        const T seed = seeds[static_cast<std::size_t>(place)];
         for (std::int64_t l = 0; l < k; ++l) {
-          const auto of_a = [&](Tensor<T>& x) -> T& {
+          const auto of_a = [&](HostTensor<T>& x) -> T& {
             return element(x, c.batch, i, ta ? l : row, ta ? row : l);
           };
-          const auto of_b = [&](Tensor<T>& x) -> T& {
+          const auto of_b = [&](HostTensor<T>& x) -> T& {
             return element(x, c.batch, i, tb ? column : l, tb ? l : column);
           };
           expected.data()[place] += of_a(left) * of_b(right);
@@ -183,3 +184,5 @@ TEST_CASE("matmul names shapes, transpositions and inner extents that do not agr
         "matmul: shapes (4,) and (5,) do not broadcast together: extents must agree or be 1, "
         "aligned at the last dimension");
 }
+
+}  // namespace sfumato::tested

@@ -7,10 +7,10 @@
 #include <limits>
 #include <vector>
 
-#include "sfumato/sfumato.hpp"
 #include "support/complaint.hpp"
+#include "support/device.hpp"
 
-using namespace sfumato;
+namespace sfumato::tested {
 
 namespace {
 
@@ -59,11 +59,18 @@ TEST_CASE_TEMPLATE("pooling and its gradients equal plain loops", T, float, doub
     std::vector<double> expected_d_largest(static_cast<std::size_t>(x.elements()));
     std::vector<double> expected_d_average(expected_d_largest.size());
     const double area = static_cast<double>(g.kernel_h * g.kernel_w);
+    const auto of = [](const Variable<T>& y) {
+      return y.value().template cast<double>().to_vector();
+    };
+    const auto xs = of(x);
+    const auto seeds = of(dy);
+    const auto maxima = of(largest);
+    const auto averages = of(average);
     for (std::int64_t place = 0; place < largest.elements(); ++place) {
       const std::int64_t plane = place / (g.out_h * g.out_w);
       const std::int64_t top = place / g.out_w % g.out_h * g.stride_h - g.padding_h;
       const std::int64_t left = place % g.out_w * g.stride_w - g.padding_w;
-      const double seed = static_cast<double>(dy.value().data()[place]);
+      const double seed = seeds[static_cast<std::size_t>(place)];
       double best = -HUGE_VAL;
       std::size_t best_place = 0;
       double total = 0.0;
@@ -71,7 +78,7 @@ TEST_CASE_TEMPLATE("pooling and its gradients equal plain loops", T, float, doub
         for (std::int64_t column = left; column < left + g.kernel_w; ++column) {
           if (row < 0 || row >= g.in_h || column < 0 || column >= g.in_w) continue;
           const auto source = static_cast<std::size_t>((plane * g.in_h + row) * g.in_w + column);
-          const double value = static_cast<double>(x.value().span()[source]);
+          const double value = xs[source];
           total += value;
           expected_d_average[source] += seed / area;
           if (value > best) {
@@ -81,15 +88,15 @@ TEST_CASE_TEMPLATE("pooling and its gradients equal plain loops", T, float, doub
         }
       }
       expected_d_largest[best_place] += seed;
-      CHECK(static_cast<double>(largest.value().data()[place]) == best);
-      CHECK(static_cast<double>(average.value().data()[place]) ==
+      CHECK(maxima[static_cast<std::size_t>(place)] == best);
+      CHECK(averages[static_cast<std::size_t>(place)] ==
             doctest::Approx(total / area).epsilon(1e-5));
     }
+    const auto d_maxima = of(d_largest);
+    const auto d_averages = of(d_average);
     for (std::size_t i = 0; i < expected_d_largest.size(); ++i) {
-      CHECK(static_cast<double>(d_largest.value().span()[i]) ==
-            doctest::Approx(expected_d_largest[i]).epsilon(1e-5));
-      CHECK(static_cast<double>(d_average.value().span()[i]) ==
-            doctest::Approx(expected_d_average[i]).epsilon(1e-5));
+      CHECK(d_maxima[i] == doctest::Approx(expected_d_largest[i]).epsilon(1e-5));
+      CHECK(d_averages[i] == doctest::Approx(expected_d_average[i]).epsilon(1e-5));
     }
   }
 }
@@ -164,3 +171,5 @@ TEST_CASE("windows that do not fit are refused") {
   CHECK(pool({1, 0, 65536, 32768}, {}) ==
         "max_pool2d: the planes of (1, 0, 65536, 32768) are too large to index");
 }
+
+}  // namespace sfumato::tested

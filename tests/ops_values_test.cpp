@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "sfumato/sfumato.hpp"
 #include "support/complaint.hpp"
+#include "support/device.hpp"
 
-using namespace sfumato;
+namespace sfumato::tested {
 
 namespace {
 
@@ -154,7 +154,7 @@ TEST_CASE_TEMPLATE("reductions over every set of axes equal plain loops", T, flo
         rest %= strides[static_cast<std::size_t>(axis)];
         if ((mask >> axis & 1) == 0) place = place * shape[axis] + index;
       }
-      const double value = static_cast<double>(x.value().data()[i]);
+      const double value = static_cast<double>(values_of(x)[static_cast<std::size_t>(i)]);
       sums[static_cast<std::size_t>(place)] += value;
       largest[static_cast<std::size_t>(place)] =
           std::max(largest[static_cast<std::size_t>(place)], value);
@@ -336,3 +336,5 @@ TEST_CASE("upsampling gives PyTorch's numbers") {
   CHECK(complaint([&] { ops::upsample2d(variable({1.0}, {1}), 2, 2); }) ==
         "upsample2d: input (1,) must have four dimensions (n, c, h, w), none of them empty");
 }
+
+}  // namespace sfumato::tested

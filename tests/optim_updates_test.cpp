@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "sfumato/sfumato.hpp"
 #include "support/complaint.hpp"
+#include "support/device.hpp"
 
-using namespace sfumato;
+namespace sfumato::tested {
 
 namespace {
 
@@ -164,7 +164,7 @@ TEST_CASE("steps take nothing from the system once they are warm") {
       backward(ops::mean(ops::square(p)));
       optimizer->step();
     }
-    return Pool<Cpu>::shared().statistics().system_allocations;
+    return Pool<Device>::shared().statistics().system_allocations;
   };
   step();  // its moments and velocities stay, in blocks that its sweep had used
   const std::size_t warm = step();
@@ -212,3 +212,5 @@ TEST_CASE("a small network learns") {
   }
   CHECK(losses::cross_entropy(model(x), labels).item() < 0.05F);
 }
+
+}  // namespace sfumato::tested

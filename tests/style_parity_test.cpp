@@ -13,10 +13,10 @@
 #include "sfumato/io/npy.hpp"
 #include "sfumato/io/resize.hpp"
 #include "sfumato/io/weights.hpp"
-#include "sfumato/sfumato.hpp"
+#include "support/device.hpp"
 #include "support/shared_data.hpp"
 
-using namespace sfumato;
+namespace sfumato::tested {
 
 namespace {
 
@@ -38,7 +38,7 @@ struct Golden {
 
   template <class T>
   Tensor<T> array(const std::string& name) const {
-    return io::read_npy<T>(*shared_data(prefix + "-" + name + ".npy"));
+    return io::read_npy<T>(*shared_data(prefix + "-" + name + ".npy")).template to<Device>();
   }
   style::ObjectiveOptions options() const {
     return {.content_layers = content_layers, .style_layers = style_layers};
@@ -56,7 +56,8 @@ struct Golden {
 template <class T>
 nn::Vgg<T> real_network() {
   const auto path = shared_data("weights/vgg19-oxford-q8.safetensors");
-  return nn::Vgg<T>(nn::VggOptions{}, io::read_tensors<T>(*path, nn::Vgg<T>::parameter_names({})));
+  return nn::Vgg<T>(nn::VggOptions{},
+                    io::read_tensors<T, Device>(*path, nn::Vgg<T>::parameter_names({})));
 }
 
 double relative_distance(const std::vector<double>& actual, const std::vector<double>& expected) {
@@ -109,11 +110,21 @@ struct Run {
   optim::Adam<T> adam;
 };
 
-// With sanitizers an iteration takes half a minute, and they look for other faults than drift.
-#if defined(__SANITIZE_ADDRESS__)
+// With sanitizers, or where the processor plays a GPU, an iteration takes half a minute, and they
+// look for other faults than drift.
+#if defined(__SANITIZE_ADDRESS__) || defined(SFUMATO_CUDA_EMULATED)
 constexpr int kIterations = 3;
 #else
 constexpr int kIterations = 20;
+#endif
+
+// Rectifiers and pools pass a gradient on to where rounding says. With the relu taps the CPU's
+// float is 0.0005 away from the exact gradient; the plain sums of floats of the emulated cuDNN are
+// 0.0012 away.
+#if defined(SFUMATO_TEST_CUDA)
+constexpr double kFirstGradient = 2e-3;
+#else
+constexpr double kFirstGradient = 1e-3;
 #endif
 
 std::vector<double> golden_gradient(const Golden& golden, int iteration) {
@@ -144,6 +155,7 @@ TEST_CASE("double precision follows PyTorch for twenty iterations") {
 }
 
 TEST_CASE("single precision agrees with PyTorch's double precision") {
+  const PlainSums plain;
   for (const std::string taps : {"conv", "relu"}) {
     CAPTURE(taps);
     const Golden golden(taps);
@@ -151,7 +163,7 @@ TEST_CASE("single precision agrees with PyTorch's double precision") {
     Run<float> run(golden);
     const Evaluation<float> first(run.objective, run.image);
     check_losses(first.losses, golden.iteration(1), 1e-4);
-    CHECK(relative_distance(first.gradient, golden_gradient(golden, 1)) < 1e-3);
+    CHECK(relative_distance(first.gradient, golden_gradient(golden, 1)) < kFirstGradient);
     run.adam.step();
     const Evaluation<float> second(run.objective, run.image);
     check_losses(second.losses, golden.iteration(2), 1e-4);
@@ -185,3 +197,5 @@ TEST_CASE("the losses of the JPEG files, read and resized here, agree with PyTor
   check_losses(no_grad([&] { return objective(Variable<float>(content)); }), golden.iteration(1),
                0.02);
 }
+
+}  // namespace sfumato::tested

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "sfumato/sfumato.hpp"
 #include "support/complaint.hpp"
+#include "support/device.hpp"
 
-using namespace sfumato;
+namespace sfumato::tested {
 
 namespace {
 
@@ -26,7 +26,7 @@ Tensor<float> image(std::uint64_t seed, std::int64_t height = 32, std::int64_t w
 }  // namespace
 
 TEST_CASE("pixels survive normalisation") {
-  auto pixels = Tensor<std::uint8_t>::empty({16, 16, 3});
+  auto pixels = HostTensor<std::uint8_t>::empty({16, 16, 3});
   for (std::size_t i = 0; i < 16 * 16 * 3; ++i) {
     pixels.span()[i] = static_cast<std::uint8_t>(i / 3);
   }
@@ -38,7 +38,7 @@ TEST_CASE("pixels survive normalisation") {
   const auto odd = Tensor<float>::from({nan, 100.0F, -100.0F}, {1, 3, 1, 1});
   CHECK(style::denormalize(odd).to_vector() == std::vector<std::uint8_t>{0, 255, 0});
   CHECK(complaint([] {
-          style::normalize<float>(Tensor<std::uint8_t>::zeros({4, 4}));
+          style::normalize<float>(HostTensor<std::uint8_t>::zeros({4, 4}));
         }) == "normalize: pixels (4, 4) must be (height, width, 3)");
   CHECK(complaint([] {
           style::denormalize(Tensor<float>::zeros({1, 1, 4, 4}));
@@ -70,6 +70,7 @@ TEST_CASE("transfer lowers the loss, reports every iteration and can be stopped"
 }
 
 TEST_CASE("the picture has the same bits for any number of threads") {
+  const PlainSums plain;
   auto network = small_network();
   const int before = thread_count();
   std::vector<std::vector<float>> pictures;
@@ -100,7 +101,7 @@ TEST_CASE("iterations take nothing from the system once they are warm") {
   auto network = small_network();
   std::vector<std::size_t> allocations;
   style::transfer(network, image(9), image(10), image(9), {.iterations = 6}, [&](const auto&) {
-    allocations.push_back(Pool<Cpu>::shared().statistics().system_allocations);
+    allocations.push_back(Pool<Device>::shared().statistics().system_allocations);
     return true;
   });
   CHECK(allocations[5] == allocations[1]);
@@ -142,3 +143,5 @@ TEST_CASE("the style weight allows for the width of the network") {
   };
   CHECK(loss(narrow, other, 4) * 16.0F == doctest::Approx(loss(narrow, other, 1)));
 }
+
+}  // namespace sfumato::tested

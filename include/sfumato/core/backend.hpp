@@ -59,11 +59,20 @@ struct Identity {
     return x;
   }
 };
+template <class T>
+struct Constant {
+  T value;
+  SFUMATO_HOST_DEVICE T operator()() const { return value; }
+};
 }  // namespace detail
 
 /// What a device provides for the element type T; everything above is written in these terms alone
 /// and never asks which device it runs on. Shapes are checked by the callers: a device may trust
 /// them. Pointers are to the device's memory, tensors are dense and row-major unless Strided.
+///
+/// A device may have more: Recording, see repeat.hpp; memory_note(), words about its memory that
+/// the pool adds to its complaint of too little; recycled(memory, bytes), told of what returns to
+/// the pool.
 ///
 /// Outputs are overwritten, never added to. `map` may write over one of its inputs when both have
 /// the same strides; nothing else may alias.

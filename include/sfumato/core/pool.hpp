@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "sfumato/core/device.hpp"
@@ -31,13 +32,23 @@ struct PoolStatistics {
 /// layers of a network the memory of one shallow layer holds many. Safe to use from several
 /// threads.
 template <class Device>
-class Pool {
+class Pool : public std::enable_shared_from_this<Pool<Device>> {
  public:
   /// The pool of the device. Never destroyed, so that tensors with static lifetime stay valid.
   static Pool& shared() {
-    static Pool* const pool = new Pool();
-    return *pool;
+    static const auto* const pool = new std::shared_ptr<Pool>(make());
+    return **pool;
   }
+
+  /// A pool beside the shared one; it lives for as long as anybody holds it or a block of it.
+  static std::shared_ptr<Pool> make() { return std::shared_ptr<Pool>(new Pool()); }
+
+  /// Where tensors that this thread makes get their memory: see PoolScope.
+  static Pool& current() { return chosen() == nullptr ? shared() : *chosen(); }
+
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+  ~Pool() { release_waiting(); }
 
   /// A block of at least `bytes`, returned to the pool when its last owner lets go.
   /// Throws ResourceError when the system has no more memory.
@@ -48,8 +59,8 @@ class Pool {
     statistics_.bytes_in_use += block.size;
     statistics_.peak_bytes_in_use =
         std::max(statistics_.peak_bytes_in_use, statistics_.bytes_in_use);
-    return std::shared_ptr<void>(block.memory,
-                                 [this, size = block.size](void* freed) { put_back(freed, size); });
+    return std::shared_ptr<void>(block.memory, [pool = this->shared_from_this(), size = block.size](
+                                                   void* freed) { pool->put_back(freed, size); });
   }
 
   PoolStatistics statistics() const {
@@ -70,6 +81,9 @@ class Pool {
   }
 
  private:
+  template <class>
+  friend class PoolScope;
+
   static constexpr std::size_t kLarge = std::size_t{1} << 20;
 
   struct Block {
@@ -85,6 +99,12 @@ class Pool {
   using Spans = std::map<std::byte*, Span>;
 
   Pool() = default;
+
+  /// This thread's own choice; null for the shared pool.
+  static Pool*& chosen() {
+    thread_local Pool* pool = nullptr;
+    return pool;
+  }
 
   static std::size_t round_up(std::size_t bytes) {
     constexpr std::size_t kSmall = 256;
@@ -134,8 +154,10 @@ class Pool {
       block = Device::allocate(size);
     }
     if (block == nullptr) {
+      std::string note;
+      if constexpr (requires { Device::memory_note(); }) note = Device::memory_note();
       throw ResourceError(message("pool: the system has no ", size, " bytes left; ",
-                                  statistics_.bytes_in_use, " bytes are in use by tensors"));
+                                  statistics_.bytes_in_use, " bytes are in use by tensors", note));
     }
     statistics_.bytes_held += size;
     ++statistics_.system_allocations;
@@ -145,6 +167,7 @@ class Pool {
   void put_back(void* block, std::size_t size) {
     const std::lock_guard lock(mutex_);
     statistics_.bytes_in_use -= size;
+    if constexpr (requires { Device::recycled(block, size); }) Device::recycled(block, size);
     if (size < kLarge) {
       waiting_.emplace(size, block);
       return;
@@ -194,6 +217,21 @@ class Pool {
   Spans spans_;                                              // large ones, in use and free
   std::set<std::pair<std::size_t, std::byte*>> free_spans_;  // by size
   PoolStatistics statistics_;
+};
+
+/// While it lives, tensors that this thread makes get their memory from another pool.
+template <class Device>
+class PoolScope {
+ public:
+  explicit PoolScope(const std::shared_ptr<Pool<Device>>& pool)
+      : pool_(pool), before_(std::exchange(Pool<Device>::chosen(), pool.get())) {}
+  PoolScope(const PoolScope&) = delete;
+  PoolScope& operator=(const PoolScope&) = delete;
+  ~PoolScope() { Pool<Device>::chosen() = before_; }
+
+ private:
+  std::shared_ptr<Pool<Device>> pool_;
+  Pool<Device>* before_;
 };
 
 }  // namespace sfumato

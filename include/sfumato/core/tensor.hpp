@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "sfumato/core/backend.hpp"
 #include "sfumato/core/device.hpp"
 #include "sfumato/core/error.hpp"
 #include "sfumato/core/pool.hpp"
@@ -50,7 +51,10 @@ class Tensor {
   static Tensor zeros(const Shape& shape) { return full(shape, T{0}); }
   static Tensor ones(const Shape& shape) { return full(shape, T{1}); }
   static Tensor full(const Shape& shape, T value) {
-    return generate(shape, [&] { return value; });
+    Tensor result(shape);
+    Device::map(detail::Constant<T>{value}, shape,
+                Strided<T>{result.data(), row_major_strides(shape)});
+    return result;
   }
   static Tensor scalar(T value) { return full(Shape{}, value); }
 
@@ -208,8 +212,8 @@ class Tensor {
 
  private:
   explicit Tensor(const Shape& shape)
-      : storage_(Pool<Device>::shared().allocate(static_cast<std::size_t>(shape.elements()) *
-                                                 sizeof(T))),
+      : storage_(Pool<Device>::current().allocate(static_cast<std::size_t>(shape.elements()) *
+                                                  sizeof(T))),
         shape_(shape) {}
 
   template <class Next>

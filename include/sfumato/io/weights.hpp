@@ -50,9 +50,9 @@ class WeightsFile {
 };
 
 /// The tensors of the given names and no others. Throws IoError that lists all that are missing.
-template <Element T>
-std::map<std::string, Tensor<T>> read_tensors(const std::filesystem::path& path,
-                                              const std::vector<std::string>& names) {
+template <Element T, class Device = Cpu>
+std::map<std::string, Tensor<T, Device>> read_tensors(const std::filesystem::path& path,
+                                                      const std::vector<std::string>& names) {
   const WeightsFile file(path);
   const std::vector<std::string> present = file.names();
   std::string missing;
@@ -65,8 +65,10 @@ std::map<std::string, Tensor<T>> read_tensors(const std::filesystem::path& path,
   if (!missing.empty()) {
     throw IoError(message(path.string(), ": the weights lack ", missing));
   }
-  std::map<std::string, Tensor<T>> tensors;
-  for (const std::string& name : names) tensors.emplace(name, file.read<T>(name));
+  std::map<std::string, Tensor<T, Device>> tensors;
+  for (const std::string& name : names) {
+    tensors.emplace(name, file.read<T>(name).template to<Device>());
+  }
   return tensors;
 }
 

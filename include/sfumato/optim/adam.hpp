@@ -1,6 +1,9 @@
 #pragma once
 
+#include <array>
 #include <cmath>
+#include <cstddef>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -34,16 +37,20 @@ struct AverageSquare {
     return mean * decay + x * x * (T{1} - decay);
   }
 };
+/// The numbers that change from step to step are in the device's memory, where a recorded step
+/// finds them: the step size, 1 / √(1 - beta2^t), and 1 - learning rate · weight decay when
+/// decoupled.
 template <class T>
 struct AdamStep {
-  T step_size;
-  T correction;  ///< 1 / √(1 - beta2^t)
+  static constexpr std::size_t kRates = 3;
+  const T* rates;
   T epsilon;
-  T shrink;  ///< 1 - learning rate · weight decay, when decoupled
   SFUMATO_HOST_DEVICE T operator()(T parameter, T mean, T mean_square) const {
     using std::sqrt;
-    return parameter * shrink - step_size * mean / (sqrt(mean_square) * correction + epsilon);
+    return parameter * rates[2] - rates[0] * mean / (sqrt(mean_square) * rates[1] + epsilon);
   }
+  /// What it reads beside its operands; devices that keep account ask.
+  std::span<const T> reads() const { return {rates, kRates}; }
 };
 }  // namespace detail
 
@@ -64,13 +71,21 @@ class Adam : public Optimizer<T, Device> {
   }
 
  protected:
-  void update(std::size_t index, Tensor<T, Device>& parameter,
-              const Tensor<T, Device>& gradient) override {
+  void prepare() override {
     const double rate = this->learning_rate();
     const auto steps = static_cast<double>(this->steps());
-    const bool decoupled = options_.decoupled_weight_decay;
+    const double decay = options_.decoupled_weight_decay ? options_.weight_decay : 0.0;
+    const std::array<T, Step::kRates> rates{
+        static_cast<T>(rate / (1.0 - std::pow(options_.beta1, steps))),
+        static_cast<T>(1.0 / std::sqrt(1.0 - std::pow(options_.beta2, steps))),
+        static_cast<T>(1.0 - rate * decay)};
+    Device::copy_from_host(rates_.data(), rates.data(), sizeof(rates));
+  }
+
+  void update(std::size_t index, Tensor<T, Device>& parameter,
+              const Tensor<T, Device>& gradient) override {
     Tensor<T, Device> slope = gradient;
-    if (options_.weight_decay != 0.0 && !decoupled) {
+    if (options_.weight_decay != 0.0 && !options_.decoupled_weight_decay) {
       slope = ops::apply("Adam", detail::AddScaled<T>{static_cast<T>(options_.weight_decay)},
                          gradient, parameter);
     }
@@ -79,16 +94,15 @@ class Adam : public Optimizer<T, Device> {
     ops::apply_into("Adam", detail::Average<T>{static_cast<T>(options_.beta1)}, mean, mean, slope);
     ops::apply_into("Adam", detail::AverageSquare<T>{static_cast<T>(options_.beta2)}, square,
                     square, slope);
-    const detail::AdamStep<T> step{
-        static_cast<T>(rate / (1.0 - std::pow(options_.beta1, steps))),
-        static_cast<T>(1.0 / std::sqrt(1.0 - std::pow(options_.beta2, steps))),
-        static_cast<T>(options_.epsilon),
-        static_cast<T>(decoupled ? 1.0 - rate * options_.weight_decay : 1.0)};
+    const Step step{rates_.data(), static_cast<T>(options_.epsilon)};
     ops::apply_into("Adam", step, parameter, parameter, mean, square);
   }
 
  private:
+  using Step = detail::AdamStep<T>;
+
   AdamOptions options_;
+  Tensor<T, Device> rates_ = Tensor<T, Device>::empty({Step::kRates});
 };
 
 }  // namespace sfumato::optim

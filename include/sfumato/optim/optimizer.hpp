@@ -57,7 +57,20 @@ class Optimizer {
 
   /// Updates every parameter that has a gradient, in place.
   void step() {
+    begin_step();
+    apply_gradients();
+  }
+
+  /// The part of step() that differs from step to step: counts, and puts numbers that depend on the
+  /// count and the learning rate where apply_gradients() finds them.
+  void begin_step() {
     ++steps_;
+    prepare();
+  }
+
+  /// The rest of step(), which on the device is the same every time and so may be part of a Repeat
+  /// (Adam's only: other optimisers' learning rate is fixed in the recording).
+  void apply_gradients() {
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       const Variable<T, Device> gradient = parameters_[i].grad();
       if (gradient.defined()) update(i, parameters_[i].mutable_value(), gradient.value());
@@ -121,6 +134,9 @@ class Optimizer {
     check_learning_rate(learning_rate);
     for (const std::string& name : buffer_names) buffers_[name].resize(parameters_.size());
   }
+
+  /// Called before the parameters are changed, once a step.
+  virtual void prepare() {}
 
   /// Changes one parameter.
   virtual void update(std::size_t index, Tensor<T, Device>& parameter,

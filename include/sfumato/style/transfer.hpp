@@ -1,12 +1,15 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <numeric>
 #include <vector>
 
 #include "sfumato/autodiff/backward.hpp"
 #include "sfumato/autodiff/variable.hpp"
+#include "sfumato/core/repeat.hpp"
 #include "sfumato/nn/vgg.hpp"
 #include "sfumato/optim/adam.hpp"
 #include "sfumato/optim/schedules.hpp"
@@ -21,6 +24,7 @@ struct TransferOptions {
   double learning_rate = 0.01;
   std::int64_t lr_decay_every = 200;  ///< iterations after which the learning rate is multiplied …
   double lr_decay = 0.1;              ///< … by this
+  bool record = true;  ///< on a device that can, record a step once and repeat the recording
 };
 
 /// The losses of one iteration, before its step: weighted and summed over layers.
@@ -70,26 +74,45 @@ TransferResult<T, Device> transfer(nn::Vgg<T, Device>& network, const Tensor<T, 
   Variable<T, Device> image(initial.clone(), true);
   optim::Adam<T, Device> adam({image}, {.learning_rate = options.learning_rate});
   const optim::StepDecay schedule{options.learning_rate, options.lr_decay_every, options.lr_decay};
-  const auto sum = [](const std::vector<Variable<T, Device>>& losses) {
-    double total = 0.0;
-    for (const auto& loss : losses) total += static_cast<double>(loss.item());
-    return total;
+
+  // One step, in a form that can be recorded: what it reports stays on the device.
+  const std::size_t content_terms = options.objective.content_layers.size();
+  const std::size_t style_terms = options.objective.style_layers.size();
+  auto report =
+      Tensor<T, Device>::empty({static_cast<std::int64_t>(content_terms + style_terms) + 2});
+  const auto take_step = [&] {
+    adam.zero_grad();
+    const Losses<T, Device> losses = objective(image);
+    backward(losses.total);
+    adam.apply_gradients();
+    T* place = report.data();
+    const auto keep = [&](const Variable<T, Device>& loss) {
+      Device::copy(place++, loss.value().data(), sizeof(T));
+    };
+    for (const auto& loss : losses.content) keep(loss);
+    for (const auto& loss : losses.style) keep(loss);
+    keep(losses.tv);
+    keep(losses.total);
   };
+  Repeat<Device> step(take_step, options.record);
 
   TransferResult<T, Device> result;
   const auto start = std::chrono::steady_clock::now();
   for (std::int64_t i = 0; i < options.iterations && !result.stopped; ++i) {
     adam.set_learning_rate(schedule(i));
-    adam.zero_grad();
-    const Losses<T, Device> losses = objective(image);
-    backward(losses.total);
-    adam.step();
+    adam.begin_step();
+    step();
+    const std::vector<T> losses = report.to_vector();
+    const auto sum = [&](std::size_t first, std::size_t count) {
+      const auto begin = losses.begin() + static_cast<std::ptrdiff_t>(first);
+      return std::accumulate(begin, begin + static_cast<std::ptrdiff_t>(count), 0.0);
+    };
     const Iteration iteration{
         i + 1,
-        sum(losses.content),
-        sum(losses.style),
-        static_cast<double>(losses.tv.item()),
-        static_cast<double>(losses.total.item()),
+        sum(0, content_terms),
+        sum(content_terms, style_terms),
+        static_cast<double>(losses[content_terms + style_terms]),
+        static_cast<double>(losses.back()),
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
     result.history.push_back(iteration);
     result.stopped = progress && !progress(iteration);

@@ -1,0 +1,334 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "sfumato/core/geometry.hpp"
+#include "sfumato/core/tensor.hpp"
+#include "sfumato/cuda/context.hpp"
+#include "sfumato/cuda/device.hpp"
+#include "sfumato/cuda/gemm.hpp"
+#include "sfumato/cuda/handles.hpp"
+
+namespace sfumato::cuda {
+
+/// For messages.
+struct ConvolutionShapes {
+  const Conv2dGeometry& g;
+  std::string to_string() const {
+    return message(" for input ", Shape{g.batch, g.in_channels, g.in_h, g.in_w}, ", weight ",
+                   Shape{g.out_channels, g.in_channels / g.groups, g.kernel_h, g.kernel_w},
+                   ", output ", Shape{g.batch, g.out_channels, g.out_h, g.out_w}, ", stride ",
+                   Shape{g.stride_h, g.stride_w}, ", padding ", Shape{g.padding_h, g.padding_w},
+                   ", dilation ", Shape{g.dilation_h, g.dilation_w}, ", groups ", g.groups);
+  }
+};
+
+/// What cuDNN is told of a convolution.
+struct ConvolutionDescriptors {
+  TensorDescriptor x;
+  FilterDescriptor weight;
+  TensorDescriptor y;
+  TensorDescriptor bias;
+  ConvolutionDescriptor convolution;
+  ActivationDescriptor relu;
+
+  ConvolutionDescriptors(const Conv2dGeometry& g, cudnnDataType_t type);
+};
+
+inline ConvolutionDescriptors::ConvolutionDescriptors(const Conv2dGeometry& g, cudnnDataType_t type)
+    : x(make<TensorDescriptor>("cudnnCreateTensorDescriptor", cudnnCreateTensorDescriptor)),
+      weight(make<FilterDescriptor>("cudnnCreateFilterDescriptor", cudnnCreateFilterDescriptor)),
+      y(make<TensorDescriptor>("cudnnCreateTensorDescriptor", cudnnCreateTensorDescriptor)),
+      bias(make<TensorDescriptor>("cudnnCreateTensorDescriptor", cudnnCreateTensorDescriptor)),
+      convolution(make<ConvolutionDescriptor>("cudnnCreateConvolutionDescriptor",
+                                              cudnnCreateConvolutionDescriptor)),
+      relu(make<ActivationDescriptor>("cudnnCreateActivationDescriptor",
+                                      cudnnCreateActivationDescriptor)) {
+  const ConvolutionShapes shapes{g};
+  const auto describe = [&](const TensorDescriptor& tensor, std::int64_t n, std::int64_t c,
+                            std::int64_t h, std::int64_t w) {
+    constexpr const char* kCall = "cudnnSetTensor4dDescriptor";
+    const auto to_int = [&](std::int64_t value) { return cuda::to_int(value, kCall, shapes); };
+    check(cudnnSetTensor4dDescriptor(tensor.get(), CUDNN_TENSOR_NCHW, type, to_int(n), to_int(c),
+                                     to_int(h), to_int(w)),
+          kCall, shapes);
+  };
+  describe(x, g.batch, g.in_channels, g.in_h, g.in_w);
+  describe(y, g.batch, g.out_channels, g.out_h, g.out_w);
+  describe(bias, 1, g.out_channels, 1, 1);
+  const auto to_int = [&](std::int64_t value) {
+    return cuda::to_int(value, "cudnnSetConvolution2dDescriptor", shapes);
+  };
+  check(cudnnSetFilter4dDescriptor(weight.get(), type, CUDNN_TENSOR_NCHW, to_int(g.out_channels),
+                                   to_int(g.in_channels / g.groups), to_int(g.kernel_h),
+                                   to_int(g.kernel_w)),
+        "cudnnSetFilter4dDescriptor", shapes);
+  check(
+      cudnnSetConvolution2dDescriptor(convolution.get(), to_int(g.padding_h), to_int(g.padding_w),
+                                      to_int(g.stride_h), to_int(g.stride_w), to_int(g.dilation_h),
+                                      to_int(g.dilation_w), CUDNN_CROSS_CORRELATION, type),
+      "cudnnSetConvolution2dDescriptor", shapes);
+  check(cudnnSetConvolutionGroupCount(convolution.get(), to_int(g.groups)),
+        "cudnnSetConvolutionGroupCount", shapes);
+  // Without this, cuDNN would take TF32 for granted.
+  check(cudnnSetConvolutionMathType(convolution.get(), CUDNN_FMA_MATH),
+        "cudnnSetConvolutionMathType", shapes);
+  check(cudnnSetActivationDescriptor(relu.get(), CUDNN_ACTIVATION_RELU, CUDNN_PROPAGATE_NAN, 0.0),
+        "cudnnSetActivationDescriptor", shapes);
+}
+
+/// One of the three convolutions with all that cuDNN needs to run it again and again.
+template <class Algorithm>
+struct ConvolutionPlan {
+  ConvolutionDescriptors descriptors;
+  Algorithm algorithm{};
+  std::size_t workspace_bytes = 0;
+  bool fuses = true;  ///< whether bias and rectifier can be part of it, as far as is known
+};
+
+using ForwardPlan = ConvolutionPlan<cudnnConvolutionFwdAlgo_t>;
+using InputGradientPlan = ConvolutionPlan<cudnnConvolutionBwdDataAlgo_t>;
+using WeightGradientPlan = ConvolutionPlan<cudnnConvolutionBwdFilterAlgo_t>;
+
+template <class T>
+inline constexpr cudnnDataType_t kDataType =
+    std::is_same_v<T, float> ? CUDNN_DATA_FLOAT : CUDNN_DATA_DOUBLE;
+
+using Workspace = Tensor<std::uint8_t, Cuda>;
+
+/// All plans that a program has needed so far. Each is made once for its shapes, from what cuDNN
+/// finds fastest within the limit on workspace.
+class ConvolutionPlans {
+ public:
+  template <class T>
+  ForwardPlan& forward(Context& context, const Conv2dGeometry& g, const T* x, const T* weight,
+                       T* y) {
+    const auto time = [&](ForwardPlan& plan, Workspace& room,
+                          std::span<cudnnConvolutionFwdAlgoPerf_t> found, int* count) {
+      const ConvolutionDescriptors& d = plan.descriptors;
+      return cudnnFindConvolutionForwardAlgorithmEx(
+          context.cudnn(), d.x.get(), x, d.weight.get(), weight, d.convolution.get(), d.y.get(), y,
+          static_cast<int>(found.size()), count, found.data(), room.data(), bytes(room));
+    };
+    const auto measure = [&](ForwardPlan& plan, cudnnConvolutionFwdAlgo_t algorithm) {
+      const ConvolutionDescriptors& d = plan.descriptors;
+      return cudnnGetConvolutionForwardWorkspaceSize(context.cudnn(), d.x.get(), d.weight.get(),
+                                                     d.convolution.get(), d.y.get(), algorithm,
+                                                     &plan.workspace_bytes);
+    };
+    return find<cudnnConvolutionFwdAlgoPerf_t>(
+        "cudnnFindConvolutionForwardAlgorithmEx", forward_, context, g, kDataType<T>, time, measure,
+        std::array<cudnnConvolutionFwdAlgo_t, 2>{CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM,
+                                                 CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM});
+  }
+
+  template <class T>
+  InputGradientPlan& input_gradient(Context& context, const Conv2dGeometry& g, const T* dy,
+                                    const T* weight, T* dx) {
+    const auto time = [&](InputGradientPlan& plan, Workspace& room,
+                          std::span<cudnnConvolutionBwdDataAlgoPerf_t> found, int* count) {
+      const ConvolutionDescriptors& d = plan.descriptors;
+      return cudnnFindConvolutionBackwardDataAlgorithmEx(
+          context.cudnn(), d.weight.get(), weight, d.y.get(), dy, d.convolution.get(), d.x.get(),
+          dx, static_cast<int>(found.size()), count, found.data(), room.data(), bytes(room));
+    };
+    const auto measure = [&](InputGradientPlan& plan, cudnnConvolutionBwdDataAlgo_t algorithm) {
+      const ConvolutionDescriptors& d = plan.descriptors;
+      return cudnnGetConvolutionBackwardDataWorkspaceSize(context.cudnn(), d.weight.get(),
+                                                          d.y.get(), d.convolution.get(), d.x.get(),
+                                                          algorithm, &plan.workspace_bytes);
+    };
+    return find<cudnnConvolutionBwdDataAlgoPerf_t>(
+        "cudnnFindConvolutionBackwardDataAlgorithmEx", input_gradient_, context, g, kDataType<T>,
+        time, measure,
+        std::array<cudnnConvolutionBwdDataAlgo_t, 1>{CUDNN_CONVOLUTION_BWD_DATA_ALGO_1});
+  }
+
+  template <class T>
+  WeightGradientPlan& weight_gradient(Context& context, const Conv2dGeometry& g, const T* x,
+                                      const T* dy, T* dweight) {
+    const auto time = [&](WeightGradientPlan& plan, Workspace& room,
+                          std::span<cudnnConvolutionBwdFilterAlgoPerf_t> found, int* count) {
+      const ConvolutionDescriptors& d = plan.descriptors;
+      return cudnnFindConvolutionBackwardFilterAlgorithmEx(
+          context.cudnn(), d.x.get(), x, d.y.get(), dy, d.convolution.get(), d.weight.get(),
+          dweight, static_cast<int>(found.size()), count, found.data(), room.data(), bytes(room));
+    };
+    const auto measure = [&](WeightGradientPlan& plan, cudnnConvolutionBwdFilterAlgo_t algorithm) {
+      const ConvolutionDescriptors& d = plan.descriptors;
+      return cudnnGetConvolutionBackwardFilterWorkspaceSize(context.cudnn(), d.x.get(), d.y.get(),
+                                                            d.convolution.get(), d.weight.get(),
+                                                            algorithm, &plan.workspace_bytes);
+    };
+    return find<cudnnConvolutionBwdFilterAlgoPerf_t>(
+        "cudnnFindConvolutionBackwardFilterAlgorithmEx", weight_gradient_, context, g, kDataType<T>,
+        time, measure,
+        std::array<cudnnConvolutionBwdFilterAlgo_t, 1>{CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1});
+  }
+
+ private:
+  /// Everything that a plan depends on.
+  struct Key {
+    std::array<std::int64_t, 16> extents;
+    cudnnDataType_t type;
+    bool allow_tf32;
+    bool deterministic;
+    std::size_t workspace_limit;
+    auto operator<=>(const Key&) const = default;
+
+    Key(const Conv2dGeometry& g, cudnnDataType_t data_type, const Options& options)
+        : extents{g.batch,     g.in_channels, g.in_h,       g.in_w,     g.out_channels, g.out_h,
+                  g.out_w,     g.kernel_h,    g.kernel_w,   g.stride_h, g.stride_w,     g.padding_h,
+                  g.padding_w, g.dilation_h,  g.dilation_w, g.groups},
+          type(data_type),
+          allow_tf32(options.allow_tf32),
+          deterministic(options.deterministic),
+          workspace_limit(options.workspace_limit) {}
+  };
+  template <class Algorithm>
+  using Cache = std::map<Key, ConvolutionPlan<Algorithm>>;
+
+  static std::size_t bytes(const Workspace& room) {
+    return static_cast<std::size_t>(room.elements());
+  }
+
+  /// As much room as there is, up to the limit.
+  static Workspace take_room(std::size_t limit) {
+    for (std::size_t size = limit;; size /= 2) {
+      try {
+        return Workspace::empty({static_cast<std::int64_t>(size)});
+      } catch (const ResourceError&) {
+        if (size == 0) throw;
+      }
+    }
+  }
+
+  /// The plan for these shapes: what `time` finds fastest, or else the first of the plain
+  /// algorithms that works and whose workspace, as `measure` says, is within the limit.
+  template <class Found, class Algorithm, class Time, class Measure, std::size_t Plain>
+  static ConvolutionPlan<Algorithm>& find(const char* call, Cache<Algorithm>& cache,
+                                          Context& context, const Conv2dGeometry& g,
+                                          cudnnDataType_t type, const Time& time,
+                                          const Measure& measure,
+                                          const std::array<Algorithm, Plain>& plain) {
+    const Options& options = context.options();
+    const Key key(g, type, options);
+    if (const auto known = cache.find(key); known != cache.end()) return known->second;
+    context.forbid_in_capture("plan of a convolution");
+    const ConvolutionShapes shapes{g};
+    ConvolutionPlan<Algorithm> plan{ConvolutionDescriptors(g, type)};
+    const auto allow = [&](cudnnMathType_t math) {
+      check(cudnnSetConvolutionMathType(plan.descriptors.convolution.get(), math),
+            "cudnnSetConvolutionMathType", shapes);
+    };
+    const bool tf32 = options.allow_tf32 && type == CUDNN_DATA_FLOAT;
+    if (!options.deterministic) {
+      if (tf32) allow(CUDNN_DEFAULT_MATH);
+      Workspace room = take_room(options.workspace_limit);
+      std::array<Found, 16> found{};
+      int count = 0;
+      if (time(plan, room, found, &count) == CUDNN_STATUS_SUCCESS) {
+        for (const Found& result : std::span(found).first(static_cast<std::size_t>(count))) {
+          if (result.status != CUDNN_STATUS_SUCCESS || result.memory > options.workspace_limit) {
+            continue;
+          }
+          plan.algorithm = result.algo;
+          plan.workspace_bytes = result.memory;
+          if (tf32) allow(result.mathType);
+          return cache.emplace(key, std::move(plan)).first->second;
+        }
+      }
+    }
+    cudnnStatus_t status = CUDNN_STATUS_NOT_SUPPORTED;
+    for (const Algorithm algorithm : plain) {
+      status = measure(plan, algorithm);
+      if (status == CUDNN_STATUS_SUCCESS && plan.workspace_bytes <= options.workspace_limit) {
+        plan.algorithm = algorithm;
+        return cache.emplace(key, std::move(plan)).first->second;
+      }
+    }
+    if (status == CUDNN_STATUS_SUCCESS) {
+      throw CudaError(message(call, ": no algorithm gets along with a workspace of ",
+                              options.workspace_limit, " bytes; the plainest needs ",
+                              plan.workspace_bytes, shapes,
+                              "; raise cuda::options().workspace_limit"));
+    }
+    check(status, call, shapes);
+    throw CudaError(message(call, ": cuDNN found nothing", shapes));
+  }
+
+  Cache<cudnnConvolutionFwdAlgo_t> forward_;
+  Cache<cudnnConvolutionBwdDataAlgo_t> input_gradient_;
+  Cache<cudnnConvolutionBwdFilterAlgo_t> weight_gradient_;
+};
+
+inline Context::Context(int device) : device_(device) {
+  check_device(device);
+  check(cudaSetDevice(device), "cudaSetDevice", " for cuda:", device);
+  const auto attribute = [&](cudaDeviceAttr which) {
+    int value = 0;
+    check(cudaDeviceGetAttribute(&value, which, device), "cudaDeviceGetAttribute",
+          " of cuda:", device);
+    return value;
+  };
+  if (attribute(cudaDevAttrMemoryPoolsSupported) == 0) {
+    throw CudaError(message("cuda:", device,
+                            ": this GPU or its driver has no memory pools; a "
+                            "driver for CUDA 11.2 or newer is needed"));
+  }
+  multiprocessors_ = attribute(cudaDevAttrMultiProcessorCount);
+  cudaMemPoolProps properties{};
+  properties.allocType = cudaMemAllocationTypePinned;
+  properties.location.type = cudaMemLocationTypeDevice;
+  properties.location.id = device;
+  memory_pool_ = make<MemoryPool>("cudaMemPoolCreate", cudaMemPoolCreate, &properties);
+  constexpr unsigned kNonBlocking = cudaStreamNonBlocking;
+  stream_ = make<Stream>("cudaStreamCreate", cudaStreamCreateWithFlags, kNonBlocking);
+  side_stream_ = make<Stream>("cudaStreamCreate", cudaStreamCreateWithFlags, kNonBlocking);
+  cublas_ = make<Cublas>("cublasCreate", cublasCreate);
+  check(cublasSetStream(cublas_.get(), stream_.get()), "cublasSetStream");
+  check(cublasSetMathMode(cublas_.get(), CUBLAS_DEFAULT_MATH), "cublasSetMathMode");
+  cudnn_ = make<Cudnn>("cudnnCreate", cudnnCreate);
+  check(cudnnSetStream(cudnn_.get(), stream_.get()), "cudnnSetStream");
+  plans_ = std::make_unique<ConvolutionPlans>();
+  // Memory of its own, or cuBLAS would ask for some while a graph is being recorded.
+  constexpr std::size_t kWorkspace = std::size_t{32} << 20;
+  cublas_workspace_ = allocate(kWorkspace);
+  if (cublas_workspace_ == nullptr) {
+    throw ResourceError(
+        message("cuda:", device, ": no ", kWorkspace, " bytes for cuBLAS", memory_note()));
+  }
+  const cublasStatus_t status = cublasSetWorkspace(cublas_.get(), cublas_workspace_, kWorkspace);
+  if (status != CUBLAS_STATUS_SUCCESS) free(cublas_workspace_);  // there will be no destructor
+  check(status, "cublasSetWorkspace");
+}
+
+inline Context::~Context() {
+  plans_.reset();
+  cublas_ = {};
+  cudnn_ = {};
+  if (cublas_workspace_ != nullptr) cudaFreeAsync(cublas_workspace_, stream_.get());
+  cudaStreamSynchronize(stream_.get());
+}
+
+/// Gives back all that this program holds of the GPU: memory, streams, handles. The next use begins
+/// anew. Throws CudaError, and does nothing, while there are tensors on it.
+inline void shutdown() {
+  if (!Context::exists()) return;
+  Pool<Cuda>& pool = Pool<Cuda>::shared();
+  pool.trim();
+  if (const std::size_t bytes = pool.statistics().bytes_in_use; bytes > 0) {
+    throw CudaError(message("shutdown: tensors still hold ", bytes, " bytes of the GPU's memory"));
+  }
+  Context::destroy();
+}
+
+}  // namespace sfumato::cuda

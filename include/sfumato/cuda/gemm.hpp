@@ -1,0 +1,73 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <mutex>
+#include <type_traits>
+
+#include "sfumato/cuda/device.hpp"
+#include "sfumato/cuda/error.hpp"
+
+namespace sfumato {
+
+namespace cuda {
+
+/// A number that cuBLAS or cuDNN takes as an int. Throws CudaError when it is too large for one.
+template <class... Details>
+int to_int(std::int64_t value, const char* call, const Details&... details) {
+  if (value > std::numeric_limits<int>::max()) {
+    throw CudaError(message(call, ": ", value, " is more than the library can count to", details...,
+                            "; split the work into smaller parts"));
+  }
+  return static_cast<int>(value);
+}
+
+/// Zeros, in stream order.
+inline void fill_zeros(void* target, std::size_t bytes) {
+  if (bytes == 0) return;
+  check(cudaMemsetAsync(target, 0, bytes, Context::current().stream()), "cudaMemsetAsync", " of ",
+        bytes, " bytes");
+}
+
+/// For messages.
+struct GemmShapes {
+  const GemmGeometry& g;
+  std::string to_string() const {
+    return message(" for ", g.batch, " products of ", g.m, " × ", g.k, " and ", g.k, " × ", g.n);
+  }
+};
+
+}  // namespace cuda
+
+template <class T>
+void Cuda::gemm(const GemmGeometry& geometry, const T* a, const T* b, T* c) {
+  const GemmGeometry& g = geometry;
+  if (g.batch == 0 || g.m == 0 || g.n == 0) return;
+  if (g.k == 0) {
+    return cuda::fill_zeros(c, static_cast<std::size_t>(g.batch * g.m * g.n) * sizeof(T));
+  }
+  constexpr const char* kCall = "cublasGemmStridedBatchedEx";
+  const cuda::GemmShapes shapes{g};
+  const auto to_int = [&](std::int64_t value) { return cuda::to_int(value, kCall, shapes); };
+  const auto operation = [](bool transpose) { return transpose ? CUBLAS_OP_T : CUBLAS_OP_N; };
+  cuda::Context& context = cuda::Context::current();
+  constexpr bool kFloat = std::is_same_v<T, float>;
+  constexpr cudaDataType_t kType = kFloat ? CUDA_R_32F : CUDA_R_64F;
+  const cublasComputeType_t compute = !kFloat                        ? CUBLAS_COMPUTE_64F
+                                      : context.options().allow_tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32
+                                                                     : CUBLAS_COMPUTE_32F;
+  const T one{1};
+  const T zero{0};
+  const std::lock_guard lock(context.library_mutex());
+  // cuBLAS counts by columns: what it sees is the transposed product, cᵀ = op(b)ᵀ · op(a)ᵀ.
+  cuda::check(
+      cublasGemmStridedBatchedEx(
+          context.cublas(), operation(g.transpose_b), operation(g.transpose_a), to_int(g.n),
+          to_int(g.m), to_int(g.k), &one, b, kType, to_int(g.transpose_b ? g.k : g.n),
+          g.batch_stride_b, a, kType, to_int(g.transpose_a ? g.m : g.k), g.batch_stride_a, &zero, c,
+          kType, to_int(g.n), g.m * g.n, to_int(g.batch), compute, CUBLAS_GEMM_DEFAULT),
+      kCall, shapes);
+}
+
+}  // namespace sfumato

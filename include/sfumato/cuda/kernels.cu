@@ -1,0 +1,84 @@
+// Our kernels, compiled: every one that sfumato's own ops launch, for float and double. The CMake
+// target sfumato::cuda is made of this file, so that plain .cpp files can use the device and nvcc
+// runs over nothing else. Whoever maps functions of their own lets nvcc compile that file.
+
+#include <array>
+
+#include "sfumato/core/backend.hpp"
+#include "sfumato/cuda/convolution.hpp"
+#include "sfumato/cuda/launch.hpp"
+#include "sfumato/cuda/map.hpp"
+#include "sfumato/cuda/pooling.hpp"
+#include "sfumato/cuda/rectify.hpp"
+#include "sfumato/cuda/reduce.hpp"
+#include "sfumato/losses/cross_entropy.hpp"
+#include "sfumato/ops/ops.hpp"
+#include "sfumato/optim/optim.hpp"
+
+namespace sfumato::cuda {
+
+namespace {
+
+template <class Kernel>
+using Launch = void (*)(const char*, const Kernel&, std::int64_t, Accesses, Accesses);
+
+/// Holding a kernel's address makes the compiler keep it.
+template <class... Kernel>
+struct Kernels {
+  std::tuple<Launch<Kernel>...> addresses{&launch<Kernel>...};
+};
+
+// Functions of one, two and three operands of type T that give a T.
+template <class T, class... Function>
+using Maps1 = Kernels<MapKernel<Function, T, T>...>;
+template <class T, class... Function>
+using Maps2 = Kernels<MapKernel<Function, T, T, T>...>;
+template <class T, class... Function>
+using Maps3 = Kernels<MapKernel<Function, T, T, T, T>...>;
+
+template <class T, class... Reduction>
+using Reductions = std::tuple<Kernels<ReduceKernel<Reduction, T, T>...>,
+                              Kernels<ReduceKernel<Reduction, T, Wide<T>>...>,
+                              Kernels<ReduceKernel<Reduction, Wide<T>, Wide<T>>...>,
+                              Kernels<ReduceKernel<Reduction, Wide<T>, T>...>>;
+
+template <class T>
+struct AllKernels {
+  Kernels<MapKernel<sfumato::detail::Constant<T>, T>> constant;
+  Maps1<T, sfumato::detail::Identity, ops::detail::Affine<T>, ops::detail::ScalarPower<T>,
+        ops::detail::LogOrZero, ops::detail::Exp, ops::detail::Log, ops::detail::Sqrt,
+        ops::detail::Square, ops::detail::Abs, ops::detail::Sign, ops::detail::Step<T>,
+        ops::detail::Tanh, ops::detail::Sigmoid, ops::detail::NormalCdf, ops::detail::Clamp<T>,
+        ops::detail::Inside<T>>
+      of_one;
+  Maps2<T, sfumato::detail::Plus, ops::detail::Subtract, ops::detail::Multiply, ops::detail::Divide,
+        ops::detail::Power, ops::detail::Maximum, ops::detail::Minimum,
+        ops::detail::ShareOfFirst<T>, ops::detail::Equal, AddBias, optim::detail::AddScaled<T>,
+        optim::detail::Average<T>, optim::detail::AverageSquare<T>, optim::detail::Velocity<T>>
+      of_two;
+  Maps3<T, optim::detail::AdamStep<T>> of_three;
+  Kernels<MapKernel<ops::detail::Where, T, std::uint8_t, T, T>> where;
+  Reductions<T, SumReduction, MaxReduction, MinReduction> reductions;
+  Kernels<ReluKernel<T>, GateKernel<T>, MaxPoolKernel<T>, MaxPoolScatterKernel<T>,
+          MaxPoolGatherKernel<T>, AvgPoolKernel<T>, AvgPoolGradientKernel<T>>
+      others;
+};
+
+struct IntegerKernels {
+  Kernels<MapKernel<sfumato::detail::Constant<std::uint8_t>, std::uint8_t>,
+          MapKernel<sfumato::detail::Constant<std::int32_t>, std::int32_t>,
+          MapKernel<sfumato::detail::Constant<std::int64_t>, std::int64_t>>
+      constants;
+  Kernels<MapKernel<losses::detail::IsClass, std::uint8_t, std::int64_t, std::int64_t>> is_class;
+};
+
+}  // namespace
+
+extern const AllKernels<float> kFloatKernels;
+extern const AllKernels<double> kDoubleKernels;
+extern const IntegerKernels kIntegerKernels;
+const AllKernels<float> kFloatKernels;
+const AllKernels<double> kDoubleKernels;
+const IntegerKernels kIntegerKernels;
+
+}  // namespace sfumato::cuda

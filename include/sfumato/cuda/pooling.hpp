@@ -1,0 +1,217 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "sfumato/cuda/device.hpp"
+#include "sfumato/cuda/launch.hpp"
+
+// All pooling is our own: cuDNN's gives no places of the maxima, and its gradient of the mean wants
+// the input and output back, which nobody keeps.
+
+namespace sfumato {
+
+namespace cuda {
+
+/// The part of an image that output number `index` of a pooling sees.
+struct Window {
+  std::int64_t plane;
+  std::int64_t top;
+  std::int64_t bottom;
+  std::int64_t left;
+  std::int64_t right;
+
+  SFUMATO_HOST_DEVICE Window(const Pool2dGeometry& g, std::int64_t index) {
+    const std::int64_t row = quotient(index, g.out_w);
+    plane = quotient(row, g.out_h);
+    top = (row - plane * g.out_h) * g.stride_h - g.padding_h;
+    left = (index - row * g.out_w) * g.stride_w - g.padding_w;
+    bottom = top + g.kernel_h < g.in_h ? top + g.kernel_h : g.in_h;
+    right = left + g.kernel_w < g.in_w ? left + g.kernel_w : g.in_w;
+    top = top > 0 ? top : 0;
+    left = left > 0 ? left : 0;
+  }
+};
+
+/// The outputs whose windows see input number `index`: rows [top, bottom), columns [left, right).
+struct Observers {
+  std::int64_t plane;
+  std::int64_t place;  ///< of the input in its plane
+  std::int64_t top;
+  std::int64_t bottom;
+  std::int64_t left;
+  std::int64_t right;
+
+  SFUMATO_HOST_DEVICE Observers(const Pool2dGeometry& g, std::int64_t index) {
+    const std::int64_t size = g.in_h * g.in_w;
+    plane = quotient(index, size);
+    place = index - plane * size;
+    const std::int64_t row = quotient(place, g.in_w);
+    const std::int64_t column = place - row * g.in_w;
+    find(row + g.padding_h, g.kernel_h, g.stride_h, g.out_h, top, bottom);
+    find(column + g.padding_w, g.kernel_w, g.stride_w, g.out_w, left, right);
+  }
+
+ private:
+  static SFUMATO_HOST_DEVICE void find(std::int64_t position, std::int64_t kernel,
+                                       std::int64_t stride, std::int64_t outputs,
+                                       std::int64_t& first, std::int64_t& end) {
+    first = position < kernel ? 0 : quotient(position - kernel, stride) + 1;
+    end = quotient(position, stride) + 1;
+    if (end > outputs) end = outputs;
+  }
+};
+
+template <class T>
+struct MaxPoolKernel {
+  Pool2dGeometry g;
+  const T* x;
+  T* y;
+  std::int32_t* indices;
+
+  SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
+    const Window window(g, index);
+    const T* const image = x + window.plane * g.in_h * g.in_w;
+    std::int64_t place = window.top * g.in_w + window.left;
+    T best = image[place];
+    for (std::int64_t i = window.top; i < window.bottom; ++i) {
+      for (std::int64_t j = window.left; j < window.right; ++j) {
+        const T value = image[i * g.in_w + j];
+        // The first maximum wins, and the first NaN over everything.
+        if (!(value <= best) && best == best) {
+          best = value;
+          place = i * g.in_w + j;
+        }
+      }
+    }
+    y[index] = best;
+    indices[index] = static_cast<std::int32_t>(place);
+  }
+};
+
+/// Each input looks for the outputs that chose it, so that none is written twice.
+template <class T>
+struct MaxPoolScatterKernel {
+  Pool2dGeometry g;
+  const T* dy;
+  const std::int32_t* indices;
+  T* dx;
+
+  SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
+    const Observers observers(g, index);
+    T total{0};
+    for (std::int64_t i = observers.top; i < observers.bottom; ++i) {
+      for (std::int64_t j = observers.left; j < observers.right; ++j) {
+        const std::int64_t out = (observers.plane * g.out_h + i) * g.out_w + j;
+        if (indices[out] == observers.place) total += dy[out];
+      }
+    }
+    dx[index] = total;
+  }
+};
+
+template <class T>
+struct MaxPoolGatherKernel {
+  Pool2dGeometry g;
+  const T* x;
+  const std::int32_t* indices;
+  T* y;
+
+  SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
+    const std::int64_t plane = quotient(index, g.out_h * g.out_w);
+    y[index] = x[plane * g.in_h * g.in_w + indices[index]];
+  }
+};
+
+template <class T>
+struct AvgPoolKernel {
+  Pool2dGeometry g;
+  const T* x;
+  T* y;
+
+  SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
+    const Window window(g, index);
+    const T* const image = x + window.plane * g.in_h * g.in_w;
+    T total{0};
+    for (std::int64_t i = window.top; i < window.bottom; ++i) {
+      for (std::int64_t j = window.left; j < window.right; ++j) total += image[i * g.in_w + j];
+    }
+    y[index] = total / static_cast<T>(g.kernel_h * g.kernel_w);
+  }
+};
+
+template <class T>
+struct AvgPoolGradientKernel {
+  Pool2dGeometry g;
+  const T* dy;
+  T* dx;
+
+  SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
+    const Observers observers(g, index);
+    T total{0};
+    for (std::int64_t i = observers.top; i < observers.bottom; ++i) {
+      for (std::int64_t j = observers.left; j < observers.right; ++j) {
+        total += dy[(observers.plane * g.out_h + i) * g.out_w + j];
+      }
+    }
+    dx[index] = total / static_cast<T>(g.kernel_h * g.kernel_w);
+  }
+};
+
+inline std::int64_t inputs(const Pool2dGeometry& g) {
+  return g.planes * g.in_h * g.in_w;
+}
+inline std::int64_t outputs(const Pool2dGeometry& g) {
+  return g.planes * g.out_h * g.out_w;
+}
+
+}  // namespace cuda
+
+template <class T>
+void Cuda::max_pool2d(const Pool2dGeometry& geometry, const T* x, T* y, std::int32_t* indices) {
+  const std::int64_t outputs = cuda::outputs(geometry);
+  const std::array reads{cuda::dense(x, cuda::inputs(geometry))};
+  const std::array writes{cuda::dense(y, outputs), cuda::dense(indices, outputs)};
+  cuda::launch("max_pool2d", cuda::MaxPoolKernel<T>{geometry, x, y, indices}, outputs, reads,
+               writes);
+}
+
+template <class T>
+void Cuda::max_pool2d_scatter(const Pool2dGeometry& geometry, const T* dy,
+                              const std::int32_t* indices, T* dx) {
+  const std::int64_t inputs = cuda::inputs(geometry);
+  const std::int64_t outputs = cuda::outputs(geometry);
+  const std::array reads{cuda::dense(dy, outputs), cuda::dense(indices, outputs)};
+  const std::array writes{cuda::dense(dx, inputs)};
+  cuda::launch("max_pool2d_scatter", cuda::MaxPoolScatterKernel<T>{geometry, dy, indices, dx},
+               inputs, reads, writes);
+}
+
+template <class T>
+void Cuda::max_pool2d_gather(const Pool2dGeometry& geometry, const T* x,
+                             const std::int32_t* indices, T* y) {
+  const std::int64_t outputs = cuda::outputs(geometry);
+  const std::array reads{cuda::dense(x, cuda::inputs(geometry)), cuda::dense(indices, outputs)};
+  const std::array writes{cuda::dense(y, outputs)};
+  cuda::launch("max_pool2d_gather", cuda::MaxPoolGatherKernel<T>{geometry, x, indices, y}, outputs,
+               reads, writes);
+}
+
+template <class T>
+void Cuda::avg_pool2d(const Pool2dGeometry& geometry, const T* x, T* y) {
+  const std::int64_t outputs = cuda::outputs(geometry);
+  const std::array reads{cuda::dense(x, cuda::inputs(geometry))};
+  const std::array writes{cuda::dense(y, outputs)};
+  cuda::launch("avg_pool2d", cuda::AvgPoolKernel<T>{geometry, x, y}, outputs, reads, writes);
+}
+
+template <class T>
+void Cuda::avg_pool2d_gradient(const Pool2dGeometry& geometry, const T* dy, T* dx) {
+  const std::int64_t inputs = cuda::inputs(geometry);
+  const std::array reads{cuda::dense(dy, cuda::outputs(geometry))};
+  const std::array writes{cuda::dense(dx, inputs)};
+  cuda::launch("avg_pool2d_gradient", cuda::AvgPoolGradientKernel<T>{geometry, dy, dx}, inputs,
+               reads, writes);
+}
+
+}  // namespace sfumato

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "sfumato/core/pool.hpp"
+#include "sfumato/cuda/context.hpp"
+#include "sfumato/cuda/device.hpp"
+#include "sfumato/cuda/handles.hpp"
+
+namespace sfumato::cuda {
+
+/// Work as a CUDA graph: one call starts all of its kernels; see core/repeat.hpp.
+///
+/// The kernels of a graph read and write the places that they were recorded with. Therefore the
+/// work's tensors come from a pool of the recording's own, whose memory nobody else is given while
+/// the graph lives; the first run, which is not recorded, leaves in it what the second one needs.
+class Recording {
+ public:
+  Recording() = default;
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+  ~Recording() {
+    // The graph may still be running. A failure was or will be reported by other calls.
+    if (graph_.get() != nullptr) (void)cudaStreamSynchronize(Context::current().stream());
+  }
+
+  /// Does the work the first time, records and runs it the second time, then runs the recording.
+  /// When the recording fails, the exception goes on and the next run records anew.
+  void run(const std::function<void()>& work) {
+    if (graph_.get() == nullptr) {
+      const PoolScope<Cuda> scope(pool_);
+      if (!prepared_) {
+        work();
+        prepared_ = true;
+        return;
+      }
+      record(work);
+    }
+    check(cudaGraphLaunch(graph_.get(), Context::current().stream()), "cudaGraphLaunch");
+  }
+
+ private:
+  void record(const std::function<void()>& work) {
+    Context& context = Context::current();
+    context.begin_capture();
+    try {
+      work();
+    } catch (...) {
+      context.abandon_capture();
+      throw;
+    }
+    const Graph graph = context.end_capture();
+    graph_ = make<GraphExecutable>("cudaGraphInstantiate", cudaGraphInstantiate, graph.get(),
+                                   static_cast<unsigned long long>(0));
+  }
+
+  std::shared_ptr<Pool<Cuda>> pool_ = Pool<Cuda>::make();
+  GraphExecutable graph_;
+  bool prepared_ = false;
+};
+
+}  // namespace sfumato::cuda

@@ -1,0 +1,99 @@
+// cuDNN: a convolution with a bias and an activation in one call.
+
+#include "cudnn_request.hpp"
+
+using namespace emulator;
+
+namespace {
+
+/// What follows a convolution in the fused call: y = act(y + alpha2 · z + bias of the channel).
+struct Epilogue {
+  const void* bias;
+  const void* z;
+  double alpha2;
+  bool relu, keep_nan;
+
+  template <class T>
+  void run(const Convolution& g, void* device_y) const {
+    T* const y = static_cast<T*>(alias_of(device_y));
+    const T* const biases = static_cast<const T*>(alias_of(bias));
+    const T* const added = static_cast<const T*>(alias_of(z));
+    const std::int64_t plane = g.out_h * g.out_w;
+    for (std::int64_t i = 0; i < g.y_count(); ++i) {
+      T value = y[i] + biases[i / plane % g.k];
+      if (alpha2 != 0.0) value += static_cast<T>(alpha2) * added[i];
+      const bool passes = !relu || value > T{0} || (keep_nan && std::isnan(value));
+      y[i] = passes ? value : T{0};
+    }
+  }
+};
+
+cudnnStatus_t run_fused(const Request& r, const Epilogue& epilogue) {
+  Work work;
+  if (const cudnnStatus_t status = check(r, work); status != CUDNN_STATUS_SUCCESS) return status;
+  const auto k = static_cast<std::size_t>(r.d.geometry.k);
+  work.accesses.push_back(reads(epilogue.bias, k * r.d.element()));
+  if (epilogue.alpha2 != 0.0) {
+    work.accesses.push_back(
+        reads(epilogue.z, static_cast<std::size_t>(r.result_count) * r.d.element()));
+  }
+  const auto compute = [](const auto&... operands) { convolve(operands...); };
+  work.run = [r, epilogue,
+              product = r.d.doubles ? scaled<double>(r, compute) : scaled<float>(r, compute)] {
+    product();
+    if (r.d.doubles) {
+      epilogue.run<double>(r.d.geometry, r.result);
+    } else {
+      epilogue.run<float>(r.d.geometry, r.result);
+    }
+  };
+  return submit_to(r.handle, std::move(work));
+}
+
+}  // namespace
+
+cudnnStatus_t cudnnConvolutionBiasActivationForward(
+    cudnnHandle_t handle, const void* alpha1, cudnnTensorDescriptor_t x_descriptor, const void* x,
+    cudnnFilterDescriptor_t filters_descriptor, const void* filters,
+    cudnnConvolutionDescriptor_t convolution, cudnnConvolutionFwdAlgo_t algorithm, void* workspace,
+    size_t workspace_bytes, const void* alpha2, cudnnTensorDescriptor_t z_descriptor, const void* z,
+    cudnnTensorDescriptor_t bias_descriptor, const void* bias,
+    cudnnActivationDescriptor_t activation, cudnnTensorDescriptor_t y_descriptor, void* y) {
+  const char* const call = "cudnnConvolutionBiasActivationForward";
+  return cudnn_call(call, handle, [&] {
+    const auto bad = [&](const char* why) {
+      return refuse(CUDNN_STATUS_BAD_PARAM, text(call, ": ", why));
+    };
+    Described d{};
+    const cudnnStatus_t status =
+        describe(call, x_descriptor, filters_descriptor, convolution, y_descriptor, d);
+    if (status != CUDNN_STATUS_SUCCESS) return status;
+    if (!described(call, z_descriptor, kTensorDescriptor) ||
+        !described(call, bias_descriptor, kTensorDescriptor) ||
+        !described(call, activation, kActivationDescriptor)) {
+      return CUDNN_STATUS_BAD_PARAM;
+    }
+    const cudnnTensorStruct& b = *bias_descriptor;
+    const cudnnTensorStruct& added = *z_descriptor;
+    const Convolution& g = d.geometry;
+    if (b.type != x_descriptor->type || b.n != 1 || b.c != g.k || b.h != 1 || b.w != 1) {
+      return bad("the bias is not (1, k, 1, 1) of the type of the rest");
+    }
+    if (added.type != y_descriptor->type || added.n != g.n || added.c != g.k ||
+        added.h != g.out_h || added.w != g.out_w) {
+      return bad("z does not have the shape of y");
+    }
+    if (z == nullptr || bias == nullptr || alpha2 == nullptr) return bad("a pointer is null");
+    const bool relu = activation->mode == CUDNN_ACTIVATION_RELU;
+    if (!relu && activation->mode != CUDNN_ACTIVATION_IDENTITY) {
+      return bad("the activation is neither relu nor the identity");
+    }
+    if (!relu && algorithm != CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM) {
+      return bad("without an activation the algorithm must be IMPLICIT_PRECOMP_GEMM");
+    }
+    static constexpr double kZero = 0.0;  // as a float it is zero too
+    return run_fused({call, handle, d, about(d, algorithm), x, filters, y, g.x_count(),
+                      g.filter_count(), g.y_count(), workspace, workspace_bytes, alpha1, &kZero},
+                     {bias, z, scale(alpha2, d), relu, activation->nan == CUDNN_PROPAGATE_NAN});
+  });
+}

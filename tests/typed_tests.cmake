@@ -1,0 +1,71 @@
+# The typed tests on the Cuda device, which tests/cuda_emulator plays on the CPU: the same sources with
+# SFUMATO_TEST_CUDA defined, as the programs cuda_emulated_FAMILY_tests and the ctest entries
+# cuda_emulated_NAME. What they compute is checked, and how they use CUDA: see cuda_emulator/README.md.
+add_subdirectory(cuda_emulator)
+
+set(typed_tests
+  autodiff_sweep
+  losses_values
+  nn_layers nn_networks
+  ops_convolution ops_gradients ops_matmul ops_pooling ops_values
+  optim_updates
+  style_parity style_transfer)
+
+# listener.cpp makes what the emulator finds a failure of the test case at hand.
+add_library(sfumato_test_main_emulated OBJECT main.cpp cuda_emulator/listener.cpp)
+target_link_libraries(sfumato_test_main_emulated PUBLIC sfumato_own sfumato::kernels sfumato::io doctest::doctest
+  sfumato_cuda_emulator)
+get_target_property(definitions sfumato_test_main INTERFACE_COMPILE_DEFINITIONS)
+target_compile_definitions(sfumato_test_main_emulated PUBLIC ${definitions} SFUMATO_TEST_CUDA)
+target_include_directories(sfumato_test_main_emulated PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}")
+
+# The programs PREFIX_FAMILY_tests; each source's entry is PREFIX_NAME, if it is to be one.
+function(sfumato_add_typed_tests prefix main has_entries)
+  foreach(entry IN LISTS typed_tests)
+    string(REGEX REPLACE "_.*" "_tests" family "${entry}")
+    set(program ${prefix}_${family})
+    if(NOT TARGET ${program})
+      add_executable(${program})
+      target_link_libraries(${program} PRIVATE ${main})
+    endif()
+    target_sources(${program} PRIVATE ${entry}_test.cpp)
+    if(has_entries)
+      add_test(NAME ${prefix}_${entry} COMMAND ${program} --source-file=*/${entry}_test.cpp)
+    else()
+      set_target_properties(${program} PROPERTIES EXCLUDE_FROM_ALL ON)
+      set_property(GLOBAL APPEND PROPERTY SFUMATO_GPU_PROGRAMS ${program})
+    endif()
+  endforeach()
+endfunction()
+sfumato_add_typed_tests(cuda_emulated sfumato_test_main_emulated ON)
+# Small tensors: optimising would take longer than it saves.
+foreach(family IN ITEMS autodiff losses nn ops optim)
+  target_compile_options(cuda_emulated_${family}_tests PRIVATE
+    $<$<CXX_COMPILER_ID:GNU,Clang,AppleClang>:-O0>)
+endforeach()
+
+# The same programs on a real GPU, which gpu_check.sh builds and runs: cmake --build ... --target cuda_gpu_tests.
+if(SFUMATO_HAS_CUDA)
+  add_library(sfumato_test_main_gpu OBJECT EXCLUDE_FROM_ALL main.cpp)
+  target_link_libraries(sfumato_test_main_gpu PUBLIC sfumato_own sfumato::kernels sfumato::io sfumato::cuda doctest::doctest)
+  target_compile_definitions(sfumato_test_main_gpu PUBLIC ${definitions} SFUMATO_TEST_CUDA)
+  target_include_directories(sfumato_test_main_gpu PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}")
+  sfumato_add_typed_tests(cuda_gpu sfumato_test_main_gpu OFF)
+  get_property(programs GLOBAL PROPERTY SFUMATO_GPU_PROGRAMS)
+  list(REMOVE_DUPLICATES programs)
+  add_custom_target(cuda_gpu_tests DEPENDS ${programs})
+endif()
+
+# The Cuda device's own tests, cuda_device/NAME_test.cpp.
+file(GLOB device_tests CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/cuda_device/*_test.cpp")
+add_executable(cuda_device_tests ${device_tests})
+target_link_libraries(cuda_device_tests PRIVATE sfumato_test_main_emulated)
+foreach(source IN LISTS device_tests)
+  get_filename_component(name "${source}" NAME_WE)
+  string(REGEX REPLACE "_test$" "" entry "${name}")
+  add_test(NAME cuda_device_${entry} COMMAND cuda_device_tests --source-file=*/${name}.cpp)
+endforeach()
+
+# What an iteration costs, for docs/cuda.md: cmake --build ... --target cuda_iteration_cost.
+add_executable(cuda_iteration_cost EXCLUDE_FROM_ALL cuda_device/iteration_cost.cpp)
+target_link_libraries(cuda_iteration_cost PRIVATE sfumato_own sfumato::kernels sfumato_cuda_emulator)
