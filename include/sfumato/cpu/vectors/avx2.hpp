@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
 #include "sfumato/cpu/vectors/targets.hpp"
 
@@ -15,7 +14,6 @@ using Vector = __m256;
 using Integers = __m256i;
 using Lanes = __m256i;  ///< all bits set in the elements that are meant
 
-inline constexpr const char* kName = "AVX2";
 inline constexpr std::int64_t kLanes = 8;
 inline constexpr std::int64_t kTileRows = 6;
 
@@ -66,9 +64,6 @@ SFUMATO_INLINE Lanes lanes_below(std::int64_t count) {
 }
 SFUMATO_INLINE Lanes lanes_between(std::int64_t first, std::int64_t last) {
   return _mm256_andnot_si256(lanes_below(first), lanes_below(last));
-}
-SFUMATO_INLINE Lanes all_lanes() {
-  return _mm256_set1_epi32(-1);
 }
 SFUMATO_INLINE Lanes lanes_with_bits(Lanes lanes, std::uint32_t bits) {
   const __m256i own = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);

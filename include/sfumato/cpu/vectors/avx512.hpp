@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
 #include "sfumato/cpu/vectors/targets.hpp"
 
@@ -14,7 +13,6 @@ using Vector = __m512;
 using Integers = __m512i;
 using Lanes = __mmask16;  ///< which elements of a vector are meant
 
-inline constexpr const char* kName = "AVX-512";
 inline constexpr std::int64_t kLanes = 16;     ///< floats of a vector
 inline constexpr std::int64_t kTileRows = 12;  ///< rows of two vectors that fit the registers
 
@@ -68,9 +66,6 @@ SFUMATO_INLINE Lanes lanes_between(std::int64_t first, std::int64_t last) {
     return count <= 0 ? 0U : count >= kLanes ? 0xffffU : (1U << count) - 1U;
   };
   return static_cast<Lanes>(below(last) & ~below(first));
-}
-SFUMATO_INLINE Lanes all_lanes() {
-  return 0xffff;
 }
 /// The lanes of `lanes` whose bit is set.
 SFUMATO_INLINE Lanes lanes_with_bits(Lanes lanes, std::uint32_t bits) {

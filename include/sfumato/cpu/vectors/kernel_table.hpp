@@ -11,7 +11,6 @@ namespace sfumato::cpu {
 /// What is computed faster for float where the processor has vectors; each function does what the
 /// portable one of the same name does.
 struct VectorKernels {
-  const char* name;    ///< of the instruction set
   std::int64_t lanes;  ///< floats of a vector
   void (*multiply_block)(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<const float> a,
                          MatrixView<const float> b, MatrixView<float> c, bool accumulate,
