@@ -7,11 +7,10 @@
 #include <limits>
 #include <vector>
 
-#include "sfumato/core/tensor.hpp"
-#include "sfumato/cpu/cpu.hpp"
 #include "support/complaint.hpp"
+#include "support/device.hpp"
 
-using namespace sfumato;
+namespace sfumato::tested {
 
 TEST_CASE_TEMPLATE("tensors are made and read", T, float, double, std::uint8_t, std::int32_t,
                    std::int64_t) {
@@ -22,7 +21,8 @@ TEST_CASE_TEMPLATE("tensors are made and read", T, float, double, std::uint8_t, 
   auto x = Tensor<T>::from({1, 2, 3, 4, 5, 6}, {2, 3});
   CHECK(x.at({1, 2}) == 6);
   x.set({0, 1}, 9);
-  CHECK(x.span()[1] == 9);
+  CHECK(x.to_vector() == std::vector<T>{1, 9, 3, 4, 5, 6});
+  if constexpr (HostAccessible<Device>) CHECK(x.span()[1] == 9);
   CHECK(Tensor<T>::scalar(7).item() == 7);
   CHECK(Tensor<T>::empty({0, 3}).to_vector().empty());
 }
@@ -100,7 +100,6 @@ TEST_CASE("values are read and written at their place in row-major order") {
   CHECK(x.at({1, 0, 2}) == 14);
   x.set({0, 2, 1}, -1);
   CHECK(x.to_vector()[9] == -1);
-  CHECK(x.span()[9] == -1);
   CHECK(Tensor<int>::scalar(5).at({}) == 5);
   CHECK(Tensor<int>::full({1, 1, 1}, 6).item() == 6);
   CHECK(complaint([&] {
@@ -153,7 +152,7 @@ TEST_CASE("cast converts as static_cast does and to returns the same tensor") {
   CHECK(x.cast<std::int64_t>().to_vector() == std::vector<std::int64_t>{-1, 0, 2, 10000000000});
   CHECK(x.cast<float>().shape() == Shape{2, 2});
   CHECK(x.cast<double>().shares_storage_with(x));
-  CHECK(x.to<Cpu>().shares_storage_with(x));
+  CHECK(x.to<Device>().shares_storage_with(x));
   CHECK(std::isnan(Tensor<float>::full({1}, std::nanf("")).cast<double>().item()));
 }
 
@@ -258,3 +257,5 @@ TEST_CASE_TEMPLATE("uniform numbers fill their interval and stay below its end",
   Random fixed(6);
   CHECK(Tensor<T>::uniform({1}, fixed, T(2), T(2)).item() == T(2));
 }
+
+}  // namespace sfumato::tested

@@ -45,10 +45,12 @@ const std::vector<std::string> kNames{"scale",          "inner.0.weight", "inner
                                       "inner.2.weight", "inner.2.bias",   "last.weight",
                                       "last.bias"};
 
-const Variable<double> kInput(Tensor<double>::from({1.0, -2.0, 0.5, 4.0}, {2, 2}));
+Variable<double> input() {
+  return Variable<double>(Tensor<double>::from({1.0, -2.0, 0.5, 4.0}, {2, 2}));
+}
 
 std::vector<double> output(nn::Module<double>& module) {
-  return module(kInput).value().to_vector();
+  return module(input()).value().to_vector();
 }
 
 }  // namespace
@@ -72,7 +74,7 @@ TEST_CASE("parameters are handles to the module's own") {
   const std::vector<double> after = output(module);
   for (std::size_t i = 0; i < before.size(); ++i) CHECK(after[i] == 2.0 * before[i]);
 
-  backward(ops::sum(module(kInput)));
+  backward(ops::sum(module(input())));
   for (const auto& parameter : module.parameters()) CHECK(parameter.grad().defined());
   module.zero_grad();
   for (const auto& parameter : module.parameters()) CHECK_FALSE(parameter.grad().defined());
@@ -142,12 +144,12 @@ TEST_CASE("a long list of missing parameters is cut short") {
 TEST_CASE("a frozen module leaves nothing on the tape") {
   Scaled module;
   module.freeze();
-  const auto result = module(kInput);
+  const auto result = module(input());
   CHECK_FALSE(result.requires_grad());
   CHECK(result.node() == nullptr);
   for (const auto& parameter : module.parameters()) CHECK_FALSE(parameter.requires_grad());
 
-  const Variable<double> x(kInput.value(), true);
+  const Variable<double> x(input().value(), true);
   backward(ops::sum(module(x)));
   CHECK(x.grad().defined());
   for (const auto& parameter : module.parameters()) CHECK_FALSE(parameter.grad().defined());
@@ -159,7 +161,7 @@ TEST_CASE("an unfrozen module is trained again") {
   module.freeze();
   module.unfreeze();
   CHECK(output(module) == before);
-  backward(ops::sum(module(kInput)));
+  backward(ops::sum(module(input())));
   for (const auto& parameter : module.parameters()) CHECK(parameter.grad().defined());
 }
 

@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "sfumato/sfumato.hpp"
+#include "support/device.hpp"
+
+namespace sfumato::tested {
 
 namespace {
 
@@ -47,7 +49,7 @@ sfumato::Variable<T, Device> hypotenuse(const sfumato::Variable<T, Device>& a,
 }  // namespace
 
 TEST_CASE("an elementwise op of the user's own is differentiable twice") {
-  const sfumato::Variable<double> x(sfumato::Tensor<double>::from({-2, -0.5, 0.1, 3}, {4}), true);
+  const Variable<double> x(Tensor<double>::from({-2, -0.5, 0.1, 3}, {4}), true);
   CHECK(softplus(x).value().at({3}) == doctest::Approx(std::log1p(std::exp(3.0))));
   const auto function = [](const auto& in) { return softplus(in[0]); };
   CHECK(gradcheck(function, std::vector{x}));
@@ -55,12 +57,10 @@ TEST_CASE("an elementwise op of the user's own is differentiable twice") {
 }
 
 TEST_CASE("an op of the user's own broadcasts, works in float and is differentiable twice") {
-  using sfumato::Tensor;
-  using sfumato::Variable;
   const Variable<float> three(Tensor<float>::scalar(3.0F));
   const auto lengths = hypotenuse(three, Variable<float>(Tensor<float>::from({4, 0}, {2, 1})));
   CHECK(lengths.value().to_vector() == std::vector<float>{5, 3});
-  CHECK(lengths.shape() == sfumato::Shape{2, 1});
+  CHECK(lengths.shape() == Shape{2, 1});
   CHECK(lengths.node() == nullptr);  // nothing needs a gradient
   const Variable<double> a(Tensor<double>::from({1.0, -2.0, 0.5}, {3}), true);
   const Variable<double> b(Tensor<double>::from({0.3, 1.5}, {2, 1}), true);
@@ -70,13 +70,13 @@ TEST_CASE("an op of the user's own broadcasts, works in float and is differentia
 }
 
 TEST_CASE("an op of the user's own names itself in errors and graphs") {
-  using sfumato::Tensor;
-  using sfumato::Variable;
   const Variable<double> a(Tensor<double>::ones({3}), true);
   const Variable<double> b(Tensor<double>::ones({2}));
   CHECK_THROWS_WITH_AS(hypotenuse(a, b),
                        "hypotenuse: shapes (3,) and (2,) do not broadcast together: extents must "
                        "agree or be 1, aligned at the last dimension",
-                       sfumato::ShapeError);
+                       ShapeError);
   CHECK(to_graphviz(softplus(a)).find("softplus\\n(3,)") != std::string::npos);
 }
+
+}  // namespace sfumato::tested
