@@ -59,6 +59,9 @@ TEST_CASE("every stored type round trips") {
   check_round_trip<double>(io::StoredType::kF16, {65504, -0.5, 0x1p-24, 3});
   check_round_trip<float>(io::StoredType::kBF16, {0x1p127F, -0.5F, 0x1p-133F, 3});
   check_round_trip<double>(io::StoredType::kBF16, {0x1p127, -0.5, 0x1p-126, 3});
+  check_round_trip<Half>(io::StoredType::kF16, {Half(65504), Half(-0.5F), Half(0x1p-24F), Half(3)});
+  check_round_trip<BFloat16>(io::StoredType::kBF16, {BFloat16(0x1p127F), BFloat16(-0.5F),
+                                                     BFloat16(0x1p-133F), BFloat16(3)});
   check_round_trip<std::int64_t>(io::StoredType::kI64,
                                  {0, std::numeric_limits<std::int64_t>::min(), 1LL << 40, -1});
   check_round_trip<std::int32_t>(io::StoredType::kI32,

@@ -14,15 +14,17 @@
 #include "sfumato/core/backend.hpp"
 #include "sfumato/core/device.hpp"
 #include "sfumato/core/error.hpp"
+#include "sfumato/core/half.hpp"
 #include "sfumato/core/pool.hpp"
 #include "sfumato/core/random.hpp"
 #include "sfumato/core/shape.hpp"
 
 namespace sfumato {
 
-/// What a tensor may hold: float and double for values, integers for indices, labels and pixels.
+/// What a tensor may hold: float and double for values, Half and BFloat16 for values that should
+/// take little memory, integers for indices, labels and pixels.
 template <class T>
-concept Element = std::same_as<T, float> || std::same_as<T, double> ||
+concept Element = std::same_as<T, float> || std::same_as<T, double> || SixteenBits<T> ||
     std::same_as<T, std::uint8_t> || std::same_as<T, std::int32_t> || std::same_as<T, std::int64_t>;
 
 /// A device whose memory the processor can read and write in place.
@@ -167,10 +169,11 @@ class Tensor {
     if constexpr (std::same_as<U, T>) {
       return *this;
     } else {
-      const std::vector<T> values = to_vector();
-      std::vector<U> converted(values.size());
-      for (std::size_t i = 0; i < values.size(); ++i) converted[i] = static_cast<U>(values[i]);
-      return Tensor<U, Device>::from(converted, shape_);
+      auto converted = Tensor<U, Device>::empty(shape_);
+      const Strides strides = row_major_strides(shape_);
+      Device::map(detail::Identity{}, shape_, Strided<U>{converted.data(), strides},
+                  Strided<const T>{data(), strides});
+      return converted;
     }
   }
 

@@ -8,6 +8,7 @@
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
+#include "sfumato/cpu/half.hpp"
 #include "sfumato/cpu/im2col.hpp"
 #include "sfumato/cpu/rectify.hpp"
 #include "sfumato/cpu/vectors/kernels.hpp"
@@ -134,6 +135,47 @@ void convolve_backwards(const Conv2dGeometry& g, const T* dy, const std::uint8_t
   } else {
     conv2d_input_gradient_im2col(g, dy, weight, dx);
   }
+}
+
+/// How many numbers the arrays of a convolution hold.
+inline std::int64_t input_elements(const Conv2dGeometry& g) {
+  return g.batch * g.in_channels * g.in_h * g.in_w;
+}
+inline std::int64_t output_elements(const Conv2dGeometry& g) {
+  return g.batch * g.out_channels * g.out_h * g.out_w;
+}
+inline std::int64_t weight_elements(const Conv2dGeometry& g) {
+  return g.out_channels * (g.in_channels / g.groups) * g.kernel_h * g.kernel_w;
+}
+
+template <SixteenBits T>
+void convolve(const Conv2dGeometry& g, const T* x, const T* weight, const T* bias, T* y, bool relu,
+              std::uint8_t* positive) {
+  const auto wide_x = in_float(input_elements(g), x);
+  const auto wide_weight = in_float(weight_elements(g), weight);
+  const auto wide_bias = in_float(g.out_channels, bias);
+  store_rounded(output_elements(g), y, [&](float* out) {
+    convolve<float>(g, wide_x.data(), wide_weight.data(), wide_bias.data(), out, relu, positive);
+  });
+}
+
+template <SixteenBits T>
+void convolve_backwards(const Conv2dGeometry& g, const T* dy, const std::uint8_t* gate,
+                        const T* weight, T* dx) {
+  const auto wide_dy = in_float(output_elements(g), dy);
+  const auto wide_weight = in_float(weight_elements(g), weight);
+  store_rounded(input_elements(g), dx, [&](float* out) {
+    convolve_backwards<float>(g, wide_dy.data(), gate, wide_weight.data(), out);
+  });
+}
+
+template <SixteenBits T>
+void conv2d_weight_gradient_im2col(const Conv2dGeometry& g, const T* x, const T* dy, T* dweight) {
+  const auto wide_x = in_float(input_elements(g), x);
+  const auto wide_dy = in_float(output_elements(g), dy);
+  store_rounded(weight_elements(g), dweight, [&](float* out) {
+    conv2d_weight_gradient_im2col<float>(g, wide_x.data(), wide_dy.data(), out);
+  });
 }
 
 }  // namespace cpu

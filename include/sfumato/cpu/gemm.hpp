@@ -8,6 +8,7 @@
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
+#include "sfumato/cpu/half.hpp"
 #include "sfumato/cpu/matrix_view.hpp"
 #include "sfumato/cpu/vectors/kernels.hpp"
 
@@ -120,22 +121,29 @@ void mirror(std::int64_t size, MatrixView<T> c) {
 template <class T>
 void Cpu::gemm(const GemmGeometry& geometry, const T* a, const T* b, T* c) {
   const auto [batch, m, n, k, transpose_a, transpose_b, stride_a, stride_b] = geometry;
-  constexpr std::int64_t kSmallResult = 128 * 128;
-  constexpr std::int64_t kLongSum = 1024;
-  const bool long_sum = m * n <= kSmallResult && k >= 2 * kLongSum;
-  // A Gram matrix: half of it is computed, the other half is its mirror image.
-  const bool symmetric = a == b && !transpose_a && transpose_b && m == n && stride_a == stride_b;
-  for (std::int64_t i = 0; i < batch; ++i) {
-    const cpu::MatrixView<const T> left{a + i * stride_a, transpose_a ? m : k, transpose_a};
-    const cpu::MatrixView<const T> right{b + i * stride_b, transpose_b ? k : n, transpose_b};
-    const cpu::MatrixView<T> out{c + i * m * n, n};
-    if (long_sum) {
-      cpu::multiply_long(m, n, k, left, right, out, std::min<std::int64_t>(32, k / kLongSum),
-                         symmetric);
-    } else {
-      cpu::multiply(m, n, k, left, right, out, false, symmetric);
+  if constexpr (SixteenBits<T>) {
+    const auto left = cpu::in_float((batch - 1) * stride_a + m * k, a);
+    const auto right = a == b ? left : cpu::in_float((batch - 1) * stride_b + k * n, b);
+    cpu::store_rounded(batch * m * n, c,
+                       [&](float* out) { Cpu::gemm(geometry, left.data(), right.data(), out); });
+  } else {
+    constexpr std::int64_t kSmallResult = 128 * 128;
+    constexpr std::int64_t kLongSum = 1024;
+    const bool long_sum = m * n <= kSmallResult && k >= 2 * kLongSum;
+    // A Gram matrix: half of it is computed, the other half is its mirror image.
+    const bool symmetric = a == b && !transpose_a && transpose_b && m == n && stride_a == stride_b;
+    for (std::int64_t i = 0; i < batch; ++i) {
+      const cpu::MatrixView<const T> left{a + i * stride_a, transpose_a ? m : k, transpose_a};
+      const cpu::MatrixView<const T> right{b + i * stride_b, transpose_b ? k : n, transpose_b};
+      const cpu::MatrixView<T> out{c + i * m * n, n};
+      if (long_sum) {
+        cpu::multiply_long(m, n, k, left, right, out, std::min<std::int64_t>(32, k / kLongSum),
+                           symmetric);
+      } else {
+        cpu::multiply(m, n, k, left, right, out, false, symmetric);
+      }
+      if (symmetric) cpu::mirror(m, out);
     }
-    if (symmetric) cpu::mirror(m, out);
   }
 }
 

@@ -119,7 +119,8 @@ void Cpu::max_pool2d_scatter(const Pool2dGeometry& geometry, const T* dy,
     std::fill(dx + begin * in_size, dx + end * in_size, T{0});
     for (std::int64_t plane = begin; plane < end; ++plane) {
       for (std::int64_t i = plane * out_size; i < (plane + 1) * out_size; ++i) {
-        dx[plane * in_size + indices[i]] += dy[i];
+        T& sum = dx[plane * in_size + indices[i]];
+        sum = sum + dy[i];
       }
     }
   });
@@ -139,28 +140,31 @@ void Cpu::max_pool2d_gather(const Pool2dGeometry& geometry, const T* x, const st
 
 template <class T>
 void Cpu::avg_pool2d(const Pool2dGeometry& geometry, const T* x, T* y) {
-  const T scale = T{1} / static_cast<T>(geometry.kernel_h * geometry.kernel_w);
+  const auto scale = Compute<T>{1} / static_cast<Compute<T>>(geometry.kernel_h * geometry.kernel_w);
   cpu::for_each_window(geometry, [&](std::int64_t plane, std::int64_t out, std::int64_t top,
                                      std::int64_t bottom, std::int64_t left, std::int64_t right) {
     const T* image = x + plane * geometry.in_h * geometry.in_w;
-    T total{0};
+    Compute<T> total{0};
     for (std::int64_t i = top; i < bottom; ++i) {
       for (std::int64_t j = left; j < right; ++j) total += image[i * geometry.in_w + j];
     }
-    y[out] = total * scale;
+    y[out] = static_cast<T>(total * scale);
   });
 }
 
 template <class T>
 void Cpu::avg_pool2d_gradient(const Pool2dGeometry& geometry, const T* dy, T* dx) {
-  const T scale = T{1} / static_cast<T>(geometry.kernel_h * geometry.kernel_w);
+  const auto scale = Compute<T>{1} / static_cast<Compute<T>>(geometry.kernel_h * geometry.kernel_w);
   std::fill(dx, dx + geometry.planes * geometry.in_h * geometry.in_w, T{0});
   cpu::for_each_window(geometry, [&](std::int64_t plane, std::int64_t out, std::int64_t top,
                                      std::int64_t bottom, std::int64_t left, std::int64_t right) {
     T* image = dx + plane * geometry.in_h * geometry.in_w;
-    const T share = dy[out] * scale;
+    const Compute<T> share = dy[out] * scale;
     for (std::int64_t i = top; i < bottom; ++i) {
-      for (std::int64_t j = left; j < right; ++j) image[i * geometry.in_w + j] += share;
+      for (std::int64_t j = left; j < right; ++j) {
+        T& sum = image[i * geometry.in_w + j];
+        sum = sum + share;
+      }
     }
   });
 }

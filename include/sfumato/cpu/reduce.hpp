@@ -16,32 +16,33 @@ namespace cpu {
 
 /// Partial results of float are combined in double: long sums then lose nothing to rounding.
 template <class T>
-using Wide = std::conditional_t<std::is_same_v<T, float>, double, T>;
+using Wide = std::conditional_t<std::is_same_v<Compute<T>, float>, double, T>;
 
-/// Runs of this length are combined in the element type, in lanes that map to vector registers.
+/// Runs of this length are combined in what T is computed in, in lanes that map to vector
+/// registers.
 inline constexpr std::int64_t kRunLength = 1024;
 
 template <class Reduction, class T>
 Wide<T> reduce_run(const Reduction& reduction, const T* in, std::int64_t count,
                    std::int64_t stride) {
   constexpr std::int64_t kLanes = 16;
-  std::array<T, kLanes> lanes;
-  lanes.fill(Reduction::template identity<T>());
+  std::array<Compute<T>, kLanes> lanes;
+  lanes.fill(Reduction::template identity<Compute<T>>());
   std::int64_t i = 0;
   if (stride == 1) {
     for (; i + kLanes <= count; i += kLanes) {
       for (std::int64_t lane = 0; lane < kLanes; ++lane) {
-        T& value = lanes[static_cast<std::size_t>(lane)];
-        value = reduction(value, in[i + lane]);
+        Compute<T>& value = lanes[static_cast<std::size_t>(lane)];
+        value = reduction(value, Compute<T>{in[i + lane]});
       }
     }
   }
   for (; i < count; ++i) {
-    T& value = lanes[static_cast<std::size_t>(i % kLanes)];
-    value = reduction(value, in[i * stride]);
+    Compute<T>& value = lanes[static_cast<std::size_t>(i % kLanes)];
+    value = reduction(value, Compute<T>{in[i * stride]});
   }
   Wide<T> total = Reduction::template identity<Wide<T>>();
-  for (const T value : lanes) total = reduction(total, static_cast<Wide<T>>(value));
+  for (const Compute<T> value : lanes) total = reduction(total, static_cast<Wide<T>>(value));
   return total;
 }
 

@@ -168,6 +168,8 @@ inline NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, const std
 
 template <class T>
 std::string npy_descr() {
+  static_assert(!std::same_as<T, BFloat16>, "NumPy has no bfloat16: use cast<float>()");
+  if constexpr (std::same_as<T, Half>) return "<f2";
   if constexpr (std::same_as<T, std::uint8_t>) return "|u1";
   if constexpr (std::floating_point<T>) return message("<f", sizeof(T));
   if constexpr (std::signed_integral<T>) return message("<i", sizeof(T));

@@ -198,7 +198,7 @@ void write_safetensors(const std::filesystem::path& path,
                        const std::map<std::string, std::string>& metadata = {}) {
   const auto& stored = detail::info(stored_type);
   const bool floating = stored.name[0] == 'F' || stored.name[0] == 'B';
-  if (stored_type != detail::natural_type<T>() && !(std::floating_point<T> && floating)) {
+  if (stored_type != detail::natural_type<T>() && !(Real<T> && floating)) {
     throw ValueError(message("write_safetensors: can't store ",
                              detail::info(detail::natural_type<T>()).name, " as ", stored.name));
   }

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-#include "sfumato/io/half.hpp"
+#include "sfumato/core/half.hpp"
 
 namespace sfumato::io {
 
@@ -40,6 +40,8 @@ template <class T>
 constexpr StoredType natural_type() {
   if constexpr (std::same_as<T, double>) return StoredType::kF64;
   if constexpr (std::same_as<T, float>) return StoredType::kF32;
+  if constexpr (std::same_as<T, Half>) return StoredType::kF16;
+  if constexpr (std::same_as<T, BFloat16>) return StoredType::kBF16;
   if constexpr (std::same_as<T, std::int64_t>) return StoredType::kI64;
   if constexpr (std::same_as<T, std::int32_t>) return StoredType::kI32;
   if constexpr (std::same_as<T, std::uint8_t>) return StoredType::kU8;
@@ -59,7 +61,7 @@ void convert_values(const std::uint8_t* bytes, std::vector<T>& values, const Con
 template <class T>
 bool decode_values(StoredType type, const std::uint8_t* bytes, std::vector<T>& values) {
   const auto same = [](auto value) { return value; };
-  if constexpr (std::floating_point<T>) {
+  if constexpr (Real<T>) {
     switch (type) {
       case StoredType::kF64:
         convert_values<double>(bytes, values, same);

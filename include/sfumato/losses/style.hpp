@@ -39,7 +39,7 @@ Variable<T, Device> gram_matrix(const Variable<T, Device>& features) {
   const std::int64_t c = features.shape()[1];
   const std::int64_t positions = features.shape()[2] * features.shape()[3];
   return detail::gram_product(ops::reshape(features, {n, c, positions}),
-                              T{1} / static_cast<T>(c * positions));
+                              static_cast<T>(T{1} / static_cast<T>(c * positions)));
 }
 
 /// mean((features - target)²).

@@ -8,9 +8,9 @@
 #include <cstdint>
 #include <limits>
 
+#include "sfumato/core/half.hpp"
 #include "sfumato/core/random.hpp"
 #include "sfumato/cpu/cpu.hpp"
-#include "sfumato/io/half.hpp"
 
 using namespace sfumato;
 
@@ -47,7 +47,7 @@ TEST_CASE("every half has the value that IEEE 754 defines") {
   for (std::uint32_t i = 0; i < 0x10000; ++i) {
     const auto half = static_cast<std::uint16_t>(i);
     const double expected = half_value(half);
-    const float value = io::half_to_float(half);
+    const float value = half_to_float(half);
     if (std::isnan(expected) ? !std::isnan(value) : static_cast<double>(value) != expected) ++wrong;
     if (std::signbit(value) != ((half & 0x8000) != 0)) ++wrong;
   }
@@ -58,7 +58,7 @@ TEST_CASE("all 65536 halves round trip") {
   int wrong = 0;
   for (std::uint32_t i = 0; i < 0x10000; ++i) {
     const auto half = static_cast<std::uint16_t>(i);
-    const std::uint16_t back = io::float_to_half(io::half_to_float(half));
+    const std::uint16_t back = float_to_half(half_to_float(half));
     const bool is_nan = (half & 0x7FFF) > 0x7C00;
     if (is_nan ? (back & 0x7FFF) <= 0x7C00 || ((back ^ half) & 0x8000) != 0 : back != half) ++wrong;
   }
@@ -74,43 +74,43 @@ TEST_CASE("floats round to the nearest half, ties to even") {
     const float middle = midpoint(half);
     const float below = std::nextafter(middle, -kInfinity);
     const float above = std::nextafter(middle, kInfinity);
-    if (io::float_to_half(middle) != even) ++wrong;
-    if (io::float_to_half(below) != half || io::float_to_half(above) != next) ++wrong;
-    if (io::float_to_half(-middle) != (even | 0x8000)) ++wrong;
-    if (io::float_to_half(-below) != (half | 0x8000)) ++wrong;
+    if (float_to_half(middle) != even) ++wrong;
+    if (float_to_half(below) != half || float_to_half(above) != next) ++wrong;
+    if (float_to_half(-middle) != (even | 0x8000)) ++wrong;
+    if (float_to_half(-below) != (half | 0x8000)) ++wrong;
   }
   CHECK(wrong == 0);
 }
 
 TEST_CASE("known halves") {
-  CHECK(io::half_to_float(0x3C00) == 1.0F);
-  CHECK(io::half_to_float(0xC000) == -2.0F);
-  CHECK(io::half_to_float(0x3555) == 0.333251953125F);
-  CHECK(io::half_to_float(0x7BFF) == 65504.0F);
-  CHECK(io::half_to_float(0x0400) == 0x1p-14F);  // the smallest normal
-  CHECK(io::half_to_float(0x03FF) == 1023.0F * 0x1p-24F);
-  CHECK(io::half_to_float(0x0001) == 0x1p-24F);  // the smallest subnormal
-  CHECK(bits_of(io::half_to_float(0x8000)) == bits_of(-0.0F));
-  CHECK(io::half_to_float(0xFC00) == -kInfinity);
-  CHECK(io::float_to_half(1.0F / 3.0F) == 0x3555);
+  CHECK(half_to_float(0x3C00) == 1.0F);
+  CHECK(half_to_float(0xC000) == -2.0F);
+  CHECK(half_to_float(0x3555) == 0.333251953125F);
+  CHECK(half_to_float(0x7BFF) == 65504.0F);
+  CHECK(half_to_float(0x0400) == 0x1p-14F);  // the smallest normal
+  CHECK(half_to_float(0x03FF) == 1023.0F * 0x1p-24F);
+  CHECK(half_to_float(0x0001) == 0x1p-24F);  // the smallest subnormal
+  CHECK(bits_of(half_to_float(0x8000)) == bits_of(-0.0F));
+  CHECK(half_to_float(0xFC00) == -kInfinity);
+  CHECK(float_to_half(1.0F / 3.0F) == 0x3555);
 }
 
 TEST_CASE("floats too large for a half become infinity") {
-  CHECK(io::float_to_half(65519.996F) == 0x7BFF);
-  CHECK(io::float_to_half(65520.0F) == 0x7C00);  // the tie between 65504 and 65536
-  CHECK(io::float_to_half(-65520.0F) == 0xFC00);
-  CHECK(io::float_to_half(std::numeric_limits<float>::max()) == 0x7C00);
-  CHECK(io::float_to_half(kInfinity) == 0x7C00);
-  CHECK(io::float_to_half(-kInfinity) == 0xFC00);
+  CHECK(float_to_half(65519.996F) == 0x7BFF);
+  CHECK(float_to_half(65520.0F) == 0x7C00);  // the tie between 65504 and 65536
+  CHECK(float_to_half(-65520.0F) == 0xFC00);
+  CHECK(float_to_half(std::numeric_limits<float>::max()) == 0x7C00);
+  CHECK(float_to_half(kInfinity) == 0x7C00);
+  CHECK(float_to_half(-kInfinity) == 0xFC00);
 }
 
 TEST_CASE("floats too small for a half become zero of their sign") {
-  CHECK(io::float_to_half(0x1p-25F) == 0);  // the tie between 0 and 2^-24
-  CHECK(io::float_to_half(std::nextafter(0x1p-25F, 1.0F)) == 1);
-  CHECK(io::float_to_half(-0x1p-25F) == 0x8000);
-  CHECK(io::float_to_half(-0.0F) == 0x8000);
-  CHECK(io::float_to_half(std::numeric_limits<float>::denorm_min()) == 0);
-  CHECK(io::float_to_half(std::nextafter(0x1p-14F, 0.0F)) == 0x0400);  // up into the normals
+  CHECK(float_to_half(0x1p-25F) == 0);  // the tie between 0 and 2^-24
+  CHECK(float_to_half(std::nextafter(0x1p-25F, 1.0F)) == 1);
+  CHECK(float_to_half(-0x1p-25F) == 0x8000);
+  CHECK(float_to_half(-0.0F) == 0x8000);
+  CHECK(float_to_half(std::numeric_limits<float>::denorm_min()) == 0);
+  CHECK(float_to_half(std::nextafter(0x1p-14F, 0.0F)) == 0x0400);  // up into the normals
 }
 
 TEST_CASE("NaN stays NaN, whatever its payload") {
@@ -118,8 +118,8 @@ TEST_CASE("NaN stays NaN, whatever its payload") {
                                    0xFF800001U, 0xFFC00000U, 0xFFFFFFFFU}) {
     CAPTURE(bits);
     const auto value = std::bit_cast<float>(bits);
-    const float half = io::half_to_float(io::float_to_half(value));
-    const float brain = io::bfloat16_to_float(io::float_to_bfloat16(value));
+    const float half = half_to_float(float_to_half(value));
+    const float brain = bfloat16_to_float(float_to_bfloat16(value));
     CHECK(std::isnan(half));
     CHECK(std::isnan(brain));
     CHECK(std::signbit(half) == ((bits >> 31) != 0));
@@ -131,12 +131,12 @@ TEST_CASE("every bfloat16 is the upper half of a float and round trips") {
   int wrong = 0;
   for (std::uint32_t i = 0; i < 0x10000; ++i) {
     const auto brain = static_cast<std::uint16_t>(i);
-    const float value = io::bfloat16_to_float(brain);
+    const float value = bfloat16_to_float(brain);
     if ((brain & 0x7FFF) > 0x7F80) {
-      if (!std::isnan(value) || !std::isnan(io::bfloat16_to_float(io::float_to_bfloat16(value)))) {
+      if (!std::isnan(value) || !std::isnan(bfloat16_to_float(float_to_bfloat16(value)))) {
         ++wrong;
       }
-    } else if (bits_of(value) != i << 16 || io::float_to_bfloat16(value) != brain) {
+    } else if (bits_of(value) != i << 16 || float_to_bfloat16(value) != brain) {
       ++wrong;
     }
   }
@@ -148,16 +148,16 @@ TEST_CASE("floats round to the nearest bfloat16, ties to even") {
   for (std::uint32_t i = 0; i < 0x7F80; ++i) {  // the last one rounds up to infinity
     const std::uint32_t even = (i & 1) == 0 ? i : i + 1;
     const auto converted = [&](std::uint32_t lower) -> std::uint32_t {
-      return io::float_to_bfloat16(std::bit_cast<float>(i << 16 | lower));
+      return float_to_bfloat16(std::bit_cast<float>(i << 16 | lower));
     };
     if (converted(0x7FFF) != i || converted(0x8000) != even || converted(0x8001) != i + 1) ++wrong;
     const auto negative = std::bit_cast<float>(0x80000000U | i << 16 | 0x8000U);
-    if (io::float_to_bfloat16(negative) != (even | 0x8000U)) ++wrong;
+    if (float_to_bfloat16(negative) != (even | 0x8000U)) ++wrong;
   }
   CHECK(wrong == 0);
-  CHECK(io::float_to_bfloat16(1.0F + 0x1p-8F) == 0x3F80);
-  CHECK(io::float_to_bfloat16(std::numeric_limits<float>::max()) == 0x7F80);
-  CHECK(io::float_to_bfloat16(-kInfinity) == 0xFF80);
+  CHECK(float_to_bfloat16(1.0F + 0x1p-8F) == 0x3F80);
+  CHECK(float_to_bfloat16(std::numeric_limits<float>::max()) == 0x7F80);
+  CHECK(float_to_bfloat16(-kInfinity) == 0xFF80);
 }
 
 TEST_CASE("random floats end at the nearest half") {
@@ -169,7 +169,7 @@ TEST_CASE("random floats end at the nearest half") {
         std::ldexp(1.0 + random.uniform(), static_cast<int>(random.below(44)) - 27);
     const auto value = static_cast<float>(magnitude);
     if (value >= 65520.0F) continue;
-    const std::uint16_t half = io::float_to_half(value);
+    const std::uint16_t half = float_to_half(value);
     const double distance = std::abs(half_value(half) - static_cast<double>(value));
     const auto other = [&](int step) {
       return half_value(static_cast<std::uint16_t>(std::clamp(half + step, 0, 0x7BFF)));

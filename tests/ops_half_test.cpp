@@ -1,0 +1,110 @@
+// What is stored in 16 bits is computed in float and rounded once: the values of ops and their
+// gradients are the float ones of the same inputs, to the last bit of 16.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include "support/device.hpp"
+
+namespace sfumato::tested {
+
+namespace {
+
+static_assert(Backend<Device, Half> && Backend<Device, BFloat16>);
+
+/// The distance of neighbouring numbers below 2.
+template <class S>
+constexpr double kStep = std::same_as<S, Half> ? 0x1p-10 : 0x1p-7;
+
+/// Random numbers that S holds exactly.
+template <class S>
+Tensor<S> random_tensor(const Shape& shape, std::uint64_t seed) {
+  Random random(seed);
+  return Tensor<float>::normal(shape, random).template cast<S>();
+}
+
+/// Expects values rounded once, or of `roundings` steps, each of which rounds what may be as large
+/// as the largest result. A little is for float sums in another order.
+template <class S>
+void check_rounded(const Tensor<S>& found, const Tensor<float>& expected, int roundings = 1) {
+  REQUIRE(found.shape() == expected.shape());
+  const std::vector<S> values = found.to_vector();
+  const std::vector<float> exact = expected.to_vector();
+  double largest = 0.0;
+  for (const float value : exact) largest = std::max(largest, std::abs(static_cast<double>(value)));
+  std::size_t wrong = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double wanted = static_cast<double>(exact[i]);
+    const double error = std::abs(static_cast<double>(float{values[i]}) - wanted);
+    const double size = roundings == 1 ? std::abs(wanted) : roundings * largest;
+    if (!(error <= kStep<S> * (0.5 * size + 1e-3))) ++wrong;
+  }
+  CHECK(wrong == 0);
+}
+
+/// Checks an op of S against the same op of float, and the gradients of all inputs.
+template <class S, class Op>
+void check_op(const Op& op, const std::vector<Shape>& shapes, int roundings = 1) {
+  std::vector<Variable<S>> narrow;
+  std::vector<Variable<float>> wide;
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    const auto values = random_tensor<S>(shapes[i], i + 1);
+    narrow.emplace_back(values, true);
+    wide.emplace_back(values.template cast<float>(), true);
+  }
+  const Variable<S> result = op(narrow);
+  const Variable<float> expected = op(wide);
+  check_rounded(result.value(), expected.value(), roundings);
+  const auto seed = random_tensor<S>(result.shape(), 99);
+  backward(result, {}, Variable<S>(seed));
+  backward(expected, {}, Variable<float>(seed.template cast<float>()));
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    check_rounded(narrow[i].grad().value(), wide[i].grad().value(), roundings);
+  }
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("casts to 16 bits and back", S, Half, BFloat16) {
+  const auto x = Tensor<float>::from({1.0F, -2.5F, 0.0F, 1.0F + 0x1p-12F, 3e-5F}, {5});
+  const auto stored = x.cast<S>();
+  CHECK(stored.to_vector()[3] == 1.0F);
+  check_rounded(stored, x);
+  const auto back = stored.template cast<float>();
+  CHECK(back.template cast<S>().template cast<float>().to_vector() == back.to_vector());
+  CHECK(stored.template cast<double>().to_vector()[1] == -2.5);
+}
+
+TEST_CASE_TEMPLATE("convolutions of 16-bit numbers", S, Half, BFloat16) {
+  const auto convolve = [](const ops::Conv2dOptions& options) {
+    return [options](const auto& in) { return ops::conv2d(in[0], in[1], in[2], options); };
+  };
+  PlainSums plain;
+  check_op<S>(convolve({.padding = 1}), {{2, 3, 9, 7}, {5, 3, 3, 3}, {5}});
+  check_op<S>(convolve({.stride = 2}), {{1, 4, 9, 8}, {6, 4, 2, 3}, {6}});
+  check_op<S>([](const auto& in) { return ops::conv2d_relu(in[0], in[1], in[2], {.padding = 1}); },
+              {{1, 16, 18, 21}, {16, 16, 3, 3}, {16}});
+}
+
+TEST_CASE_TEMPLATE("products and sums of 16-bit numbers", S, Half, BFloat16) {
+  check_op<S>([](const auto& in) { return ops::matmul(in[0], in[1]); }, {{17, 9}, {9, 5}});
+  check_op<S>([](const auto& in) { return ops::matmul(in[0], in[0], {.transpose_b = true}); },
+              {{7, 30}}, 3);
+  check_op<S>([](const auto& in) { return ops::sum(in[0], {1}); }, {{5, 3000}});
+  check_op<S>([](const auto& in) { return ops::mean(in[0]); }, {{123, 45}}, 2);
+}
+
+TEST_CASE_TEMPLATE("elementwise ops and pooling of 16-bit numbers", S, Half, BFloat16) {
+  check_op<S>([](const auto& in) { return in[0] * in[1]; }, {{3, 4, 5}, {4, 1}}, 2);
+  check_op<S>([](const auto& in) { return ops::relu(in[0]); }, {{4, 37}});
+  check_op<S>([](const auto& in) { return ops::max_pool2d(in[0]); }, {{2, 3, 9, 38}});
+  check_op<S>([](const auto& in) { return ops::avg_pool2d(in[0]); }, {{2, 3, 8, 10}});
+  check_op<S>([](const auto& in) { return ops::max_pool2d(in[0], {.kernel = 3, .stride = 3}); },
+              {{1, 2, 9, 12}});
+}
+
+}  // namespace sfumato::tested
