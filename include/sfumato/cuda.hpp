@@ -13,6 +13,7 @@
 #include "sfumato/cuda/convolution.hpp"
 #include "sfumato/cuda/convolution_plans.hpp"
 #include "sfumato/cuda/device.hpp"
+#include "sfumato/cuda/element_types.hpp"
 #include "sfumato/cuda/error.hpp"
 #include "sfumato/cuda/gemm.hpp"
 #include "sfumato/cuda/handles.hpp"
@@ -27,5 +28,7 @@ namespace sfumato {
 
 static_assert(Backend<Cuda, float>);
 static_assert(Backend<Cuda, double>);
+static_assert(Backend<Cuda, Half>);
+static_assert(Backend<Cuda, BFloat16>);
 
 }  // namespace sfumato

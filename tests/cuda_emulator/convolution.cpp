@@ -1,18 +1,17 @@
 #include "convolution.hpp"
 
 #include <algorithm>
+#include <vector>
 
-#include "matrix.hpp"
+#include "numbers.hpp"
 #include "sfumato/core/threads.hpp"
 
 namespace emulator {
 
 namespace {
 
-template <class T>
-using Plane = Eigen::Map<RowMajor<T>, 0, Eigen::OuterStride<>>;
-template <class T>
-using ConstPlane = Eigen::Map<const RowMajor<T>, 0, Eigen::OuterStride<>>;
+using Plane = Eigen::Map<RowMajor, 0, Eigen::OuterStride<>>;
+using ConstPlane = Eigen::Map<const RowMajor, 0, Eigen::OuterStride<>>;
 
 /// Calls visit(matrix row, pixel in it, offset in the plane of the channel or -1 in the padding)
 /// for the patches of one channel at the output rows [row, row_end).
@@ -34,31 +33,26 @@ void for_each_tap(const Convolution& g, std::int64_t row, std::int64_t row_end,
   }
 }
 
-template <class T>
-void gather(const Convolution& g, const T* planes, std::int64_t channels, std::int64_t row,
-            std::int64_t row_end, RowMajor<T>& patches) {
+void gather(const Convolution& g, const double* planes, std::int64_t channels, std::int64_t row,
+            std::int64_t row_end, RowMajor& patches) {
   const std::int64_t taps = g.kernel_h * g.kernel_w;
   patches.resize(channels * taps, (row_end - row) * g.out_w);
   for (std::int64_t channel = 0; channel < channels; ++channel) {
-    const T* const plane = planes + channel * g.h * g.w;
-    T* const rows = patches.data() + channel * taps * patches.cols();
+    const double* const plane = planes + channel * g.h * g.w;
+    double* const rows = patches.data() + channel * taps * patches.cols();
     for_each_tap(g, row, row_end, [&](std::int64_t tap, std::int64_t pixel, std::int64_t offset) {
-      rows[tap * patches.cols() + pixel] = offset < 0 ? T{0} : plane[offset];
+      rows[tap * patches.cols() + pixel] = offset < 0 ? 0.0 : plane[offset];
     });
   }
 }
 
 /// The filters as they are applied: a true convolution turns them by 180°.
-template <class T>
-const T* applied(const Convolution& g, const T* filters, std::vector<T>& copies) {
-  if (!g.flips) return operand(filters, g.filter_count(), g.tf32, copies);
-  copies.assign(filters, filters + g.filter_count());
+const double* applied(const Convolution& g, const double* filters, std::vector<double>& turned) {
+  if (!g.flips) return filters;
+  turned.assign(filters, filters + g.filter_count());
   const std::int64_t taps = g.kernel_h * g.kernel_w;
-  for (auto at = copies.begin(); at != copies.end(); at += taps) std::reverse(at, at + taps);
-  if constexpr (std::is_same_v<T, float>) {
-    if (g.tf32) std::transform(copies.begin(), copies.end(), copies.begin(), tf32);
-  }
-  return copies.data();
+  for (auto at = turned.begin(); at != turned.end(); at += taps) std::reverse(at, at + taps);
+  return turned.data();
 }
 
 constexpr std::int64_t kChannels = 8;  // whose patches one thread holds
@@ -79,11 +73,9 @@ void for_each_part(const Convolution& g, std::int64_t images, const Body& body) 
 
 }  // namespace
 
-template <class T>
-void convolve(const Convolution& g, const T* x, const T* filters, T* y) {
-  std::vector<T> x_copies, filter_copies;
-  x = operand(x, g.x_count(), g.tf32, x_copies);
-  filters = applied(g, filters, filter_copies);
+void convolve(const Convolution& g, const double* x, const double* filters, double* y) {
+  std::vector<double> turned;
+  filters = applied(g, filters, turned);
   const std::int64_t in_group = g.c / g.groups;
   const std::int64_t out_group = g.k / g.groups;
   const std::int64_t size = in_group * g.kernel_h * g.kernel_w;
@@ -91,45 +83,43 @@ void convolve(const Convolution& g, const T* x, const T* filters, T* y) {
                                                      std::max<std::int64_t>(g.out_h, 1));
   const std::int64_t bands = (g.out_h + rows - 1) / rows;
   sfumato::parallel_for(g.n * g.groups * bands, 1, [&](std::int64_t begin, std::int64_t end) {
-    RowMajor<T> patches;
+    RowMajor patches;
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t row = i % bands * rows;
       const std::int64_t row_end = std::min(row + rows, g.out_h);
       const std::int64_t group = i / bands % g.groups;
       const std::int64_t image = i / bands / g.groups;
       gather(g, x + (image * g.c + group * in_group) * g.h * g.w, in_group, row, row_end, patches);
-      const Eigen::Map<const RowMajor<T>> weights(filters + group * out_group * size, out_group,
-                                                  size);
-      Plane<T> out(y + (image * g.k + group * out_group) * g.out_h * g.out_w + row * g.out_w,
-                   out_group, patches.cols(), Eigen::OuterStride<>(g.out_h * g.out_w));
+      const Eigen::Map<const RowMajor> weights(filters + group * out_group * size, out_group, size);
+      Plane out(y + (image * g.k + group * out_group) * g.out_h * g.out_w + row * g.out_w,
+                out_group, patches.cols(), Eigen::OuterStride<>(g.out_h * g.out_w));
       out.noalias() = weights * patches;
     }
   });
 }
 
-template <class T>
-void convolve_back_to_input(const Convolution& g, const T* filters, const T* dy, T* dx) {
-  std::vector<T> dy_copies, filter_copies;
-  dy = operand(dy, g.y_count(), g.tf32, dy_copies);
-  filters = applied(g, filters, filter_copies);
+void convolve_back_to_input(const Convolution& g, const double* filters, const double* dy,
+                            double* dx) {
+  std::vector<double> turned;
+  filters = applied(g, filters, turned);
   const std::int64_t taps = g.kernel_h * g.kernel_w;
   const std::int64_t out_group = g.k / g.groups;
   for_each_part(
       g, g.n,
       [&](std::int64_t image, std::int64_t group, std::int64_t first, std::int64_t channels) {
-        const ConstPlane<T> weights(filters + (group * out_group * (g.c / g.groups) + first) * taps,
-                                    out_group, channels * taps,
-                                    Eigen::OuterStride<>(g.c / g.groups * taps));
-        const Eigen::Map<const RowMajor<T>> gradient(
+        const ConstPlane weights(filters + (group * out_group * (g.c / g.groups) + first) * taps,
+                                 out_group, channels * taps,
+                                 Eigen::OuterStride<>(g.c / g.groups * taps));
+        const Eigen::Map<const RowMajor> gradient(
             dy + (image * g.k + group * out_group) * g.out_h * g.out_w, out_group,
             g.out_h * g.out_w);
-        RowMajor<T> patches(channels * taps, g.out_h * g.out_w);
+        RowMajor patches(channels * taps, g.out_h * g.out_w);
         patches.noalias() = weights.transpose() * gradient;
         for (std::int64_t channel = 0; channel < channels; ++channel) {
-          T* const plane =
+          double* const plane =
               dx + (image * g.c + group * (g.c / g.groups) + first + channel) * g.h * g.w;
-          const T* const rows = patches.data() + channel * taps * patches.cols();
-          std::fill(plane, plane + g.h * g.w, T{0});
+          const double* const rows = patches.data() + channel * taps * patches.cols();
+          std::fill(plane, plane + g.h * g.w, 0.0);
           for_each_tap(g, 0, g.out_h,
                        [&](std::int64_t tap, std::int64_t pixel, std::int64_t offset) {
                          if (offset >= 0) plane[offset] += rows[tap * patches.cols() + pixel];
@@ -138,40 +128,30 @@ void convolve_back_to_input(const Convolution& g, const T* filters, const T* dy,
       });
 }
 
-template <class T>
-void convolve_back_to_filters(const Convolution& g, const T* x, const T* dy, T* dfilters) {
-  std::vector<T> x_copies, dy_copies;
-  x = operand(x, g.x_count(), g.tf32, x_copies);
-  dy = operand(dy, g.y_count(), g.tf32, dy_copies);
+void convolve_back_to_filters(const Convolution& g, const double* x, const double* dy,
+                              double* dfilters) {
   const std::int64_t taps = g.kernel_h * g.kernel_w;
   const std::int64_t in_group = g.c / g.groups;
   const std::int64_t out_group = g.k / g.groups;
   for_each_part(g, 1,
                 [&](std::int64_t, std::int64_t group, std::int64_t first, std::int64_t channels) {
-                  Plane<T> out(dfilters + (group * out_group * in_group + first) * taps, out_group,
-                               channels * taps, Eigen::OuterStride<>(in_group * taps));
+                  Plane out(dfilters + (group * out_group * in_group + first) * taps, out_group,
+                            channels * taps, Eigen::OuterStride<>(in_group * taps));
                   out.setZero();
-                  RowMajor<T> patches;
+                  RowMajor patches;
                   for (std::int64_t image = 0; image < g.n; ++image) {
                     gather(g, x + (image * g.c + group * in_group + first) * g.h * g.w, channels, 0,
                            g.out_h, patches);
-                    const Eigen::Map<const RowMajor<T>> gradient(
+                    const Eigen::Map<const RowMajor> gradient(
                         dy + (image * g.k + group * out_group) * g.out_h * g.out_w, out_group,
                         g.out_h * g.out_w);
                     out.noalias() += gradient * patches.transpose();
                   }
                 });
   if (g.flips) {
-    for (T* at = dfilters; at != dfilters + g.filter_count(); at += taps)
+    for (double* at = dfilters; at != dfilters + g.filter_count(); at += taps)
       std::reverse(at, at + taps);
   }
 }
-
-template void convolve(const Convolution&, const float*, const float*, float*);
-template void convolve(const Convolution&, const double*, const double*, double*);
-template void convolve_back_to_input(const Convolution&, const float*, const float*, float*);
-template void convolve_back_to_input(const Convolution&, const double*, const double*, double*);
-template void convolve_back_to_filters(const Convolution&, const float*, const float*, float*);
-template void convolve_back_to_filters(const Convolution&, const double*, const double*, double*);
 
 }  // namespace emulator

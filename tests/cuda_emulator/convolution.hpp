@@ -10,7 +10,6 @@ namespace emulator {
 struct Convolution {
   std::int64_t n, c, h, w, k, kernel_h, kernel_w, out_h, out_w;
   std::int64_t padding_h, padding_w, stride_h, stride_w, dilation_h, dilation_w, groups;
-  bool tf32 = false;   ///< inputs are rounded as tensor cores do
   bool flips = false;  ///< CUDNN_CONVOLUTION: filters are turned by 180°
 
   std::int64_t x_count() const { return n * c * h * w; }
@@ -18,11 +17,10 @@ struct Convolution {
   std::int64_t filter_count() const { return k * (c / groups) * kernel_h * kernel_w; }
 };
 
-template <class T>
-void convolve(const Convolution& g, const T* x, const T* filters, T* y);
-template <class T>
-void convolve_back_to_input(const Convolution& g, const T* filters, const T* dy, T* dx);
-template <class T>
-void convolve_back_to_filters(const Convolution& g, const T* x, const T* dy, T* dfilters);
+void convolve(const Convolution& g, const double* x, const double* filters, double* y);
+void convolve_back_to_input(const Convolution& g, const double* filters, const double* dy,
+                            double* dx);
+void convolve_back_to_filters(const Convolution& g, const double* x, const double* dy,
+                              double* dfilters);
 
 }  // namespace emulator

@@ -3,10 +3,11 @@
 #include <cublas_v2.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "call.hpp"
-#include "matrix.hpp"
 #include "memory.hpp"
+#include "numbers.hpp"
 #include "sfumato/core/threads.hpp"
 #include "streams.hpp"
 
@@ -31,6 +32,21 @@ cublasStatus_t cublas_call(const char* call, cublasHandle_t handle, const Body& 
   });
 }
 
+std::optional<Number> number_of(cudaDataType type) {
+  switch (type) {
+    case CUDA_R_32F:
+      return Number::kFloat;
+    case CUDA_R_64F:
+      return Number::kDouble;
+    case CUDA_R_16F:
+      return Number::kHalf;
+    case CUDA_R_16BF:
+      return Number::kBFloat16;
+    default:
+      return std::nullopt;
+  }
+}
+
 /// One of the three operands: column-major, `leading` elements from column to column.
 struct Matrices {
   const char* name;
@@ -38,12 +54,13 @@ struct Matrices {
   cudaDataType type;
   std::int64_t rows, columns, leading, stride;
 
-  std::size_t element() const { return type == CUDA_R_64F ? sizeof(double) : sizeof(float); }
+  Number number() const { return *number_of(type); }
+  std::size_t element() const { return bytes_of(number()); }
 
   /// What is wrong with it, or null.
   const char* fault() const {
     if (data == nullptr) return "is null";
-    if (type != CUDA_R_32F && type != CUDA_R_64F) return "has a type that is not emulated";
+    if (!number_of(type)) return "has a type that is not emulated";
     if (leading < std::max<std::int64_t>(rows, 1)) return "has a leading dimension below its rows";
     if (stride < 0) return "has a negative stride";
     if (reinterpret_cast<std::uintptr_t>(data) % element() != 0) return "is misaligned";
@@ -57,6 +74,12 @@ struct Matrices {
   }
 
   std::int64_t span() const { return (columns - 1) * leading + rows; }
+
+  /// Number `i` of the batch, where the emulator may touch it.
+  void* part(std::int64_t i) const {
+    return static_cast<std::byte*>(alias_of(data)) +
+           i * stride * static_cast<std::int64_t>(element());
+  }
 };
 
 struct Product {
@@ -64,27 +87,21 @@ struct Product {
   bool transpose_a, transpose_b, tf32;
   std::int64_t batch;
 
-  template <class T>
   void run(double alpha, double beta) const {
     sfumato::parallel_for(batch, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) one<T>(i, alpha, beta);
+      for (std::int64_t i = begin; i < end; ++i) one(i, alpha, beta);
     });
   }
 
  private:
-  template <class T>
   void one(std::int64_t i, double alpha, double beta) const {
     using Strided = Eigen::OuterStride<>;
-    const auto* const left = static_cast<const T*>(alias_of(a.data)) + i * a.stride;
-    const auto* const right = static_cast<const T*>(alias_of(b.data)) + i * b.stride;
-    auto* const result = static_cast<T*>(alias_of(c.data)) + i * c.stride;
-    std::vector<T> rounded_left, rounded_right;
-    const Eigen::Map<const ColumnMajor<T>, 0, Strided> l(
-        operand(left, a.span(), tf32, rounded_left), a.rows, a.columns, Strided(a.leading));
-    const Eigen::Map<const ColumnMajor<T>, 0, Strided> r(
-        operand(right, b.span(), tf32, rounded_right), b.rows, b.columns, Strided(b.leading));
-    Eigen::Map<ColumnMajor<T>, 0, Strided> out(result, c.rows, c.columns, Strided(c.leading));
-    ColumnMajor<T> product(c.rows, c.columns);
+    using Input = Eigen::Map<const ColumnMajor, 0, Strided>;
+    const Doubles left(a.number(), a.part(i), a.span(), tf32);
+    const Doubles right(b.number(), b.part(i), b.span(), tf32);
+    const Input l(left.data(), a.rows, a.columns, Strided(a.leading));
+    const Input r(right.data(), b.rows, b.columns, Strided(b.leading));
+    ColumnMajor product(c.rows, c.columns);
     if (transpose_a && transpose_b) {
       product.noalias() = l.transpose() * r.transpose();
     } else if (transpose_a) {
@@ -94,11 +111,16 @@ struct Product {
     } else {
       product.noalias() = l * r;
     }
-    if (beta == 0.0) {
-      out = product * static_cast<T>(alpha);
-    } else {
-      out = product * static_cast<T>(alpha) + out * static_cast<T>(beta);
-    }
+    with_type(c.number(), c.part(i), [&]<class T>(const T* old) {
+      auto* const result = const_cast<T*>(old);
+      for (std::int64_t column = 0; column < c.columns; ++column) {
+        for (std::int64_t row = 0; row < c.rows; ++row) {
+          T& place = result[column * c.leading + row];
+          const double kept = beta == 0.0 ? 0.0 : beta * static_cast<double>(place);
+          place = rounded<T>(alpha * product(row, column) + kept);
+        }
+      }
+    });
   }
 };
 
@@ -154,13 +176,7 @@ cublasStatus_t checked_product(cublasHandle_t handle, const char* call, const Pr
   } else if (capture_of(handle->stream) != nullptr) {
     return refuse("in capture the handle must have a workspace that outlives the graph");
   }
-  work.run = [p, doubles, scale, keep] {
-    if (doubles) {
-      p.run<double>(scale, keep);
-    } else {
-      p.run<float>(scale, keep);
-    }
-  };
+  work.run = [p, scale, keep] { p.run(scale, keep); };
   return submit(handle->stream, std::move(work)) == cudaSuccess ? CUBLAS_STATUS_SUCCESS
                                                                 : CUBLAS_STATUS_EXECUTION_FAILED;
 }

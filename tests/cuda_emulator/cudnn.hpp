@@ -9,6 +9,7 @@
 
 #include "call.hpp"
 #include "convolution.hpp"
+#include "numbers.hpp"
 
 struct cudnnContext {
   cudaStream_t stream = nullptr;
@@ -71,11 +72,15 @@ bool described(const char* call, const Descriptor* descriptor, const char* kind)
   return false;
 }
 
+/// The type of a tensor's elements, if it is emulated.
+std::optional<Number> number_of(cudnnDataType_t type);
+
 /// A convolution with its operands, as three calls describe it each in its way.
 struct Described {
   Convolution geometry;
-  bool doubles;
-  std::size_t element() const { return doubles ? sizeof(double) : sizeof(float); }
+  Number type;
+  bool tf32 = false;  ///< inputs are rounded as tensor cores do
+  std::size_t element() const { return bytes_of(type); }
 };
 
 /// Checks that the descriptors fit together.

@@ -18,8 +18,15 @@ cudnnStatus_t describe(const char* call, cudnnTensorDescriptor_t x, cudnnFilterD
     const std::int64_t reach = size + 2 * padding - (kernel - 1) * dilation - 1;
     return reach < 0 ? 0 : reach / stride + 1;
   };
-  const bool types_fit = x->type == filters->type && x->type == y->type && x->type == how.compute;
-  if (!types_fit) return refuse(CUDNN_STATUS_BAD_PARAM, text(call, ": types differ"));
+  if (x->type != filters->type || x->type != y->type) {
+    return refuse(CUDNN_STATUS_BAD_PARAM, text(call, ": types differ"));
+  }
+  // Halves can be summed up in halves too, which nobody here should want.
+  const bool doubles = x->type == CUDNN_DATA_DOUBLE;
+  if (how.compute != (doubles ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT)) {
+    return refuse(CUDNN_STATUS_BAD_PARAM, text(call, ": data of type ", x->type,
+                                               " are not summed up in type ", how.compute));
+  }
   const bool shapes_fit =
       x->c == filters->c * how.groups && filters->k % how.groups == 0 && y->n == x->n &&
       y->c == filters->k &&
@@ -32,7 +39,8 @@ cudnnStatus_t describe(const char* call, cudnnTensorDescriptor_t x, cudnnFilterD
              filters->k, ", ", filters->c, ", ", filters->h, ", ", filters->w, ") in ", how.groups,
              " groups is not (", y->n, ", ", y->c, ", ", y->h, ", ", y->w, ")"));
   }
-  d.doubles = x->type == CUDNN_DATA_DOUBLE;
+  d.type = *number_of(x->type);
+  d.tf32 = d.type == Number::kFloat && how.math != CUDNN_FMA_MATH;
   d.geometry = {x->n,
                 x->c,
                 x->h,
@@ -49,7 +57,6 @@ cudnnStatus_t describe(const char* call, cudnnTensorDescriptor_t x, cudnnFilterD
                 how.dilation_h,
                 how.dilation_w,
                 how.groups,
-                !d.doubles && how.math != CUDNN_FMA_MATH,
                 how.mode == CUDNN_CONVOLUTION};
   return CUDNN_STATUS_SUCCESS;
 }
@@ -74,7 +81,7 @@ cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t handle, const void* alpha,
     const Convolution& g = d.geometry;
     return run({call, handle, d, about(d, algorithm), x, filters, y, g.x_count(), g.filter_count(),
                 g.y_count(), workspace, workspace_bytes, alpha, beta},
-               [](const auto&... operands) { convolve(operands...); });
+               convolve);
   });
 }
 
@@ -95,7 +102,7 @@ cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t handle, const void* alp
     const Convolution& g = d.geometry;
     return run({call, handle, d, about(d, algorithm), filters, dy, dx, g.filter_count(),
                 g.y_count(), g.x_count(), workspace, workspace_bytes, alpha, beta},
-               [](const auto&... operands) { convolve_back_to_input(operands...); });
+               convolve_back_to_input);
   });
 }
 
@@ -113,6 +120,6 @@ cudnnStatus_t cudnnConvolutionBackwardFilter(
     const Convolution& g = d.geometry;
     return run({call, handle, d, about(d, algorithm), x, dy, dfilters, g.x_count(), g.y_count(),
                 g.filter_count(), workspace, workspace_bytes, alpha, beta},
-               [](const auto&... operands) { convolve_back_to_filters(operands...); });
+               convolve_back_to_filters);
   });
 }

@@ -44,7 +44,7 @@ cudnnStatus_t check_sizes(const char* call, cudnnTensorFormat_t format, cudnnDat
   if (format != CUDNN_TENSOR_NCHW) {
     return refuse(CUDNN_STATUS_NOT_SUPPORTED, text(call, ": only NCHW is emulated"));
   }
-  if (type != CUDNN_DATA_FLOAT && type != CUDNN_DATA_DOUBLE) {
+  if (!number_of(type)) {
     return refuse(CUDNN_STATUS_NOT_SUPPORTED, text(call, ": data type ", type, " is not emulated"));
   }
   std::int64_t count = 1;
@@ -76,6 +76,21 @@ constexpr StatusName kStatuses[] = {
 }  // namespace
 
 namespace emulator {
+
+std::optional<Number> number_of(cudnnDataType_t type) {
+  switch (type) {
+    case CUDNN_DATA_FLOAT:
+      return Number::kFloat;
+    case CUDNN_DATA_DOUBLE:
+      return Number::kDouble;
+    case CUDNN_DATA_HALF:
+      return Number::kHalf;
+    case CUDNN_DATA_BFLOAT16:
+      return Number::kBFloat16;
+    default:
+      return std::nullopt;
+  }
+}
 
 cudnnStatus_t refuse(cudnnStatus_t status, const std::string& why) {
   violation(why);

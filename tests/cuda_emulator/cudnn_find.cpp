@@ -17,7 +17,8 @@ constexpr Algorithm kUnsupported{false, 0, true};
 
 bool winograd_supports(const Described& d) {
   const Convolution& g = d.geometry;
-  return !d.doubles && g.kernel_h == 3 && g.kernel_w == 3 && g.stride_h == 1 && g.stride_w == 1 &&
+  const bool has_type = d.type == Number::kFloat || d.type == Number::kHalf;
+  return has_type && g.kernel_h == 3 && g.kernel_w == 3 && g.stride_h == 1 && g.stride_w == 1 &&
          g.dilation_h == 1 && g.dilation_w == 1 && g.groups == 1;
 }
 

@@ -7,46 +7,36 @@ using namespace emulator;
 namespace {
 
 /// What follows a convolution in the fused call: y = act(y + alpha2 · z + bias of the channel).
-struct Epilogue {
+struct Activation {
   const void* bias;
   const void* z;
   double alpha2;
   bool relu, keep_nan;
 
-  template <class T>
-  void run(const Convolution& g, void* device_y) const {
-    T* const y = static_cast<T*>(alias_of(device_y));
-    const T* const biases = static_cast<const T*>(alias_of(bias));
-    const T* const added = static_cast<const T*>(alias_of(z));
+  void run(const Described& d, double* y) const {
+    const Convolution& g = d.geometry;
+    const Doubles biases(d.type, alias_of(bias), g.k);
+    const Doubles added(d.type, alias_of(z), alpha2 == 0.0 ? 0 : g.y_count());
     const std::int64_t plane = g.out_h * g.out_w;
     for (std::int64_t i = 0; i < g.y_count(); ++i) {
-      T value = y[i] + biases[i / plane % g.k];
-      if (alpha2 != 0.0) value += static_cast<T>(alpha2) * added[i];
-      const bool passes = !relu || value > T{0} || (keep_nan && std::isnan(value));
-      y[i] = passes ? value : T{0};
+      double value = y[i] + biases.data()[i / plane % g.k];
+      if (alpha2 != 0.0) value += alpha2 * added.data()[i];
+      const bool passes = !relu || value > 0.0 || (keep_nan && std::isnan(value));
+      y[i] = passes ? value : 0.0;
     }
   }
 };
 
-cudnnStatus_t run_fused(const Request& r, const Epilogue& epilogue) {
+cudnnStatus_t run_fused(const Request& r, const Activation& activation) {
   Work work;
   if (const cudnnStatus_t status = check(r, work); status != CUDNN_STATUS_SUCCESS) return status;
   const auto k = static_cast<std::size_t>(r.d.geometry.k);
-  work.accesses.push_back(reads(epilogue.bias, k * r.d.element()));
-  if (epilogue.alpha2 != 0.0) {
+  work.accesses.push_back(reads(activation.bias, k * r.d.element()));
+  if (activation.alpha2 != 0.0) {
     work.accesses.push_back(
-        reads(epilogue.z, static_cast<std::size_t>(r.result_count) * r.d.element()));
+        reads(activation.z, static_cast<std::size_t>(r.result_count) * r.d.element()));
   }
-  const auto compute = [](const auto&... operands) { convolve(operands...); };
-  work.run = [r, epilogue,
-              product = r.d.doubles ? scaled<double>(r, compute) : scaled<float>(r, compute)] {
-    product();
-    if (r.d.doubles) {
-      epilogue.run<double>(r.d.geometry, r.result);
-    } else {
-      epilogue.run<float>(r.d.geometry, r.result);
-    }
-  };
+  work.run = scaled(r, convolve, [d = r.d, activation](double* y) { activation.run(d, y); });
   return submit_to(r.handle, std::move(work));
 }
 

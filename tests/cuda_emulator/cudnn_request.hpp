@@ -15,17 +15,22 @@ namespace emulator {
 
 /// A number given by pointer, of the type that scales tensors of this type.
 inline double scale(const void* value, const Described& d) {
-  return d.doubles ? *static_cast<const double*>(value) : *static_cast<const float*>(value);
+  return d.type == Number::kDouble ? *static_cast<const double*>(value)
+                                   : *static_cast<const float*>(value);
 }
 
 /// Sums in another order each time are off by rounding, each time another.
 template <class T>
-void disturb(T* values, std::int64_t count) {
+T disturbed(T value) {
   static std::uint32_t state = 1;
-  for (std::int64_t i = 0; i < count; ++i) {
-    state = state * 1664525u + 1013904223u;
-    if (state >> 31 == 0 || !std::isfinite(values[i]) || values[i] == T{0}) continue;
-    values[i] = std::nextafter(values[i], T{0});
+  state = state * 1664525u + 1013904223u;
+  const auto wide = static_cast<double>(value);
+  if (state >> 31 == 0 || !std::isfinite(wide) || wide == 0.0) return value;
+  if constexpr (std::floating_point<T>) {
+    return std::nextafter(value, T{0});
+  } else {
+    const auto bits = static_cast<std::uint16_t>(value.bits() - 1);
+    return std::bit_cast<T>(bits);
   }
 }
 
@@ -94,39 +99,42 @@ inline cudnnStatus_t submit_to(cudnnHandle_t handle, Work work) {
                                                                 : CUDNN_STATUS_EXECUTION_FAILED;
 }
 
-/// result = alpha · compute(first, second) + beta · result, in its turn.
-template <class T, class Compute>
-std::function<void()> scaled(const Request& r, const Compute& compute) {
-  const T alpha = static_cast<T>(scale(r.alpha, r.d));
-  const T beta = static_cast<T>(scale(r.beta, r.d));
-  return [r, alpha, beta, compute] {
-    const auto* const first = static_cast<const T*>(alias_of(r.first));
-    const auto* const second = static_cast<const T*>(alias_of(r.second));
-    auto* const result = static_cast<T*>(alias_of(r.result));
+using Compute = void (*)(const Convolution&, const double*, const double*, double*);
+/// What is made of the scaled sums before they are rounded and stored.
+using Epilogue = std::function<void(double*)>;
+
+/// result = epilogue(alpha · compute(first, second) + beta · result), in its turn.
+inline std::function<void()> scaled(const Request& r, Compute compute, const Epilogue& epilogue) {
+  return [r, compute, epilogue, alpha = scale(r.alpha, r.d), beta = scale(r.beta, r.d)] {
+    const Doubles first(r.d.type, alias_of(r.first), r.first_count, r.d.tf32);
+    const Doubles second(r.d.type, alias_of(r.second), r.second_count, r.d.tf32);
     constexpr std::size_t kEnough = 1 << 16;  // for whoever takes it for its own to notice
     if (r.algorithm.workspace > 0) {
       std::memset(alias_of(r.workspace), 0xff, std::min(r.algorithm.workspace, kEnough));
     }
-    if (alpha == T{1} && beta == T{0}) {
-      compute(r.d.geometry, first, second, result);
-    } else {
-      std::vector<T> values(static_cast<std::size_t>(r.result_count));
-      compute(r.d.geometry, first, second, values.data());
-      for (std::int64_t i = 0; i < r.result_count; ++i) {
-        const T value = alpha * values[static_cast<std::size_t>(i)];
-        result[i] = beta == T{0} ? value : value + beta * result[i];
+    std::vector<double> values(static_cast<std::size_t>(r.result_count));
+    compute(r.d.geometry, first.data(), second.data(), values.data());
+    with_type(r.d.type, alias_of(r.result), [&]<class T>(const T* old) {
+      auto* const result = const_cast<T*>(old);
+      if (alpha != 1.0 || beta != 0.0) {
+        for (std::size_t i = 0; i < values.size(); ++i) {
+          const double kept = beta == 0.0 ? 0.0 : beta * static_cast<double>(result[i]);
+          values[i] = alpha * values[i] + kept;
+        }
       }
-    }
-    if (!r.algorithm.deterministic) disturb(result, r.result_count);
+      if (epilogue) epilogue(values.data());
+      std::transform(values.begin(), values.end(), result, rounded<T>);
+      if (!r.algorithm.deterministic) {
+        std::transform(result, result + values.size(), result, disturbed<T>);
+      }
+    });
   };
 }
 
-/// `compute` is a generic function object (geometry, first, second, result).
-template <class Compute>
-cudnnStatus_t run(const Request& r, const Compute& compute) {
+inline cudnnStatus_t run(const Request& r, Compute compute) {
   Work work;
   if (const cudnnStatus_t status = check(r, work); status != CUDNN_STATUS_SUCCESS) return status;
-  work.run = r.d.doubles ? scaled<double>(r, compute) : scaled<float>(r, compute);
+  work.run = scaled(r, compute, {});
   return submit_to(r.handle, std::move(work));
 }
 

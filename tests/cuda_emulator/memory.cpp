@@ -90,6 +90,10 @@ std::size_t pool_bytes(const void* pool) {
   return bytes;
 }
 
+std::size_t allocations_so_far() {
+  return arena().allocations;
+}
+
 std::vector<std::string> live_memory() {
   std::vector<std::string> live;
   for (const auto& [address, block] : arena().live) {

@@ -72,6 +72,9 @@ class OpenPages {
   const std::vector<Access>& accesses_;
 };
 
+/// How many blocks there have ever been.
+std::size_t allocations_so_far();
+
 /// Live allocations, in words.
 std::vector<std::string> live_memory();
 

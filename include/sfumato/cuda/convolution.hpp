@@ -51,8 +51,8 @@ template <class T, class Plan, class Run>
 cudnnStatus_t run_plan(const Plan& plan, const Run& run) {
   const auto bytes = static_cast<std::int64_t>(plan.workspace_bytes);
   Workspace room = Workspace::empty({bytes});
-  const T one{1};
-  const T zero{0};
+  const Compute<T> one{1};
+  const Compute<T> zero{0};
   return run(&one, &zero, bytes == 0 ? nullptr : room.data());
 }
 
@@ -62,7 +62,7 @@ bool convolve(Context& context, ForwardPlan& plan, const Conv2dGeometry& g, cons
               const T* weight, const T* bias, T* y, bool fused) {
   const ConvolutionDescriptors& d = plan.descriptors;
   const cudnnStatus_t status =
-      run_plan<T>(plan, [&](const T* one, const T* zero, std::uint8_t* room) {
+      run_plan<T>(plan, [&](const Compute<T>* one, const Compute<T>* zero, std::uint8_t* room) {
         if (fused) {
           return cudnnConvolutionBiasActivationForward(
               context.cudnn(), one, d.x.get(), x, d.weight.get(), weight, d.convolution.get(),
@@ -127,7 +127,7 @@ void Cuda::conv2d_input_gradient(const Conv2dGeometry& geometry, const T* dy, co
   const std::lock_guard lock(context.library_mutex());
   cuda::InputGradientPlan& plan = context.plans().input_gradient(context, g, dy, weight, dx);
   const cuda::ConvolutionDescriptors& d = plan.descriptors;
-  const auto run = [&](const T* one, const T* zero, std::uint8_t* room) {
+  const auto run = [&](const Compute<T>* one, const Compute<T>* zero, std::uint8_t* room) {
     return cudnnConvolutionBackwardData(context.cudnn(), one, d.weight.get(), weight, d.y.get(), dy,
                                         d.convolution.get(), plan.algorithm, room,
                                         plan.workspace_bytes, zero, d.x.get(), dx);
@@ -157,7 +157,7 @@ void Cuda::conv2d_weight_gradient(const Conv2dGeometry& geometry, const T* x, co
   const std::lock_guard lock(context.library_mutex());
   cuda::WeightGradientPlan& plan = context.plans().weight_gradient(context, g, x, dy, dweight);
   const cuda::ConvolutionDescriptors& d = plan.descriptors;
-  const auto run = [&](const T* one, const T* zero, std::uint8_t* room) {
+  const auto run = [&](const Compute<T>* one, const Compute<T>* zero, std::uint8_t* room) {
     return cudnnConvolutionBackwardFilter(context.cudnn(), one, d.x.get(), x, d.y.get(), dy,
                                           d.convolution.get(), plan.algorithm, room,
                                           plan.workspace_bytes, zero, d.weight.get(), dweight);

@@ -7,13 +7,13 @@
 #include <span>
 #include <string>
 #include <tuple>
-#include <type_traits>
 #include <utility>
 
 #include "sfumato/core/geometry.hpp"
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/cuda/context.hpp"
 #include "sfumato/cuda/device.hpp"
+#include "sfumato/cuda/element_types.hpp"
 #include "sfumato/cuda/gemm.hpp"
 #include "sfumato/cuda/handles.hpp"
 
@@ -71,16 +71,17 @@ inline ConvolutionDescriptors::ConvolutionDescriptors(const Conv2dGeometry& g, c
                                    to_int(g.in_channels / g.groups), to_int(g.kernel_h),
                                    to_int(g.kernel_w)),
         "cudnnSetFilter4dDescriptor", shapes);
-  check(
-      cudnnSetConvolution2dDescriptor(convolution.get(), to_int(g.padding_h), to_int(g.padding_w),
-                                      to_int(g.stride_h), to_int(g.stride_w), to_int(g.dilation_h),
-                                      to_int(g.dilation_w), CUDNN_CROSS_CORRELATION, type),
-      "cudnnSetConvolution2dDescriptor", shapes);
+  check(cudnnSetConvolution2dDescriptor(convolution.get(), to_int(g.padding_h), to_int(g.padding_w),
+                                        to_int(g.stride_h), to_int(g.stride_w),
+                                        to_int(g.dilation_h), to_int(g.dilation_w),
+                                        CUDNN_CROSS_CORRELATION, compute_type(type)),
+        "cudnnSetConvolution2dDescriptor", shapes);
   check(cudnnSetConvolutionGroupCount(convolution.get(), to_int(g.groups)),
         "cudnnSetConvolutionGroupCount", shapes);
-  // Without this, cuDNN would take TF32 for granted.
-  check(cudnnSetConvolutionMathType(convolution.get(), CUDNN_FMA_MATH),
-        "cudnnSetConvolutionMathType", shapes);
+  // By default, cuDNN would take TF32 for granted.
+  const auto math = has_sixteen_bits(type) ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH;
+  check(cudnnSetConvolutionMathType(convolution.get(), math), "cudnnSetConvolutionMathType",
+        shapes);
   check(cudnnSetActivationDescriptor(relu.get(), CUDNN_ACTIVATION_RELU, CUDNN_PROPAGATE_NAN, 0.0),
         "cudnnSetActivationDescriptor", shapes);
 }
@@ -97,10 +98,6 @@ struct ConvolutionPlan {
 using ForwardPlan = ConvolutionPlan<cudnnConvolutionFwdAlgo_t>;
 using InputGradientPlan = ConvolutionPlan<cudnnConvolutionBwdDataAlgo_t>;
 using WeightGradientPlan = ConvolutionPlan<cudnnConvolutionBwdFilterAlgo_t>;
-
-template <class T>
-inline constexpr cudnnDataType_t kDataType =
-    std::is_same_v<T, float> ? CUDNN_DATA_FLOAT : CUDNN_DATA_DOUBLE;
 
 using Workspace = Tensor<std::uint8_t, Cuda>;
 
@@ -125,7 +122,8 @@ class ConvolutionPlans {
                                                      &plan.workspace_bytes);
     };
     return find<cudnnConvolutionFwdAlgoPerf_t>(
-        "cudnnFindConvolutionForwardAlgorithmEx", forward_, context, g, kDataType<T>, time, measure,
+        "cudnnFindConvolutionForwardAlgorithmEx", forward_, context, g, kCudnnType<T>, time,
+        measure,
         std::array<cudnnConvolutionFwdAlgo_t, 2>{CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM,
                                                  CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM});
   }
@@ -147,7 +145,7 @@ class ConvolutionPlans {
                                                           algorithm, &plan.workspace_bytes);
     };
     return find<cudnnConvolutionBwdDataAlgoPerf_t>(
-        "cudnnFindConvolutionBackwardDataAlgorithmEx", input_gradient_, context, g, kDataType<T>,
+        "cudnnFindConvolutionBackwardDataAlgorithmEx", input_gradient_, context, g, kCudnnType<T>,
         time, measure,
         std::array<cudnnConvolutionBwdDataAlgo_t, 1>{CUDNN_CONVOLUTION_BWD_DATA_ALGO_1});
   }
@@ -169,8 +167,8 @@ class ConvolutionPlans {
                                                             algorithm, &plan.workspace_bytes);
     };
     return find<cudnnConvolutionBwdFilterAlgoPerf_t>(
-        "cudnnFindConvolutionBackwardFilterAlgorithmEx", weight_gradient_, context, g, kDataType<T>,
-        time, measure,
+        "cudnnFindConvolutionBackwardFilterAlgorithmEx", weight_gradient_, context, g,
+        kCudnnType<T>, time, measure,
         std::array<cudnnConvolutionBwdFilterAlgo_t, 1>{CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1});
   }
 
@@ -242,7 +240,7 @@ class ConvolutionPlans {
           }
           plan.algorithm = result.algo;
           plan.workspace_bytes = result.memory;
-          if (tf32) allow(result.mathType);
+          if (tf32 || has_sixteen_bits(type)) allow(result.mathType);
           return cache.emplace(key, std::move(plan)).first->second;
         }
       }

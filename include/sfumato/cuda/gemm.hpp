@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "sfumato/cuda/device.hpp"
+#include "sfumato/cuda/element_types.hpp"
 #include "sfumato/cuda/error.hpp"
 
 namespace sfumato {
@@ -52,13 +53,13 @@ void Cuda::gemm(const GemmGeometry& geometry, const T* a, const T* b, T* c) {
   const auto to_int = [&](std::int64_t value) { return cuda::to_int(value, kCall, shapes); };
   const auto operation = [](bool transpose) { return transpose ? CUBLAS_OP_T : CUBLAS_OP_N; };
   cuda::Context& context = cuda::Context::current();
-  constexpr bool kFloat = std::is_same_v<T, float>;
-  constexpr cudaDataType_t kType = kFloat ? CUDA_R_32F : CUDA_R_64F;
-  const cublasComputeType_t compute = !kFloat                        ? CUBLAS_COMPUTE_64F
-                                      : context.options().allow_tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32
-                                                                     : CUBLAS_COMPUTE_32F;
-  const T one{1};
-  const T zero{0};
+  constexpr cudaDataType_t kType = cuda::kCublasType<T>;
+  const bool tf32 = std::is_same_v<T, float> && context.options().allow_tf32;
+  const cublasComputeType_t compute = std::is_same_v<T, double> ? CUBLAS_COMPUTE_64F
+                                      : tf32                    ? CUBLAS_COMPUTE_32F_FAST_TF32
+                                                                : CUBLAS_COMPUTE_32F;
+  const Compute<T> one{1};
+  const Compute<T> zero{0};
   const std::lock_guard lock(context.library_mutex());
   // cuBLAS counts by columns: what it sees is the transposed product, cᵀ = op(b)ᵀ · op(a)ᵀ.
   cuda::check(

@@ -76,7 +76,7 @@ __global__ void __launch_bounds__(kThreadsPerBlock)
 /// after everything launched before. All of our own kernels run through this function. A kernel is
 /// a trivially copyable object; `reads` and `writes` say which memory it touches.
 ///
-/// Defined where nvcc compiles; other files link with the kernels that kernels.cu compiled. What
+/// Defined where nvcc compiles; other files link with the kernels that kernels_*.cu compiled. What
 /// can't be found when linking is not listed there.
 /// Throws CudaError, naming the kernel.
 template <class Kernel>

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 
+#include "sfumato/core/half.hpp"
 #include "sfumato/cuda/device.hpp"
 #include "sfumato/cuda/launch.hpp"
 
@@ -99,14 +100,14 @@ struct MaxPoolScatterKernel {
 
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
     const Observers observers(g, index);
-    T total{0};
+    Compute<T> total{0};
     for (std::int64_t i = observers.top; i < observers.bottom; ++i) {
       for (std::int64_t j = observers.left; j < observers.right; ++j) {
         const std::int64_t out = (observers.plane * g.out_h + i) * g.out_w + j;
         if (indices[out] == observers.place) total += dy[out];
       }
     }
-    dx[index] = total;
+    dx[index] = static_cast<T>(total);
   }
 };
 
@@ -132,11 +133,11 @@ struct AvgPoolKernel {
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
     const Window window(g, index);
     const T* const image = x + window.plane * g.in_h * g.in_w;
-    T total{0};
+    Compute<T> total{0};
     for (std::int64_t i = window.top; i < window.bottom; ++i) {
       for (std::int64_t j = window.left; j < window.right; ++j) total += image[i * g.in_w + j];
     }
-    y[index] = total / static_cast<T>(g.kernel_h * g.kernel_w);
+    y[index] = static_cast<T>(total / static_cast<Compute<T>>(g.kernel_h * g.kernel_w));
   }
 };
 
@@ -148,13 +149,13 @@ struct AvgPoolGradientKernel {
 
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
     const Observers observers(g, index);
-    T total{0};
+    Compute<T> total{0};
     for (std::int64_t i = observers.top; i < observers.bottom; ++i) {
       for (std::int64_t j = observers.left; j < observers.right; ++j) {
         total += dy[(observers.plane * g.out_h + i) * g.out_w + j];
       }
     }
-    dx[index] = total / static_cast<T>(g.kernel_h * g.kernel_w);
+    dx[index] = static_cast<T>(total / static_cast<Compute<T>>(g.kernel_h * g.kernel_w));
   }
 };
 

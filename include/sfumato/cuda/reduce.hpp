@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "sfumato/core/half.hpp"
 #include "sfumato/core/loops.hpp"
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/cuda/device.hpp"
@@ -16,7 +17,7 @@ namespace cuda {
 
 /// Partial results of float are combined in double: long sums then lose nothing to rounding.
 template <class T>
-using Wide = std::conditional_t<std::is_same_v<T, float>, double, T>;
+using Wide = std::conditional_t<std::is_same_v<Compute<T>, float>, double, T>;
 
 /// Every lane combines every `lanes`-th element of what its output is reduced from; so neighbouring
 /// threads read neighbouring elements.

@@ -29,8 +29,9 @@ struct Sigmoid {
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T x) const {
     using std::exp;
-    const T e = exp(x < T{0} ? x : -x);
-    return (x < T{0} ? e : T{1}) / (T{1} + e);
+    const Compute<T> wide = x;
+    const Compute<T> e = exp(wide < 0 ? wide : -wide);
+    return (wide < 0 ? e : Compute<T>{1}) / (1 + e);
   }
 };
 /// Φ(x), the standard normal distribution function.
@@ -38,7 +39,7 @@ struct NormalCdf {
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T x) const {
     using std::erfc;
-    return erfc(-x * static_cast<T>(1.0 / std::numbers::sqrt2)) / T{2};
+    return erfc(-x * static_cast<Compute<T>>(1.0 / std::numbers::sqrt2)) / 2;
   }
 };
 

@@ -43,7 +43,7 @@ struct LogOrZero {
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T x) const {
     using std::log;
-    return x == T{0} ? T{0} : log(x);
+    return x == T{0} ? T{0} : static_cast<T>(log(x));
   }
 };
 /// x · scale + shift.

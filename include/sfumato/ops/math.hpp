@@ -39,7 +39,7 @@ struct Square {
 struct Abs {
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T x) const {
-    return x < T{0} ? -x : x;
+    return x < T{0} ? static_cast<T>(-x) : x;
   }
 };
 struct Sign {

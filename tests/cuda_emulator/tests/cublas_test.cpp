@@ -2,9 +2,6 @@
 
 #include <cublas_v2.h>
 
-#include <cmath>
-#include <type_traits>
-
 #include "support.hpp"
 
 using namespace emulator_tests;
@@ -30,15 +27,16 @@ struct Product {
   int leading_a = 6, leading_b = 7, leading_c = 5;
   long long stride_a = 40, stride_b = 50, stride_c = 30;
   double alpha = 1.0, beta = 0.0;
-  cublasComputeType_t compute = std::is_same_v<T, float> ? CUBLAS_COMPUTE_32F : CUBLAS_COMPUTE_64F;
-  cudaDataType type = std::is_same_v<T, float> ? CUDA_R_32F : CUDA_R_64F;
+  cublasComputeType_t compute = std::is_same_v<T, double> ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F;
+  cudaDataType type = sfumato::cuda::kCublasType<T>;
+  cudaDataType type_b = type;
 
   cublasStatus_t call(const Cublas& cublas, const T* a, const T* b, T* c) const {
-    const T one = static_cast<T>(alpha);
-    const T zero = static_cast<T>(beta);
+    const auto one = static_cast<sfumato::Compute<T>>(alpha);
+    const auto zero = static_cast<sfumato::Compute<T>>(beta);
     return cublasGemmStridedBatchedEx(cublas.handle, transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N,
                                       transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N, m, n, k, &one, a,
-                                      type, leading_a, stride_a, b, type, leading_b, stride_b,
+                                      type, leading_a, stride_a, b, type_b, leading_b, stride_b,
                                       &zero, c, type, leading_c, stride_c, batch, compute,
                                       CUBLAS_GEMM_DEFAULT);
   }
@@ -57,18 +55,10 @@ struct Product {
   }
 };
 
-template <class T>
-std::vector<T> numbers(std::size_t count, int seed) {
-  std::vector<T> values(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    values[i] = static_cast<T>(std::sin(static_cast<double>(i * 7 + 1) + seed));
-  }
-  return values;
-}
-
 }  // namespace
 
-TEST_CASE_TEMPLATE("products of all kinds are what plain sums are", T, float, double) {
+TEST_CASE_TEMPLATE("products of all kinds are what plain sums are", T, float, double, sfumato::Half,
+                   sfumato::BFloat16) {
   Device device;
   const Cublas cublas(device);
   for (int kind = 0; kind < 16; ++kind) {
@@ -95,8 +85,9 @@ TEST_CASE_TEMPLATE("products of all kinds are what plain sums are", T, float, do
         for (int column = 0; column < product.n; ++column) {
           const auto at =
               static_cast<std::size_t>(i * product.stride_c + row + column * product.leading_c);
-          CHECK(static_cast<double>(result[at]) ==
-                doctest::Approx(product.expected(a, b, c, i, row, column)).epsilon(1e-5));
+          const double error =
+              static_cast<double>(result[at]) - product.expected(a, b, c, i, row, column);
+          CHECK(std::abs(error) < 5.0 * kRounding<T>);
           result[at] = c[at];
         }
       }
@@ -144,7 +135,10 @@ TEST_CASE("wrong products are refused, and say what is wrong") {
   refused({.stride_b = 90}, a.data, b.data, c.data, "behind the end of block");
   refused({.compute = CUBLAS_COMPUTE_64F}, a.data, b.data, c.data, "compute type");
   refused({.type = CUDA_R_64F}, a.data, b.data, c.data, "compute type");
-  refused({.type = CUDA_R_16F}, a.data, b.data, c.data, "not emulated");
+  refused({.compute = CUBLAS_COMPUTE_16F, .type = CUDA_R_16F}, a.data, b.data, c.data,
+          "compute type");
+  refused({.type_b = CUDA_R_16F}, a.data, b.data, c.data, "types differ");
+  refused({.type = CUDA_R_8I}, a.data, b.data, c.data, "not emulated");
   refused({.m = -1}, a.data, b.data, c.data, "negative");
   refused(good, nullptr, b.data, c.data, "A is null");
   refused(good, a.data, host.data(), c.data, "host memory");

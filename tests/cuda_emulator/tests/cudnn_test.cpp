@@ -4,23 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <type_traits>
 
 #include "support.hpp"
 
 using namespace emulator_tests;
 
 namespace {
-
-template <class T>
-std::vector<T> numbers(std::size_t count, int seed) {
-  std::vector<T> values(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    values[i] = static_cast<T>(std::sin(static_cast<double>(i * 7 + 1) + seed));
-  }
-  return values;
-}
 
 struct Case {
   int n, c, h, w, k, kernel_h, kernel_w, padding, stride, dilation, groups;
@@ -71,10 +60,9 @@ struct Cudnn {
   cudnnFilterDescriptor_t filters = nullptr;
   cudnnConvolutionDescriptor_t convolution = nullptr;
   cudnnActivationDescriptor_t relu = nullptr;
-  static constexpr cudnnDataType_t kType =
-      std::is_same_v<T, float> ? CUDNN_DATA_FLOAT : CUDNN_DATA_DOUBLE;
-  static constexpr T kOne = 1;
-  static constexpr T kZero = 0;
+  static constexpr cudnnDataType_t kType = sfumato::cuda::kCudnnType<T>;
+  static constexpr sfumato::Compute<T> kOne = 1;
+  static constexpr sfumato::Compute<T> kZero = 0;
 
   Cudnn(const Device& device, const Case& c) {
     REQUIRE(cudnnCreate(&handle) == CUDNN_STATUS_SUCCESS);
@@ -92,7 +80,8 @@ struct Cudnn {
                                        c.kernel_h, c.kernel_w) == CUDNN_STATUS_SUCCESS);
     REQUIRE(cudnnSetConvolution2dDescriptor(convolution, c.padding, c.padding, c.stride, c.stride,
                                             c.dilation, c.dilation, CUDNN_CROSS_CORRELATION,
-                                            kType) == CUDNN_STATUS_SUCCESS);
+                                            sfumato::cuda::compute_type(kType)) ==
+            CUDNN_STATUS_SUCCESS);
     REQUIRE(cudnnSetConvolutionGroupCount(convolution, c.groups) == CUDNN_STATUS_SUCCESS);
     REQUIRE(cudnnSetConvolutionMathType(convolution, CUDNN_FMA_MATH) == CUDNN_STATUS_SUCCESS);
     REQUIRE(cudnnSetActivationDescriptor(relu, CUDNN_ACTIVATION_RELU, CUDNN_PROPAGATE_NAN, 0.0) ==
@@ -131,12 +120,13 @@ void check_close(const std::vector<T>& values, const std::vector<double>& expect
     worst = std::max(worst, std::abs(static_cast<double>(values[i]) - expected[i]));
     largest = std::max(largest, std::abs(expected[i]));
   }
-  CHECK(worst / largest < (std::is_same_v<T, float> ? 1e-6 : 1e-14));
+  CHECK(worst / largest < kRounding<T>);
 }
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("convolutions in every direction are what plain sums are", T, float, double) {
+TEST_CASE_TEMPLATE("convolutions in every direction are what plain sums are", T, float, double,
+                   sfumato::Half, sfumato::BFloat16) {
   Device device;
   for (const Case& c : kCases) {
     CAPTURE(c.c);
@@ -347,6 +337,15 @@ TEST_CASE("wrong descriptors are refused") {
   SUBCASE("of another type") {
     Cudnn<double>::describe(cudnn.y, c.n, c.k, c.out_h(), c.out_w());
     refused("types differ");
+  }
+  SUBCASE("of halves among floats") {
+    Cudnn<sfumato::Half>::describe(cudnn.x, c.n, c.c, c.h, c.w);
+    refused("types differ");
+  }
+  SUBCASE("that sum up in another type") {
+    cudnnSetConvolution2dDescriptor(cudnn.convolution, 1, 1, 1, 1, 1, 1, CUDNN_CROSS_CORRELATION,
+                                    CUDNN_DATA_HALF);
+    refused("are not summed up in type");
   }
   SUBCASE("with groups that do not divide the channels") {
     cudnnSetConvolutionGroupCount(cudnn.convolution, 2);

@@ -7,11 +7,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <csignal>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "emulator.hpp"
+#include "sfumato/cuda/element_types.hpp"
 #include "sfumato/cuda/launch.hpp"
 
 namespace emulator_tests {
@@ -97,6 +100,24 @@ struct Buffer {
     return result;
   }
 };
+
+/// Numbers between -1 and 1.
+template <class T>
+std::vector<T> numbers(std::size_t count, int seed) {
+  std::vector<T> values(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    values[i] = static_cast<T>(std::sin(static_cast<double>(i * 7 + 1) + seed));
+  }
+  return values;
+}
+
+/// How far results below 1 may be off: by rounding, and by the step more that algorithms without
+/// determinism take.
+template <class T>
+constexpr double kRounding = std::is_same_v<T, double>          ? 1e-14
+                             : std::is_same_v<T, float>         ? 1e-6
+                             : std::is_same_v<T, sfumato::Half> ? 1.5 * 0x1p-10
+                                                                : 1.5 * 0x1p-7;
 
 /// Launches kernel(index) for every index, as the library does.
 template <class Kernel>

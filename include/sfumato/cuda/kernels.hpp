@@ -1,8 +1,12 @@
-// Our kernels, compiled: every one that sfumato's own ops launch, for float and double. The CMake
-// target sfumato::cuda is made of this file, so that plain .cpp files can use the device and nvcc
-// runs over nothing else. Whoever maps functions of their own lets nvcc compile that file.
+#pragma once
 
-#include <array>
+// The list of our kernels: every one that sfumato's own ops launch, for each element type. The
+// files kernels_*.cu beside this one compile them, for the CMake target sfumato::cuda, so that
+// plain .cpp files can use the device and nvcc runs over nothing else. Whoever maps functions of
+// their own lets nvcc compile that file.
+
+#include <cstdint>
+#include <tuple>
 
 #include "sfumato/core/backend.hpp"
 #include "sfumato/cuda/convolution.hpp"
@@ -17,8 +21,6 @@
 
 namespace sfumato::cuda {
 
-namespace {
-
 template <class Kernel>
 using Launch = void (*)(const char*, const Kernel&, std::int64_t, Accesses, Accesses);
 
@@ -28,7 +30,7 @@ struct Kernels {
   std::tuple<Launch<Kernel>...> addresses{&launch<Kernel>...};
 };
 
-// Functions of one, two and three operands of type T that give a T.
+/// Functions of one, two and three operands of type T that give a T.
 template <class T, class... Function>
 using Maps1 = Kernels<MapKernel<Function, T, T>...>;
 template <class T, class... Function>
@@ -64,6 +66,12 @@ struct AllKernels {
       others;
 };
 
+/// Casts from each of the types to each other one.
+template <class From, class... To>
+using CastsFrom = Kernels<MapKernel<sfumato::detail::Identity, To, From>...>;
+template <class... T>
+using Casts = std::tuple<CastsFrom<T, T...>...>;
+
 struct IntegerKernels {
   Kernels<MapKernel<sfumato::detail::Constant<std::uint8_t>, std::uint8_t>,
           MapKernel<sfumato::detail::Constant<std::int32_t>, std::int32_t>,
@@ -71,14 +79,5 @@ struct IntegerKernels {
       constants;
   Kernels<MapKernel<losses::detail::IsClass, std::uint8_t, std::int64_t, std::int64_t>> is_class;
 };
-
-}  // namespace
-
-extern const AllKernels<float> kFloatKernels;
-extern const AllKernels<double> kDoubleKernels;
-extern const IntegerKernels kIntegerKernels;
-const AllKernels<float> kFloatKernels;
-const AllKernels<double> kDoubleKernels;
-const IntegerKernels kIntegerKernels;
 
 }  // namespace sfumato::cuda

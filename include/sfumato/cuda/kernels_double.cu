@@ -1,0 +1,10 @@
+// The kernels of double, compiled.
+
+#include "sfumato/cuda/kernels.hpp"
+
+namespace sfumato::cuda {
+
+extern const AllKernels<double> kDoubleKernels;
+const AllKernels<double> kDoubleKernels;
+
+}  // namespace sfumato::cuda

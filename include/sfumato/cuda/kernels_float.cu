@@ -1,0 +1,10 @@
+// The kernels of float, compiled.
+
+#include "sfumato/cuda/kernels.hpp"
+
+namespace sfumato::cuda {
+
+extern const AllKernels<float> kFloatKernels;
+const AllKernels<float> kFloatKernels;
+
+}  // namespace sfumato::cuda

@@ -1,0 +1,10 @@
+// The kernels of Half, compiled.
+
+#include "sfumato/cuda/kernels.hpp"
+
+namespace sfumato::cuda {
+
+extern const AllKernels<Half> kHalfKernels;
+const AllKernels<Half> kHalfKernels;
+
+}  // namespace sfumato::cuda
