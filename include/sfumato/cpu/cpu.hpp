@@ -20,4 +20,16 @@ namespace sfumato {
 static_assert(Backend<Cpu, float>);
 static_assert(Backend<Cpu, double>);
 
+// Compiled once, in sfumato::kernels, for programs that link it.
+#if defined(SFUMATO_COMPILED_KERNELS) && !defined(SFUMATO_COMPILING_KERNELS)
+#define SFUMATO_EXTERN extern
+#define SFUMATO_ELEMENT float
+#include "sfumato/cpu/instances.inc"
+#undef SFUMATO_ELEMENT
+#define SFUMATO_ELEMENT double
+#include "sfumato/cpu/instances.inc"
+#undef SFUMATO_ELEMENT
+#undef SFUMATO_EXTERN
+#endif
+
 }  // namespace sfumato
