@@ -140,7 +140,7 @@ const bool kRegistered = [] {
           const char* const name = order == cpu::WinogradOrder::kBlocks ? "blocks" : "panels";
           add(message("conv2d_", name, "/", output, "/", most_tiles), s,
               [=](const auto& g, const float* x, const float* w, float* y) {
-                cpu::vector_kernels()->convolve(
+                cpu::tensor_kernels<float>()->convolve(
                     {.g = g, .x = x, .filters = {w, g.in_channels * 9, 9, false}, .y = y},
                     {output, order, most_tiles});
               });

@@ -40,6 +40,8 @@ struct Arguments {
   std::string preset;
   std::string initial = "content";
   std::string device = "auto";
+  std::string precision = "float32";
+  std::string memory = "normal";
   std::optional<std::int64_t> height;
   std::optional<std::int64_t> width;
   std::optional<std::int64_t> size;
@@ -113,6 +115,13 @@ void add_options(CLI::App& app, Arguments& a) {
                  "repository's weights/ and the user's cache are searched");
   app.add_option("--device", a.device,
                  "Where to compute: auto (a GPU if there is one), cpu, cuda or cuda:INDEX");
+  app.add_option("--precision", a.precision,
+                 "What the network's weights and features are stored in; bf16 takes half the "
+                 "memory. The picture and the losses are float32")
+      ->check(CLI::IsMember({"float32", "bf16"}));
+  app.add_option("--memory", a.memory,
+                 "low computes the largest features again instead of keeping them (with float32)")
+      ->check(CLI::IsMember({"normal", "low"}));
   app.add_flag("--tf32", a.tf32,
                "On a GPU, round the factors of products to 10 bits: faster, a little less exact");
   app.add_option("--threads", a.threads, "Threads on the CPU (default: all)")
@@ -224,8 +233,9 @@ std::filesystem::path choose_weights(const Arguments& a, const char* program,
   return path;
 }
 
-/// Everything but reading the command line, on one device. Returns the exit status.
-template <class Device>
+/// Everything but reading the command line, on one device and with a network of Stored. Returns the
+/// exit status.
+template <class Device, class Stored>
 int run(const Arguments& a, const char* program) {
   const Reporter report(a);
   io::check_image_extension(a.output);
@@ -245,9 +255,9 @@ int run(const Arguments& a, const char* program) {
   say_size("style", a.style, style_pixels.shape());
   const std::filesystem::path weights = choose_weights(a, program, report);
   const nn::VggOptions options = examples::vgg_options_of(weights);
-  nn::Vgg<float, Device> network(
-      options,
-      io::read_tensors<float, Device>(weights, nn::Vgg<float, Device>::parameter_names(options)));
+  using Network = nn::Vgg<Stored, Device>;
+  Network network(options,
+                  io::read_tensors<Stored, Device>(weights, Network::parameter_names(options)));
 
   std::vector<style::Iteration> history;
   Tensor<float, Device> picture;
@@ -327,6 +337,11 @@ std::optional<int> choose_gpu(const std::string& device) {
 #endif
 }
 
+template <class Device>
+int run(const Arguments& a, const char* program) {
+  return a.precision == "bf16" ? run<Device, BFloat16>(a, program) : run<Device, float>(a, program);
+}
+
 /// Runs where --device says. Returns the exit status.
 int run_on_device(const Arguments& a, const char* program) {
   const std::optional<int> gpu = choose_gpu(a.device);
@@ -356,6 +371,10 @@ int run_program(int argc, char** argv) {
     if (!arguments.preset.empty() && (arguments.size || arguments.height || arguments.width)) {
       throw CLI::ValidationError("--preset sets the sizes itself");
     }
+    if (arguments.memory == "low" && arguments.precision != "float32") {
+      throw CLI::ValidationError("--memory low goes with --precision float32 only");
+    }
+    arguments.transfer.objective.low_memory = arguments.memory == "low";
     if (arguments.threads > 0) set_thread_count(arguments.threads);
     std::signal(SIGINT, [](int) { interrupted = 1; });
     return run_on_device(arguments, argv[0]);

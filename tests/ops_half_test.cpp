@@ -44,7 +44,7 @@ void check_rounded(const Tensor<S>& found, const Tensor<float>& expected, int ro
     const double wanted = static_cast<double>(exact[i]);
     const double error = std::abs(static_cast<double>(float{values[i]}) - wanted);
     const double size = roundings == 1 ? std::abs(wanted) : roundings * largest;
-    if (!(error <= kStep<S> * (0.5 * size + 1e-3))) ++wrong;
+    if (!(error <= kStep<S> * (0.5 * size + 2e-3 * std::max(1.0, largest)))) ++wrong;
   }
   CHECK(wrong == 0);
 }

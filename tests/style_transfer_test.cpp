@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
@@ -82,6 +83,54 @@ TEST_CASE("the picture has the same bits for any number of threads") {
   set_thread_count(before);
   CHECK(pictures[0] == pictures[1]);
   CHECK(pictures[0] == pictures[2]);
+}
+
+TEST_CASE("low memory computes the same losses and the same gradient") {
+  const PlainSums plain;
+  auto network = small_network();
+  network.freeze();
+  const auto at = [&](const style::ObjectiveOptions& options) {
+    const style::Objective<float> objective(network, image(6), image(7, 48, 36), options);
+    Variable<float> x(image(8), true);
+    const auto losses = objective(x);
+    backward(losses.total);
+    std::vector<float> values = x.grad().value().to_vector();
+    for (const auto& loss : losses.style) values.push_back(loss.item());
+    values.push_back(losses.total.item());
+    return values;
+  };
+  for (const bool after_relu : {false, true}) {
+    style::ObjectiveOptions options;
+    if (after_relu) options.style_layers = {"relu1_1", "relu1_2", "pool1", "relu2_1", "relu3_1"};
+    const auto kept = at(options);
+    options.low_memory = true;
+    const auto again = at(options);
+    double error = 0.0;
+    double size = 0.0;
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+      error += std::pow(static_cast<double>(again[i] - kept[i]), 2.0);
+      size += std::pow(static_cast<double>(kept[i]), 2.0);
+    }
+    CHECK(size > 0.0);
+    CHECK(error < 1e-10 * size);
+  }
+}
+
+TEST_CASE("a network stored in bfloat16 leads to nearly the same losses") {
+  auto network = small_network();
+  sfumato::nn::StateDict<BFloat16, Device> state;
+  for (const auto& [name, value] : network.state_dict()) {
+    state.emplace(name, value.cast<BFloat16>());
+  }
+  sfumato::nn::Vgg<BFloat16, Device> narrow({.widths = {16, 16, 16, 16, 16}}, state);
+  const style::TransferOptions options{.iterations = 12};
+  const auto exact = style::transfer(network, image(2), image(3), image(4), options);
+  const auto found = style::transfer(narrow, image(2), image(3), image(4), options);
+  for (std::size_t i = 0; i < exact.history.size(); ++i) {
+    CHECK(found.history[i].total == doctest::Approx(exact.history[i].total).epsilon(0.02));
+    CHECK(found.history[i].style == doctest::Approx(exact.history[i].style).epsilon(0.05));
+  }
+  CHECK(found.history.back().total < found.history.front().total);
 }
 
 TEST_CASE("weights of zero silence a loss, and layers are those asked for") {

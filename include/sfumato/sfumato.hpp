@@ -4,6 +4,7 @@
 /// style transfer. Files and images have headers of their own in sfumato/io/.
 
 #include "sfumato/autodiff/backward.hpp"
+#include "sfumato/autodiff/checkpoint.hpp"
 #include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/gradcheck.hpp"
 #include "sfumato/autodiff/graphviz.hpp"

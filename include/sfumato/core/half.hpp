@@ -52,9 +52,11 @@ SFUMATO_HOST_DEVICE constexpr float bfloat16_to_float(std::uint16_t value) {
 
 /// Float to the nearest bfloat16, ties to even; NaN stays NaN.
 SFUMATO_HOST_DEVICE constexpr std::uint16_t float_to_bfloat16(float value) {
+  // Without a branch, so that loops over it become vectors.
   const auto bits = std::bit_cast<std::uint32_t>(value);
-  if ((bits & 0x7FFFFFFFU) > 0x7F800000U) return static_cast<std::uint16_t>((bits >> 16) | 0x40U);
-  return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16);
+  const bool nan = (bits & 0x7FFFFFFFU) > 0x7F800000U;
+  const std::uint32_t rounded = bits + 0x7FFFU + ((bits >> 16) & 1U);
+  return static_cast<std::uint16_t>((nan ? bits | 0x400000U : rounded) >> 16);
 }
 
 /// IEEE 754 half precision: 11 significant bits, from 6e-8 to 65504. Converts to and from float by

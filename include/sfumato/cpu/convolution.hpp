@@ -27,13 +27,14 @@ enum class ConvolutionAlgorithm { kIm2col, kWinograd, kWinogradVectors };
 template <class T>
 ConvolutionAlgorithm choose_convolution(const Conv2dGeometry& g) {
   constexpr std::int64_t kEnoughChannels = 16;
-  const bool vectors = std::same_as<T, float> && vector_kernels() != nullptr;
+  const bool vectors = HasTensorKernels<T> && vector_kernels() != nullptr;
   const std::int64_t enough_pixels = vectors ? 64 : 256;
   if (!winograd_applies(g) || g.in_channels < kEnoughChannels || g.out_channels < kEnoughChannels ||
       g.batch * g.out_h * g.out_w < enough_pixels) {
     return ConvolutionAlgorithm::kIm2col;
   }
-  return vectors ? ConvolutionAlgorithm::kWinogradVectors : ConvolutionAlgorithm::kWinograd;
+  if (vectors) return ConvolutionAlgorithm::kWinogradVectors;
+  return SixteenBits<T> ? ConvolutionAlgorithm::kIm2col : ConvolutionAlgorithm::kWinograd;
 }
 
 /// The convolution whose forward pass is the input gradient of `g`: outputs and inputs change
@@ -79,28 +80,42 @@ Tensor<T, Cpu> turned_filters(const Conv2dGeometry& g, const T* weight) {
   return turned;
 }
 
+/// Calls `function(weights)` with the filters in what T is computed in.
+template <class T, class Function>
+void with_wide_filters(const Conv2dGeometry& g, const T* weight, const Function& function) {
+  if constexpr (SixteenBits<T>) {
+    const std::int64_t count =
+        g.out_channels * (g.in_channels / g.groups) * g.kernel_h * g.kernel_w;
+    const auto wide = in_float(count, weight);
+    function(wide.data());
+  } else {
+    function(weight);
+  }
+}
+
 /// y, and where it is positive if `relu`: conv2d and conv2d_relu.
 template <class T>
 void convolve(const Conv2dGeometry& g, const T* x, const T* weight, const T* bias, T* y, bool relu,
               std::uint8_t* positive) {
   switch (choose_convolution<T>(g)) {
     case ConvolutionAlgorithm::kWinogradVectors:
-      if constexpr (std::same_as<T, float>) {
-        return vector_kernels()->convolve({.g = g,
-                                           .x = x,
-                                           .filters = {weight, g.in_channels * 9, 9, false},
-                                           .bias = bias,
-                                           .y = y,
-                                           .relu = relu,
-                                           .positive = positive},
-                                          plan_winograd(g, vector_kernels()->lanes));
+      if constexpr (HasTensorKernels<T>) {
+        return tensor_kernels<T>()->convolve({.g = g,
+                                              .x = x,
+                                              .filters = {weight, g.in_channels * 9, 9, false},
+                                              .bias = bias,
+                                              .y = y,
+                                              .relu = relu,
+                                              .positive = positive},
+                                             plan_winograd(g, vector_kernels()->lanes));
       }
       break;
     case ConvolutionAlgorithm::kWinograd:
-      conv2d_winograd(g, x, weight, bias, y);
+      if constexpr (!SixteenBits<T>) conv2d_winograd(g, x, weight, bias, y);
       break;
     case ConvolutionAlgorithm::kIm2col:
-      conv2d_im2col(g, x, weight, bias, y);
+      with_wide_filters(g, weight,
+                        [&](const Compute<T>* filters) { conv2d_im2col(g, x, filters, bias, y); });
       break;
   }
   if (relu) Cpu::relu(output_rows(g), y, y, positive);
@@ -114,11 +129,11 @@ void convolve_backwards(const Conv2dGeometry& g, const T* dy, const std::uint8_t
   // channels would cost more than the product.
   constexpr std::int64_t kFewChannels = 16;
   const bool backwards_pays = convolves_backwards(g) && g.in_channels >= kFewChannels;
-  if constexpr (std::same_as<T, float>) {
+  if constexpr (HasTensorKernels<T>) {
     if (backwards_pays &&
         choose_convolution<T>(backwards(g)) == ConvolutionAlgorithm::kWinogradVectors) {
       const Conv2dGeometry b = backwards(g);
-      return vector_kernels()->convolve(
+      return tensor_kernels<T>()->convolve(
           {.g = b, .x = dy, .gate = gate, .filters = {weight, 9, g.in_channels * 9, true}, .y = dx},
           plan_winograd(b, vector_kernels()->lanes));
     }
@@ -133,49 +148,15 @@ void convolve_backwards(const Conv2dGeometry& g, const T* dy, const std::uint8_t
     const Tensor<T, Cpu> turned = turned_filters(g, weight);
     convolve<T>(backwards(g), dy, turned.data(), nullptr, dx, false, nullptr);
   } else {
-    conv2d_input_gradient_im2col(g, dy, weight, dx);
+    with_wide_filters(g, weight, [&](const Compute<T>* filters) {
+      if constexpr (SixteenBits<T>) {
+        store_rounded(g.batch * g.in_channels * g.in_h * g.in_w, dx,
+                      [&](float* out) { conv2d_input_gradient_im2col(g, dy, filters, out); });
+      } else {
+        conv2d_input_gradient_im2col(g, dy, filters, dx);
+      }
+    });
   }
-}
-
-/// How many numbers the arrays of a convolution hold.
-inline std::int64_t input_elements(const Conv2dGeometry& g) {
-  return g.batch * g.in_channels * g.in_h * g.in_w;
-}
-inline std::int64_t output_elements(const Conv2dGeometry& g) {
-  return g.batch * g.out_channels * g.out_h * g.out_w;
-}
-inline std::int64_t weight_elements(const Conv2dGeometry& g) {
-  return g.out_channels * (g.in_channels / g.groups) * g.kernel_h * g.kernel_w;
-}
-
-template <SixteenBits T>
-void convolve(const Conv2dGeometry& g, const T* x, const T* weight, const T* bias, T* y, bool relu,
-              std::uint8_t* positive) {
-  const auto wide_x = in_float(input_elements(g), x);
-  const auto wide_weight = in_float(weight_elements(g), weight);
-  const auto wide_bias = in_float(g.out_channels, bias);
-  store_rounded(output_elements(g), y, [&](float* out) {
-    convolve<float>(g, wide_x.data(), wide_weight.data(), wide_bias.data(), out, relu, positive);
-  });
-}
-
-template <SixteenBits T>
-void convolve_backwards(const Conv2dGeometry& g, const T* dy, const std::uint8_t* gate,
-                        const T* weight, T* dx) {
-  const auto wide_dy = in_float(output_elements(g), dy);
-  const auto wide_weight = in_float(weight_elements(g), weight);
-  store_rounded(input_elements(g), dx, [&](float* out) {
-    convolve_backwards<float>(g, wide_dy.data(), gate, wide_weight.data(), out);
-  });
-}
-
-template <SixteenBits T>
-void conv2d_weight_gradient_im2col(const Conv2dGeometry& g, const T* x, const T* dy, T* dweight) {
-  const auto wide_x = in_float(input_elements(g), x);
-  const auto wide_dy = in_float(output_elements(g), dy);
-  store_rounded(weight_elements(g), dweight, [&](float* out) {
-    conv2d_weight_gradient_im2col<float>(g, wide_x.data(), wide_dy.data(), out);
-  });
 }
 
 }  // namespace cpu
@@ -206,7 +187,16 @@ void Cpu::conv2d_relu_input_gradient(const Conv2dGeometry& geometry, const T* dy
 template <class T>
 void Cpu::conv2d_weight_gradient(const Conv2dGeometry& geometry, const T* x, const T* dy,
                                  T* dweight) {
-  cpu::conv2d_weight_gradient_im2col(geometry, x, dy, dweight);
+  if constexpr (SixteenBits<T>) {
+    const Conv2dGeometry& g = geometry;
+    const auto wide_x = cpu::in_float(g.batch * g.in_channels * g.in_h * g.in_w, x);
+    const auto wide_dy = cpu::in_float(g.batch * g.out_channels * g.out_h * g.out_w, dy);
+    cpu::store_rounded(
+        g.out_channels * (g.in_channels / g.groups) * g.kernel_h * g.kernel_w, dweight,
+        [&](float* out) { conv2d_weight_gradient(g, wide_x.data(), wide_dy.data(), out); });
+  } else {
+    cpu::conv2d_weight_gradient_im2col(geometry, x, dy, dweight);
+  }
 }
 
 }  // namespace sfumato

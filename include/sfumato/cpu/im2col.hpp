@@ -27,14 +27,14 @@ class PatchBlock {
 
   /// Fills the matrix from the group's input channels.
   template <class T>
-  void gather(const T* x, T* patches) const {
+  void gather(const T* x, Compute<T>* patches) const {
     parallel_for(channels() * taps(), kRowsPerChunk, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
         const T* plane = x + row / taps() * g_.in_h * g_.in_w;
         for_each_line(row % taps(), patches + row * columns(),
-                      [&](T* line, std::int64_t in_row, std::int64_t in_column, std::int64_t first,
-                          std::int64_t last) {
-                        std::fill(line, line + first, T{0});
+                      [&](Compute<T>* line, std::int64_t in_row, std::int64_t in_column,
+                          std::int64_t first, std::int64_t last) {
+                        std::fill(line, line + first, Compute<T>{0});
                         const T* source = plane + in_row * g_.in_w + in_column;
                         if (g_.stride_w == 1) {
                           std::copy(source + first, source + last, line + first);
@@ -42,7 +42,7 @@ class PatchBlock {
                           for (std::int64_t j = first; j < last; ++j)
                             line[j] = source[j * g_.stride_w];
                         }
-                        std::fill(line + last, line + g_.out_w, T{0});
+                        std::fill(line + last, line + g_.out_w, Compute<T>{0});
                       });
       }
     });
@@ -132,40 +132,71 @@ void for_each_patch_block(const Conv2dGeometry& g, const Body& body, bool in_par
   });
 }
 
+/// y of T from weights in what T is computed in.
 template <class T>
-void conv2d_im2col(const Conv2dGeometry& g, const T* x, const T* weight, const T* bias, T* y) {
+void conv2d_im2col(const Conv2dGeometry& g, const T* x, const Compute<T>* weight, const T* bias,
+                   T* y) {
+  using C = Compute<T>;
   const GroupSizes sizes(g);
   // Few weights go with many small blocks, a thread to each; of many, each block should use all.
   constexpr std::int64_t kFewWeights = 1 << 14;
   const bool small = sizes.out_channels * sizes.patch <= kFewWeights;
   const auto body = [&](const PatchBlock& block, std::int64_t image, std::int64_t group,
-                        T* patches) {
-    T* const out = y + image * sizes.out_channels * sizes.out_plane + block.offset();
+                        C* patches) {
+    const std::int64_t columns = block.columns();
+    T* const target = y + image * sizes.out_channels * sizes.out_plane + block.offset();
+    Tensor<C, Cpu> unrounded;
+    MatrixView<C> out;
+    if constexpr (SixteenBits<T>) {
+      unrounded = Tensor<C, Cpu>::empty({sizes.out_channels, columns});
+      out = {unrounded.data(), columns};
+    } else {
+      out = {target, sizes.out_plane};
+    }
     for (std::int64_t channel = 0; channel < sizes.out_channels; ++channel) {
-      std::fill_n(out + channel * sizes.out_plane, block.columns(),
-                  bias == nullptr ? T{0} : bias[group * sizes.out_channels + channel]);
+      std::fill_n(out.data + channel * out.stride, columns,
+                  bias == nullptr ? C{0} : C{bias[group * sizes.out_channels + channel]});
     }
     block.gather(x + image * sizes.in_channels * sizes.in_plane, patches);
-    multiply<T>(sizes.out_channels, block.columns(), sizes.patch,
+    multiply<C>(sizes.out_channels, columns, sizes.patch,
                 {weight + group * sizes.out_channels * sizes.patch, sizes.patch},
-                {patches, block.columns()}, {out, sizes.out_plane}, true);
+                {patches, columns}, out, true);
+    if constexpr (SixteenBits<T>) {
+      for (std::int64_t channel = 0; channel < sizes.out_channels; ++channel) {
+        std::copy_n(out.data + channel * columns, columns, target + channel * sizes.out_plane);
+      }
+    }
   };
-  for_each_patch_block<T>(g, body, small);
+  for_each_patch_block<C>(g, body, small);
 }
 
+/// dx from dy of T; all else in what T is computed in.
 template <class T>
-void conv2d_input_gradient_im2col(const Conv2dGeometry& g, const T* dy, const T* weight, T* dx) {
+void conv2d_input_gradient_im2col(const Conv2dGeometry& g, const T* dy, const Compute<T>* weight,
+                                  Compute<T>* dx) {
+  using C = Compute<T>;
   const GroupSizes sizes(g);
-  std::fill_n(dx, g.batch * g.in_channels * sizes.in_plane, T{0});
-  for_each_patch_block<T>(
-      g, [&](const PatchBlock& block, std::int64_t image, std::int64_t group, T* patches) {
-        multiply<T>(
-            sizes.patch, block.columns(), sizes.out_channels,
-            {weight + group * sizes.out_channels * sizes.patch, sizes.patch, true},
-            {dy + image * sizes.out_channels * sizes.out_plane + block.offset(), sizes.out_plane},
-            {patches, block.columns()}, false);
-        block.scatter(patches, dx + image * sizes.in_channels * sizes.in_plane);
+  std::fill_n(dx, g.batch * g.in_channels * sizes.in_plane, C{0});
+  for_each_patch_block<C>(g, [&](const PatchBlock& block, std::int64_t image, std::int64_t group,
+                                 C* patches) {
+    const std::int64_t columns = block.columns();
+    const T* const source = dy + image * sizes.out_channels * sizes.out_plane + block.offset();
+    Tensor<C, Cpu> wide;
+    MatrixView<const C> right;
+    if constexpr (SixteenBits<T>) {
+      wide = Tensor<C, Cpu>::empty({sizes.out_channels, columns});
+      parallel_for(sizes.out_channels, 1, [&](std::int64_t channel, std::int64_t) {
+        std::copy_n(source + channel * sizes.out_plane, columns, wide.data() + channel * columns);
       });
+      right = {wide.data(), columns};
+    } else {
+      right = {source, sizes.out_plane};
+    }
+    multiply<C>(sizes.patch, columns, sizes.out_channels,
+                {weight + group * sizes.out_channels * sizes.patch, sizes.patch, true}, right,
+                {patches, columns}, false);
+    block.scatter(patches, dx + image * sizes.in_channels * sizes.in_plane);
+  });
 }
 
 template <class T>

@@ -42,8 +42,8 @@ template <class T>
 void max_pool2d_halving(const Pool2dGeometry& g, const T* x, T* y, std::int32_t* indices) {
   parallel_for(g.planes, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin * g.out_h; row < end * g.out_h; ++row) {
-      if constexpr (std::same_as<T, float>) {
-        if (const VectorKernels* kernels = vector_kernels()) {
+      if constexpr (HasTensorKernels<T>) {
+        if (const auto* kernels = tensor_kernels<T>()) {
           kernels->max_pool2d_row(g, row % g.out_h, x + row / g.out_h * g.in_h * g.in_w,
                                   y + row * g.out_w, indices + row * g.out_w);
           continue;
@@ -102,16 +102,16 @@ void Cpu::max_pool2d_scatter(const Pool2dGeometry& geometry, const T* dy,
                              const std::int32_t* indices, T* dx) {
   const std::int64_t in_size = geometry.in_h * geometry.in_w;
   const std::int64_t out_size = geometry.out_h * geometry.out_w;
-  if constexpr (std::same_as<T, float>) {
-    const cpu::VectorKernels* const kernels = cpu::vector_kernels();
+  if constexpr (cpu::HasTensorKernels<T>) {
+    const auto* const kernels = cpu::tensor_kernels<T>();
     if (kernels != nullptr && cpu::halves(geometry)) {
       return parallel_for(geometry.planes, 1, [&](std::int64_t plane, std::int64_t) {
-        float* const target = dx + plane * in_size;
+        T* const target = dx + plane * in_size;
         for (std::int64_t i = 0; i < geometry.out_h; ++i) {
           const std::int64_t row = plane * out_size + i * geometry.out_w;
           kernels->max_pool2d_scatter_row(geometry, i, dy + row, indices + row, target);
         }
-        std::fill(target + geometry.out_h * 2 * geometry.in_w, target + in_size, 0.0F);
+        std::fill(target + geometry.out_h * 2 * geometry.in_w, target + in_size, T{0});
       });
     }
   }

@@ -58,8 +58,8 @@ template <class T>
 void Cpu::relu(const BitRows& rows, const T* x, T* y, std::uint8_t* bits) {
   cpu::for_each_bit_run(rows, [&](std::int64_t first, std::int64_t count, std::int64_t byte) {
     std::uint8_t* const own = bits == nullptr ? nullptr : bits + byte;
-    if constexpr (std::same_as<T, float>) {
-      if (const cpu::VectorKernels* kernels = cpu::vector_kernels()) {
+    if constexpr (cpu::HasTensorKernels<T>) {
+      if (const auto* kernels = cpu::tensor_kernels<T>()) {
         return kernels->relu_run(count, x + first, y + first, own);
       }
     }
@@ -70,8 +70,8 @@ void Cpu::relu(const BitRows& rows, const T* x, T* y, std::uint8_t* bits) {
 template <class T>
 void Cpu::gate(const BitRows& rows, const T* x, const std::uint8_t* bits, T* y) {
   cpu::for_each_bit_run(rows, [&](std::int64_t first, std::int64_t count, std::int64_t byte) {
-    if constexpr (std::same_as<T, float>) {
-      if (const cpu::VectorKernels* kernels = cpu::vector_kernels()) {
+    if constexpr (cpu::HasTensorKernels<T>) {
+      if (const auto* kernels = cpu::tensor_kernels<T>()) {
         return kernels->gate_run(count, x + first, bits + byte, y + first);
       }
     }

@@ -9,22 +9,25 @@
 namespace sfumato::cpu {
 
 /// Filters somewhere in memory, three by three weights each, as the convolution or its input
-/// gradient reads them.
+/// gradient reads them. S is what they are stored in: float or BFloat16.
+template <class S>
 struct Filters {
-  const float* weight;
+  const S* weight;
   std::int64_t out_stride;  ///< from one output channel to the next
   std::int64_t in_stride;   ///< from one input channel to the next
   bool turned;              ///< by 180°
 };
 
-/// A convolution and what is done on the way in and out.
+/// A convolution and what is done on the way in and out. Everything is stored in S and computed in
+/// float.
+template <class S>
 struct Convolution {
   Conv2dGeometry g;
-  const float* x;
+  const S* x;
   const std::uint8_t* gate = nullptr;  ///< bits of x; where they are 0, so is x. Null: no gate
-  Filters filters;
-  const float* bias = nullptr;  ///< may be null
-  float* y;
+  Filters<S> filters;
+  const S* bias = nullptr;  ///< may be null
+  S* y;
   bool relu = false;                 ///< y is max(y, 0) …
   std::uint8_t* positive = nullptr;  ///< … and these bits say where it is positive; may be null
 };

@@ -58,10 +58,10 @@ class Sequential : public Module<T, Device> {
   /// Calls `visit(i, result)` with the result of layers[i] as soon as it is computed. What is done
   /// with it there is undone before the layers behind it in a backward sweep, so that the memory of
   /// one tap's gradient is free again when the next one's is needed. A layer that is not tapped
-  /// computes the ReLU behind it along with its own work.
+  /// computes the ReLU behind it along with its own work. `x` is the input of layer `first`.
   template <class Visit>
   void visit_taps(const Variable<T, Device>& x, const std::vector<std::size_t>& layers,
-                  const Visit& visit) {
+                  const Visit& visit, std::size_t first = 0) {
     std::size_t end = 0;  // of the layers that are computed
     for (const std::size_t layer : layers) {
       (*this)[layer];
@@ -71,7 +71,7 @@ class Sequential : public Module<T, Device> {
       return std::find(layers.begin(), layers.end(), layer) != layers.end();
     };
     Variable<T, Device> y = x;
-    for (std::size_t i = 0; i < end; ++i) {
+    for (std::size_t i = first; i < end; ++i) {
       if (!tapped(i) && i + 1 < end && layers_[i + 1]->is_relu()) {
         y = layers_[i++]->forward_then_relu(y);
       } else {

@@ -125,12 +125,13 @@ class Vgg : public Module<T, Device> {
     return features_->taps(x, layers);
   }
 
-  /// The same one by one, as soon as each is computed: see Sequential::visit_taps.
+  /// The same one by one, as soon as each is computed, from the input of layer `first` on: see
+  /// Sequential::visit_taps.
   template <class Visit>
   void visit_taps(const Variable<T, Device>& x, const std::vector<std::size_t>& layers,
-                  const Visit& visit) {
+                  const Visit& visit, std::size_t first = 0) {
     check(layers);
-    features_->visit_taps(x, layers, visit);
+    features_->visit_taps(x, layers, visit, first);
   }
 
   /// The features after the last pooling, or the classes' logits when there is a classifier.

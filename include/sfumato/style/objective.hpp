@@ -1,13 +1,17 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
+#include "sfumato/autodiff/checkpoint.hpp"
 #include "sfumato/autodiff/grad_mode.hpp"
+#include "sfumato/autodiff/mixed_precision.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/losses/style.hpp"
 #include "sfumato/losses/total_variation.hpp"
@@ -24,6 +28,9 @@ struct ObjectiveOptions {
   double content_weight = 1.0;
   double style_weight = 1e3;
   double tv_weight = 10.0;
+  /// Do not keep the features of style layers in the first two blocks, which are the largest, but
+  /// compute them again for their gradients.
+  bool low_memory = false;
 };
 
 /// The same objective for a network with `widths` channels in its blocks instead of VGG's own. With
@@ -51,62 +58,137 @@ struct Losses {
 
 /// The objective of neural style transfer: how far a picture is from the content of one image and
 /// the style of another, as a (frozen) VGG network sees them.
-template <class T, class Device = Cpu>
+///
+/// `Stored` is the network's element type. Where it is not T, features are stored in it, losses are
+/// computed in T, and only the total has a gradient.
+template <class T, class Device = Cpu, class Stored = T>
 class Objective {
  public:
   /// Content and style are normalised images (1, 3, h, w); their sizes may differ. The network must
-  /// outlive the objective. Throws ValueError for layers that the network does not have.
-  Objective(nn::Vgg<T, Device>& network, const Tensor<T, Device>& content,
+  /// outlive the objective, and the objective its losses. Throws ValueError for layers that the
+  /// network does not have.
+  Objective(nn::Vgg<Stored, Device>& network, const Tensor<T, Device>& content,
             const Tensor<T, Device>& style, const ObjectiveOptions& options = {})
       : network_(network), options_(options) {
     if (options.content_layers.empty() && options.style_layers.empty()) {
       throw ValueError("style transfer: name at least one content or style layer");
     }
-    for (const auto& layer : options.content_layers) {
-      layers_.push_back(network.layer_index(layer));
-    }
-    for (const auto& layer : options.style_layers) layers_.push_back(network.layer_index(layer));
     no_grad([&] {
-      const auto split =
-          layers_.begin() + static_cast<std::ptrdiff_t>(options.content_layers.size());
-      content_targets_ = network.taps(Variable<T, Device>(content), {layers_.begin(), split});
-      style_targets_.resize(options.style_layers.size());
-      network.visit_taps(Variable<T, Device>(style), {split, layers_.end()},
-                         [&](std::size_t i, const Variable<T, Device>& features) {
-                           style_targets_[i] = losses::gram_matrix(features);
-                         });
+      add_terms(options.content_layers, content, false);
+      add_terms(options.style_layers, style, true);
     });
+    for (const Term& term : terms_) layers_.push_back(term.recomputed ? term.input : term.layer);
   }
 
   /// The losses of a picture (1, 3, h, w) of the content image's size.
   Losses<T, Device> operator()(const Variable<T, Device>& image) const {
-    Losses<T, Device> losses{
-        .content = std::vector<Variable<T, Device>>(content_targets_.size()),
-        .style = std::vector<Variable<T, Device>>(style_targets_.size()),
-        .tv = losses::total_variation_loss(image) * static_cast<T>(options_.tv_weight),
-        .total = {}};
-    network_.visit_taps(image, layers_, [&](std::size_t i, const Variable<T, Device>& features) {
-      if (i < content_targets_.size()) {
-        losses.content[i] = losses::content_loss(features, content_targets_[i]) *
-                            static_cast<T>(options_.content_weight);
-      } else {
-        const std::size_t j = i - content_targets_.size();
-        losses.style[j] =
-            losses::style_loss(features, style_targets_[j]) * static_cast<T>(options_.style_weight);
-      }
-    });
+    std::vector<Variable<T, Device>> parts(terms_.size());
+    Losses<T, Device> losses;
+    losses.tv = losses::total_variation_loss(image) * static_cast<T>(options_.tv_weight);
     losses.total = losses.tv;
-    for (const auto& loss : losses.content) losses.total = losses.total + loss;
-    for (const auto& loss : losses.style) losses.total = losses.total + loss;
+    if constexpr (std::same_as<Stored, T>) {
+      visit_layers(image, [&](std::size_t i, const Variable<T, Device>& x) {
+        parts[i] = terms_[i].recomputed ? recomputed_loss(terms_[i], x) : loss(terms_[i], x);
+      });
+      for (const auto& part : parts) losses.total = losses.total + part;
+    } else {
+      losses.total = losses.total +
+                     mixed_precision_sum<Stored>(
+                         image, [&](const auto& x, const auto& visit) { visit_layers(x, visit); },
+                         [&](std::size_t i, const Variable<T, Device>& features) {
+                           const auto part = loss(terms_[i], features);
+                           parts[i] = part.detach();
+                           return part;
+                         });
+    }
+    const auto split = parts.begin() + static_cast<std::ptrdiff_t>(options_.content_layers.size());
+    losses.content.assign(parts.begin(), split);
+    losses.style.assign(split, parts.end());
     return losses;
   }
 
  private:
-  nn::Vgg<T, Device>& network_;
+  static constexpr std::size_t kImage = static_cast<std::size_t>(-1);  // before the first layer
+
+  /// One layer's loss.
+  struct Term {
+    bool is_style;
+    std::size_t layer;
+    bool recomputed = false;     ///< from the output of …
+    std::size_t input = kImage;  ///< … the last pooling before it
+    Variable<T, Device> target;
+  };
+
+  void add_terms(const std::vector<std::string>& names, const Tensor<T, Device>& image,
+                 bool is_style) {
+    const std::size_t first = terms_.size();
+    std::vector<std::size_t> layers;
+    for (const std::string& name : names) {
+      layers.push_back(network_.layer_index(name));
+      terms_.push_back(make_term(layers.back(), is_style));
+    }
+    network_.visit_taps(Variable<Stored, Device>(image.template cast<Stored>()), layers,
+                        [&](std::size_t i, const Variable<Stored, Device>& stored) {
+                          const Variable<T, Device> features(stored.value().template cast<T>());
+                          terms_[first + i].target =
+                              is_style ? losses::gram_matrix(features) : features;
+                        });
+  }
+
+  Term make_term(std::size_t layer, bool is_style) const {
+    constexpr int kLargeBlocks = 2;
+    Term term{.is_style = is_style, .layer = layer, .target = {}};
+    int block = 1;
+    for (std::size_t i = 0; i < layer; ++i) {
+      if (!network_.layer_names()[i].starts_with("pool")) continue;
+      term.input = i;
+      ++block;
+    }
+    term.recomputed =
+        options_.low_memory && is_style && block <= kLargeBlocks && std::same_as<Stored, T>;
+    return term;
+  }
+
+  /// Calls `visit(i, x)` with what layers_[i] makes of the image, for every term.
+  template <class Visit>
+  void visit_layers(const Variable<Stored, Device>& image, const Visit& visit) const {
+    std::vector<std::size_t> layers;
+    std::vector<std::size_t> terms;
+    for (std::size_t i = 0; i < terms_.size(); ++i) {
+      if (layers_[i] == kImage) {
+        visit(i, image);
+      } else {
+        layers.push_back(layers_[i]);
+        terms.push_back(i);
+      }
+    }
+    network_.visit_taps(image, layers, [&](std::size_t i, const auto& x) { visit(terms[i], x); });
+  }
+
+  Variable<T, Device> loss(const Term& term, const Variable<T, Device>& features) const {
+    return term.is_style
+               ? losses::style_loss(features, term.target) * static_cast<T>(options_.style_weight)
+               : losses::content_loss(features, term.target) *
+                     static_cast<T>(options_.content_weight);
+  }
+
+  Variable<T, Device> recomputed_loss(const Term& term, const Variable<T, Device>& input) const {
+    return checkpoint(
+        [this, &term](const std::vector<Variable<T, Device>>& inputs) {
+          Variable<T, Device> result;
+          network_.visit_taps(
+              inputs[0], {term.layer},
+              [&](std::size_t, const auto& features) { result = loss(term, features); },
+              term.input + 1);
+          return result;
+        },
+        {input});
+  }
+
+  nn::Vgg<Stored, Device>& network_;
   ObjectiveOptions options_;
-  std::vector<std::size_t> layers_;  // the content layers, then the style layers
-  std::vector<Variable<T, Device>> content_targets_;
-  std::vector<Variable<T, Device>> style_targets_;
+  std::vector<Term> terms_;          // the content layers', then the style layers'
+  std::vector<std::size_t> layers_;  // from which each is computed
 };
 
 }  // namespace sfumato::style

@@ -50,14 +50,16 @@ using Progress = std::function<bool(const Iteration&)>;
 
 /// Neural style transfer (Gatys, Ecker and Bethge, 2016): a picture with the content of one image
 /// and the style of another, found by Adam from `initial`. All are normalised images (1, 3, h, w)
-/// (see preprocess.hpp); `initial` has the content's size. Freezes the network.
+/// (see preprocess.hpp); `initial` has the content's size. Freezes the network, whose element type
+/// may be another one; see Objective.
 /// Throws ShapeError or ValueError for images or layers that do not fit.
 ///
 ///     auto result = style::transfer(network, content, painting, content);
 ///     io::write_image("out.png", style::denormalize(result.image));
-template <class T, class Device>
-TransferResult<T, Device> transfer(nn::Vgg<T, Device>& network, const Tensor<T, Device>& content,
-                                   const Tensor<T, Device>& style, const Tensor<T, Device>& initial,
+template <class Stored, class T, class Device>
+TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
+                                   const Tensor<T, Device>& content, const Tensor<T, Device>& style,
+                                   const Tensor<T, Device>& initial,
                                    const TransferOptions& options = {},
                                    const Progress& progress = {}) {
   if (initial.shape() != content.shape()) {
@@ -70,7 +72,7 @@ TransferResult<T, Device> transfer(nn::Vgg<T, Device>& network, const Tensor<T, 
                              "; they must be at least 0 and 1"));
   }
   network.freeze();
-  const Objective<T, Device> objective(network, content, style, options.objective);
+  const Objective<T, Device, Stored> objective(network, content, style, options.objective);
   Variable<T, Device> image(initial.clone(), true);
   optim::Adam<T, Device> adam({image}, {.learning_rate = options.learning_rate});
   const optim::StepDecay schedule{options.learning_rate, options.lr_decay_every, options.lr_decay};

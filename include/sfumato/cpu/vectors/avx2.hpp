@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "sfumato/core/half.hpp"
 #include "sfumato/cpu/vectors/targets.hpp"
 
 #ifdef SFUMATO_AVX2
@@ -82,6 +83,46 @@ SFUMATO_INLINE Vector select(Lanes lanes, Vector a, Vector otherwise) {
   return _mm256_blendv_ps(otherwise, a, _mm256_castsi256_ps(lanes));
 }
 
+SFUMATO_INLINE Vector keep(Lanes lanes, Vector x) {
+  return _mm256_and_ps(x, _mm256_castsi256_ps(lanes));
+}
+
+SFUMATO_INLINE Vector load(const BFloat16* from) {
+  const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+}
+SFUMATO_INLINE __m128i round_to_halves(Vector x) {
+  const __m256i bits = _mm256_castps_si256(x);
+  const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  const __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+  const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+  const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+  const __m256i upper = _mm256_srli_epi32(_mm256_blendv_epi8(rounded, quiet, nan), 16);
+  return _mm_packus_epi32(_mm256_castsi256_si128(upper), _mm256_extracti128_si256(upper, 1));
+}
+SFUMATO_INLINE void store(BFloat16* to, Vector x) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), round_to_halves(x));
+}
+// AVX2 has no masks for 16-bit elements; these are for the edges of images.
+SFUMATO_INLINE Vector load(Lanes lanes, const BFloat16* from) {
+  const auto meant = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(lanes)));
+  if (meant == 0xff) return load(from);
+  alignas(32) float values[kLanes] = {};
+  for (std::uint32_t lane = 0; lane < kLanes; ++lane) {
+    if ((meant >> lane & 1U) != 0) values[lane] = from[lane];
+  }
+  return load(values);
+}
+SFUMATO_INLINE void store(Lanes lanes, BFloat16* to, Vector x) {
+  const auto meant = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(lanes)));
+  if (meant == 0xff) return store(to, x);
+  BFloat16 values[kLanes];
+  store(values, x);
+  for (std::uint32_t lane = 0; lane < kLanes; ++lane) {
+    if ((meant >> lane & 1U) != 0) to[lane] = values[lane];
+  }
+}
+
 SFUMATO_INLINE Integers broadcast(std::int32_t x) {
   return _mm256_set1_epi32(x);
 }
@@ -140,7 +181,8 @@ SFUMATO_INLINE void transpose(Vector (&rows)[kLanes]) {
   }
 }
 
-SFUMATO_INLINE void load_nines(const float* first, std::int64_t stride, std::int64_t rows,
+template <class S>
+SFUMATO_INLINE void load_nines(const S* first, std::int64_t stride, std::int64_t rows,
                                Vector (&columns)[9]) {
   Vector eight[kLanes];
 #pragma GCC unroll 8
@@ -150,7 +192,7 @@ SFUMATO_INLINE void load_nines(const float* first, std::int64_t stride, std::int
   transpose(eight);
 #pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) columns[i] = eight[i];
-  const float* last = first + 8;
+  const S* last = first + 8;
   if (rows >= kLanes) {
     columns[8] =
         _mm256_setr_ps(last[0], last[stride], last[2 * stride], last[3 * stride], last[4 * stride],

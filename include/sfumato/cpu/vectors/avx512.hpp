@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "sfumato/core/half.hpp"
 #include "sfumato/cpu/vectors/targets.hpp"
 
 #ifdef SFUMATO_AVX512
@@ -84,6 +85,37 @@ SFUMATO_INLINE Vector select(Lanes lanes, Vector a, Vector otherwise) {
   return _mm512_mask_mov_ps(otherwise, lanes, a);
 }
 
+/// x in the lanes that are meant, zeros in the others.
+SFUMATO_INLINE Vector keep(Lanes lanes, Vector x) {
+  return _mm512_maskz_mov_ps(lanes, x);
+}
+
+/// bfloat16 is the upper half of a float.
+SFUMATO_INLINE Vector widen(__m256i halves) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
+/// To the nearest, ties to even; NaN stays NaN.
+SFUMATO_INLINE __m256i round_to_halves(Vector x) {
+  const __m512i bits = _mm512_castps_si512(x);
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+  const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
+  const Lanes nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+  return _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_mask_mov_epi32(rounded, nan, quiet), 16));
+}
+SFUMATO_INLINE Vector load(const BFloat16* from) {
+  return widen(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+}
+SFUMATO_INLINE void store(BFloat16* to, Vector x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), round_to_halves(x));
+}
+SFUMATO_INLINE Vector load(Lanes lanes, const BFloat16* from) {
+  return widen(_mm256_maskz_loadu_epi16(lanes, from));
+}
+SFUMATO_INLINE void store(Lanes lanes, BFloat16* to, Vector x) {
+  _mm256_mask_storeu_epi16(to, lanes, round_to_halves(x));
+}
+
 SFUMATO_INLINE Integers broadcast(std::int32_t x) {
   return _mm512_set1_epi32(x);
 }
@@ -156,7 +188,8 @@ SFUMATO_INLINE void transpose(Vector (&rows)[kLanes]) {
 
 /// The columns of a matrix of nine numbers in each row, of which the first `rows` are there and
 /// `stride` apart; zeros for the others.
-SFUMATO_INLINE void load_nines(const float* first, std::int64_t stride, std::int64_t rows,
+template <class S>
+SFUMATO_INLINE void load_nines(const S* first, std::int64_t stride, std::int64_t rows,
                                Vector (&columns)[9]) {
   Vector nine[kLanes];
 #pragma GCC unroll 16

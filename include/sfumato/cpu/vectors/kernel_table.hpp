@@ -1,28 +1,41 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 
 #include "sfumato/core/geometry.hpp"
+#include "sfumato/core/half.hpp"
 #include "sfumato/cpu/matrix_view.hpp"
 #include "sfumato/cpu/winograd_tiling.hpp"
 
 namespace sfumato::cpu {
 
-/// What is computed faster for float where the processor has vectors; each function does what the
-/// portable one of the same name does.
+/// What is computed faster where the processor has vectors, for tensors of S, float or BFloat16.
+/// Each function does what the portable one of the same name does.
+template <class S>
+struct TensorKernels {
+  void (*relu_run)(std::int64_t count, const S* x, S* y, std::uint8_t* bits);
+  void (*gate_run)(std::int64_t count, const S* x, const std::uint8_t* bits, S* y);
+  void (*max_pool2d_row)(const Pool2dGeometry& g, std::int64_t out_row, const S* plane, S* y,
+                         std::int32_t* indices);
+  void (*max_pool2d_scatter_row)(const Pool2dGeometry& g, std::int64_t out_row, const S* dy,
+                                 const std::int32_t* indices, S* plane);
+  /// A 3 × 3 convolution by Winograd's algorithm.
+  void (*convolve)(const Convolution<S>& task, const WinogradPlan& plan);
+};
+
+/// The kernels of one kind of processor.
 struct VectorKernels {
   std::int64_t lanes;  ///< floats of a vector
   void (*multiply_block)(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<const float> a,
                          MatrixView<const float> b, MatrixView<float> c, bool accumulate,
                          bool symmetric);
-  void (*relu_run)(std::int64_t count, const float* x, float* y, std::uint8_t* bits);
-  void (*gate_run)(std::int64_t count, const float* x, const std::uint8_t* bits, float* y);
-  void (*max_pool2d_row)(const Pool2dGeometry& g, std::int64_t out_row, const float* plane,
-                         float* y, std::int32_t* indices);
-  void (*max_pool2d_scatter_row)(const Pool2dGeometry& g, std::int64_t out_row, const float* dy,
-                                 const std::int32_t* indices, float* plane);
-  /// A 3 × 3 convolution by Winograd's algorithm.
-  void (*convolve)(const Convolution& task, const WinogradPlan& plan);
+  TensorKernels<float> float32;
+  TensorKernels<BFloat16> bfloat16;
 };
+
+/// The element types that there are TensorKernels for.
+template <class T>
+concept HasTensorKernels = std::same_as<T, float> || std::same_as<T, BFloat16>;
 
 }  // namespace sfumato::cpu
