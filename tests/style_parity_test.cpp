@@ -110,21 +110,11 @@ struct Run {
   optim::Adam<T> adam;
 };
 
-// With sanitizers, or where the processor plays a GPU, an iteration takes half a minute, and they
-// look for other faults than drift.
-#if defined(__SANITIZE_ADDRESS__) || defined(SFUMATO_CUDA_EMULATED)
+// With sanitizers an iteration takes half a minute, and they look for other faults than drift.
+#if defined(__SANITIZE_ADDRESS__)
 constexpr int kIterations = 3;
 #else
 constexpr int kIterations = 20;
-#endif
-
-// Rectifiers and pools pass a gradient on to where rounding says. With the relu taps the CPU's
-// float is 0.0005 away from the exact gradient; the plain sums of floats of the emulated cuDNN are
-// 0.0012 away.
-#if defined(SFUMATO_TEST_CUDA)
-constexpr double kFirstGradient = 2e-3;
-#else
-constexpr double kFirstGradient = 1e-3;
 #endif
 
 std::vector<double> golden_gradient(const Golden& golden, int iteration) {
@@ -163,7 +153,7 @@ TEST_CASE("single precision agrees with PyTorch's double precision") {
     Run<float> run(golden);
     const Evaluation<float> first(run.objective, run.image);
     check_losses(first.losses, golden.iteration(1), 1e-4);
-    CHECK(relative_distance(first.gradient, golden_gradient(golden, 1)) < kFirstGradient);
+    CHECK(relative_distance(first.gradient, golden_gradient(golden, 1)) < 1e-3);
     run.adam.step();
     const Evaluation<float> second(run.objective, run.image);
     check_losses(second.losses, golden.iteration(2), 1e-4);

@@ -4,7 +4,7 @@
 add_subdirectory(cuda_emulator)
 
 set(typed_tests
-  autodiff_graph autodiff_sweep
+  autodiff_checkpoint autodiff_graph autodiff_sweep
   core_tensor
   losses_values
   nn_layers nn_module nn_networks nn_vgg
@@ -48,9 +48,9 @@ endfunction()
 sfumato_add_typed_tests(cuda_emulated sfumato_test_main_emulated ON)
 # Small tensors: optimising would take longer than it saves.
 foreach(family IN ITEMS autodiff core losses nn ops optim)
-  target_compile_options(cuda_emulated_${family}_tests PRIVATE
-    $<$<CXX_COMPILER_ID:GNU,Clang,AppleClang>:-O0>)
+  sfumato_optimise(cuda_emulated_${family}_tests -O0)
 endforeach()
+sfumato_optimise(cuda_emulated_style_tests -O1)
 
 # The same programs on a real GPU, which gpu_check.sh builds and runs: cmake --build ... --target cuda_gpu_tests.
 if(SFUMATO_HAS_CUDA)
@@ -68,6 +68,7 @@ endif()
 file(GLOB device_tests CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/cuda_device/*_test.cpp")
 add_executable(cuda_device_tests ${device_tests})
 target_link_libraries(cuda_device_tests PRIVATE sfumato_test_main_emulated)
+sfumato_optimise(cuda_device_tests -O0)
 foreach(source IN LISTS device_tests)
   get_filename_component(name "${source}" NAME_WE)
   string(REGEX REPLACE "_test$" "" entry "${name}")

@@ -20,8 +20,8 @@ namespace sfumato {
 static_assert(Backend<Cpu, float>);
 static_assert(Backend<Cpu, double>);
 
-// Compiled once, in sfumato::kernels, for programs that link it.
-#if defined(SFUMATO_COMPILED_KERNELS) && !defined(SFUMATO_COMPILING_KERNELS)
+// Programs that link sfumato::kernels have these compiled once, there.
+#ifdef SFUMATO_COMPILED_KERNELS
 #define SFUMATO_EXTERN extern
 #define SFUMATO_ELEMENT float
 #include "sfumato/cpu/instances.inc"
