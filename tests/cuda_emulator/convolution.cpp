@@ -5,6 +5,7 @@
 
 #include "numbers.hpp"
 #include "sfumato/core/threads.hpp"
+#include "sfumato/cpu/cpu.hpp"
 
 namespace emulator {
 
@@ -55,6 +56,32 @@ const double* applied(const Convolution& g, const double* filters, std::vector<d
   return turned.data();
 }
 
+/// Whether it would take long in this way. Then sfumato's Cpu computes it, which multiplies less,
+/// by Winograd's algorithm.
+bool is_large(const Convolution& g) {
+  constexpr std::int64_t kLarge = std::int64_t{1} << 24;  // multiplications
+  return !g.flips && g.filter_count() * g.n * g.out_h * g.out_w >= kLarge;
+}
+
+sfumato::Conv2dGeometry geometry(const Convolution& g) {
+  return {.batch = g.n,
+          .in_channels = g.c,
+          .in_h = g.h,
+          .in_w = g.w,
+          .out_channels = g.k,
+          .out_h = g.out_h,
+          .out_w = g.out_w,
+          .kernel_h = g.kernel_h,
+          .kernel_w = g.kernel_w,
+          .stride_h = g.stride_h,
+          .stride_w = g.stride_w,
+          .padding_h = g.padding_h,
+          .padding_w = g.padding_w,
+          .dilation_h = g.dilation_h,
+          .dilation_w = g.dilation_w,
+          .groups = g.groups};
+}
+
 constexpr std::int64_t kChannels = 8;  // whose patches one thread holds
 
 /// Calls body(image, group, first channel, channels) for every part of the input, on all threads.
@@ -74,6 +101,9 @@ void for_each_part(const Convolution& g, std::int64_t images, const Body& body) 
 }  // namespace
 
 void convolve(const Convolution& g, const double* x, const double* filters, double* y) {
+  if (is_large(g)) {
+    return sfumato::Cpu::conv2d<double>(geometry(g), x, filters, nullptr, y);
+  }
   std::vector<double> turned;
   filters = applied(g, filters, turned);
   const std::int64_t in_group = g.c / g.groups;
@@ -100,6 +130,9 @@ void convolve(const Convolution& g, const double* x, const double* filters, doub
 
 void convolve_back_to_input(const Convolution& g, const double* filters, const double* dy,
                             double* dx) {
+  if (is_large(g)) {
+    return sfumato::Cpu::conv2d_input_gradient(geometry(g), dy, filters, dx);
+  }
   std::vector<double> turned;
   filters = applied(g, filters, turned);
   const std::int64_t taps = g.kernel_h * g.kernel_w;

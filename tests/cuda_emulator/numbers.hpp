@@ -1,8 +1,7 @@
 #pragma once
 
-// The element types that cuBLAS and cuDNN know. The emulated libraries compute in double, by Eigen,
-// and round once, where a result is stored; nothing of sfumato's own kernels is in them, so that
-// the two can be held against each other.
+// The element types that cuBLAS and cuDNN know. The emulated libraries compute in double and round
+// once, where a result is stored.
 
 #include <Eigen/Core>
 #include <algorithm>

@@ -114,7 +114,7 @@ std::vector<T> numbers(std::size_t count, int seed) {
 /// How far results below 1 may be off: by rounding, and by the step more that algorithms without
 /// determinism take.
 template <class T>
-constexpr double kRounding = std::is_same_v<T, double>          ? 1e-14
+constexpr double kRounding = std::is_same_v<T, double>          ? 1e-13
                              : std::is_same_v<T, float>         ? 1e-6
                              : std::is_same_v<T, sfumato::Half> ? 1.5 * 0x1p-10
                                                                 : 1.5 * 0x1p-7;
