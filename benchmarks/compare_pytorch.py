@@ -124,13 +124,15 @@ def run_pytorch(job):
 
     if job["mode"] == "compile":
         loss_of = torch.compile(loss_of)
+    bf16 = job["precision"] == "bf16"
     image = content.clone().requires_grad_(True)
     optimizer = torch.optim.Adam([image], lr=LEARNING_RATE)
     seconds, losses = [], []
     for _ in range(job["iterations"]):
         start = time.perf_counter()
         optimizer.zero_grad()
-        loss = loss_of(image)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            loss = loss_of(image)
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
@@ -184,7 +186,7 @@ def pytorch_side(job, mode):
 def sfumato_side(job, program, folder):
     table = os.path.join(folder, "losses.csv")
     command = [program, job["content"], job["style"], "-o", os.path.join(folder, "out.png")]
-    for option in ("height", "width", "iterations", "threads", "weights"):
+    for option in ("height", "width", "iterations", "threads", "weights", "precision"):
         command += [f"--{option}", str(job[option])]
     _, memory = measure(command + ["--losses", table, "--quiet"], job["threads"])
     with open(table, newline="", encoding="utf-8") as file:
@@ -199,7 +201,7 @@ def compare(size, options, folder):
     from PIL import Image
 
     height, width = size
-    job = {"height": height, "width": width, "threads": options.threads}
+    job = {"height": height, "width": width, "threads": options.threads, "precision": options.precision}
     job["weights"] = os.path.abspath(options.weights)
     job["iterations"] = options.skip + options.iterations
     for role in ("content", "style"):
@@ -263,6 +265,8 @@ def main():
     parser.add_argument("--skip", type=int, default=2, help="untimed iterations at the start of each run")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each side, taken in turn")
     parser.add_argument("--modes", default=",".join(MODES), help="of PyTorch: " + ", ".join(MODES))
+    parser.add_argument("--precision", choices=("float32", "bf16"), default="float32",
+                        help="bf16: PyTorch's autocast, and neural_style --precision bf16")
     parser.add_argument("--program", default=os.path.join(ROOT, "build", "release", "neural_style"))
     options = parser.parse_args()
     sizes = [parse_size(text) for text in options.sizes.split(",")]

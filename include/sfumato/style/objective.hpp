@@ -17,6 +17,7 @@
 #include "sfumato/losses/total_variation.hpp"
 #include "sfumato/nn/vgg.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/convolution.hpp"
 
 namespace sfumato::style {
 
@@ -59,7 +60,8 @@ struct Losses {
 /// The objective of neural style transfer: how far a picture is from the content of one image and
 /// the style of another, as a (frozen) VGG network sees them.
 ///
-/// `Stored` is the network's element type. Where it is not T, features are stored in it, losses are
+/// `Stored` is the network's element type. Where it is not T, features are stored in it, but for
+/// the first convolution, which sees the picture itself and needs all bits of it; losses are
 /// computed in T, and only the total has a gradient.
 template <class T, class Device = Cpu, class Stored = T>
 class Objective {
@@ -73,11 +75,17 @@ class Objective {
     if (options.content_layers.empty() && options.style_layers.empty()) {
       throw ValueError("style transfer: name at least one content or style layer");
     }
+    if constexpr (kMixed) {
+      const auto parameters = network.named_parameters();
+      first_weight_ = Variable<T, Device>(parameters[0].second.value().template cast<T>());
+      first_bias_ = Variable<T, Device>(parameters[1].second.value().template cast<T>());
+    }
+    for (const std::string& name : options.content_layers) add_term(name, false);
+    for (const std::string& name : options.style_layers) add_term(name, true);
     no_grad([&] {
-      add_terms(options.content_layers, content, false);
-      add_terms(options.style_layers, style, true);
+      find_targets(content, false);
+      find_targets(style, true);
     });
-    for (const Term& term : terms_) layers_.push_back(term.recomputed ? term.input : term.layer);
   }
 
   /// The losses of a picture (1, 3, h, w) of the content image's size.
@@ -86,20 +94,30 @@ class Objective {
     Losses<T, Device> losses;
     losses.tv = losses::total_variation_loss(image) * static_cast<T>(options_.tv_weight);
     losses.total = losses.tv;
-    if constexpr (std::same_as<Stored, T>) {
-      visit_layers(image, [&](std::size_t i, const Variable<T, Device>& x) {
-        parts[i] = terms_[i].recomputed ? recomputed_loss(terms_[i], x) : loss(terms_[i], x);
+    for (std::size_t i = 0; i < terms_.size(); ++i) {
+      if (!terms_[i].from_image()) continue;
+      parts[i] = recomputed_loss(terms_[i], image);
+      losses.total = losses.total + parts[i];
+    }
+    if constexpr (!kMixed) {
+      network_.visit_taps(image, tapped_layers_, [&](std::size_t k, const auto& x) {
+        const Term& term = terms_[tapped_terms_[k]];
+        auto& part = parts[tapped_terms_[k]];
+        part = term.recomputed ? recomputed_loss(term, x) : loss(term, x);
+        losses.total = losses.total + part;
       });
-      for (const auto& part : parts) losses.total = losses.total + part;
-    } else {
-      losses.total = losses.total +
-                     mixed_precision_sum<Stored>(
-                         image, [&](const auto& x, const auto& visit) { visit_layers(x, visit); },
-                         [&](std::size_t i, const Variable<T, Device>& features) {
-                           const auto part = loss(terms_[i], features);
-                           parts[i] = part.detach();
-                           return part;
-                         });
+    } else if (!tapped_layers_.empty()) {
+      losses.total = losses.total + mixed_precision_sum<Stored>(
+                                        first_convolution(image),
+                                        [&](const auto& x, const auto& visit) {
+                                          network_.visit_taps(x, tapped_layers_, visit, 1);
+                                        },
+                                        [&](std::size_t k, const Variable<T, Device>& features) {
+                                          const auto part =
+                                              loss(terms_[tapped_terms_[k]], features);
+                                          parts[tapped_terms_[k]] = part.detach();
+                                          return part;
+                                        });
     }
     const auto split = parts.begin() + static_cast<std::ptrdiff_t>(options_.content_layers.size());
     losses.content.assign(parts.begin(), split);
@@ -108,6 +126,7 @@ class Objective {
   }
 
  private:
+  static constexpr bool kMixed = !std::same_as<Stored, T>;
   static constexpr std::size_t kImage = static_cast<std::size_t>(-1);  // before the first layer
 
   /// One layer's loss.
@@ -117,52 +136,59 @@ class Objective {
     bool recomputed = false;     ///< from the output of …
     std::size_t input = kImage;  ///< … the last pooling before it
     Variable<T, Device> target;
+    bool from_image() const { return recomputed && input == kImage; }
   };
 
-  void add_terms(const std::vector<std::string>& names, const Tensor<T, Device>& image,
-                 bool is_style) {
-    const std::size_t first = terms_.size();
-    std::vector<std::size_t> layers;
-    for (const std::string& name : names) {
-      layers.push_back(network_.layer_index(name));
-      terms_.push_back(make_term(layers.back(), is_style));
-    }
-    network_.visit_taps(Variable<Stored, Device>(image.template cast<Stored>()), layers,
-                        [&](std::size_t i, const Variable<Stored, Device>& stored) {
-                          const Variable<T, Device> features(stored.value().template cast<T>());
-                          terms_[first + i].target =
-                              is_style ? losses::gram_matrix(features) : features;
-                        });
-  }
-
-  Term make_term(std::size_t layer, bool is_style) const {
+  void add_term(const std::string& name, bool is_style) {
     constexpr int kLargeBlocks = 2;
-    Term term{.is_style = is_style, .layer = layer, .target = {}};
+    Term term{.is_style = is_style, .layer = network_.layer_index(name), .target = {}};
     int block = 1;
-    for (std::size_t i = 0; i < layer; ++i) {
+    for (std::size_t i = 0; i < term.layer; ++i) {
       if (!network_.layer_names()[i].starts_with("pool")) continue;
       term.input = i;
       ++block;
     }
     term.recomputed =
-        options_.low_memory && is_style && block <= kLargeBlocks && std::same_as<Stored, T>;
-    return term;
+        kMixed ? term.layer == 0 : options_.low_memory && is_style && block <= kLargeBlocks;
+    if (!term.from_image()) {
+      tapped_layers_.push_back(term.recomputed ? term.input : term.layer);
+      tapped_terms_.push_back(terms_.size());
+    }
+    terms_.push_back(term);
   }
 
-  /// Calls `visit(i, x)` with what layers_[i] makes of the image, for every term.
-  template <class Visit>
-  void visit_layers(const Variable<Stored, Device>& image, const Visit& visit) const {
+  void find_targets(const Tensor<T, Device>& image, bool of_style) {
     std::vector<std::size_t> layers;
-    std::vector<std::size_t> terms;
-    for (std::size_t i = 0; i < terms_.size(); ++i) {
-      if (layers_[i] == kImage) {
-        visit(i, image);
+    std::vector<Term*> terms;
+    const auto keep = [](Term& term, const Variable<T, Device>& features) {
+      term.target = term.is_style ? losses::gram_matrix(features) : features;
+    };
+    const Variable<T, Device> picture(image);
+    for (Term& term : terms_) {
+      if (term.is_style != of_style) continue;
+      if (kMixed && term.layer == 0) {
+        keep(term, first_convolution(picture));
       } else {
-        layers.push_back(layers_[i]);
-        terms.push_back(i);
+        layers.push_back(term.layer);
+        terms.push_back(&term);
       }
     }
-    network_.visit_taps(image, layers, [&](std::size_t i, const auto& x) { visit(terms[i], x); });
+    if constexpr (kMixed) {
+      const auto first = first_convolution(picture).value().template cast<Stored>();
+      network_.visit_taps(
+          Variable<Stored, Device>(first), layers,
+          [&](std::size_t i, const auto& stored) {
+            keep(*terms[i], Variable<T, Device>(stored.value().template cast<T>()));
+          },
+          1);
+    } else {
+      network_.visit_taps(picture, layers,
+                          [&](std::size_t i, const auto& x) { keep(*terms[i], x); });
+    }
+  }
+
+  Variable<T, Device> first_convolution(const Variable<T, Device>& image) const {
+    return ops::conv2d(image, first_weight_, first_bias_, {.padding = 1});
   }
 
   Variable<T, Device> loss(const Term& term, const Variable<T, Device>& features) const {
@@ -175,20 +201,27 @@ class Objective {
   Variable<T, Device> recomputed_loss(const Term& term, const Variable<T, Device>& input) const {
     return checkpoint(
         [this, &term](const std::vector<Variable<T, Device>>& inputs) {
-          Variable<T, Device> result;
-          network_.visit_taps(
-              inputs[0], {term.layer},
-              [&](std::size_t, const auto& features) { result = loss(term, features); },
-              term.input + 1);
-          return result;
+          if constexpr (kMixed) {
+            return loss(term, first_convolution(inputs[0]));
+          } else {
+            Variable<T, Device> result;
+            network_.visit_taps(
+                inputs[0], {term.layer},
+                [&](std::size_t, const auto& features) { result = loss(term, features); },
+                term.input + 1);
+            return result;
+          }
         },
         {input});
   }
 
   nn::Vgg<Stored, Device>& network_;
   ObjectiveOptions options_;
-  std::vector<Term> terms_;          // the content layers', then the style layers'
-  std::vector<std::size_t> layers_;  // from which each is computed
+  std::vector<Term> terms_;                 // the content layers', then the style layers'
+  std::vector<std::size_t> tapped_layers_;  // what the network is asked for …
+  std::vector<std::size_t> tapped_terms_;   // … and for which terms
+  Variable<T, Device> first_weight_;        // where the element types differ
+  Variable<T, Device> first_bias_;
 };
 
 }  // namespace sfumato::style
