@@ -1,6 +1,6 @@
 // The kernels of integers and of casts, compiled.
 
-#include "sfumato/cuda/kernels.hpp"
+#include "sfumato/cuda/kernels.cuh"
 
 namespace sfumato::cuda {
 

@@ -1,6 +1,6 @@
 // The kernels of double, compiled.
 
-#include "sfumato/cuda/kernels.hpp"
+#include "sfumato/cuda/kernels.cuh"
 
 namespace sfumato::cuda {
 

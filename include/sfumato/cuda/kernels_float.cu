@@ -1,6 +1,6 @@
 // The kernels of float, compiled.
 
-#include "sfumato/cuda/kernels.hpp"
+#include "sfumato/cuda/kernels.cuh"
 
 namespace sfumato::cuda {
 

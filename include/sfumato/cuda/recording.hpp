@@ -51,8 +51,11 @@ class Recording {
       throw;
     }
     const Graph graph = context.end_capture();
-    graph_ = make<GraphExecutable>("cudaGraphInstantiate", cudaGraphInstantiate, graph.get(),
-                                   static_cast<unsigned long long>(0));
+    // Not the function itself, of which there are several where nvcc compiles.
+    const auto instantiate = [](cudaGraphExec_t* executable, cudaGraph_t recorded) {
+      return cudaGraphInstantiate(executable, recorded, 0);
+    };
+    graph_ = make<GraphExecutable>("cudaGraphInstantiate", instantiate, graph.get());
   }
 
   std::shared_ptr<Pool<Cuda>> pool_ = Pool<Cuda>::make();
