@@ -17,6 +17,14 @@ using Device = Cuda;
 using Device = Cpu;
 #endif
 
+/// How many operations a long graph has. What they are swept by is the same for all devices, and
+/// the emulated one takes a millisecond for each.
+#ifdef SFUMATO_CUDA_EMULATED
+inline constexpr int kLongChain = 10000;
+#else
+inline constexpr int kLongChain = 100000;
+#endif
+
 /// While it lives, convolutions are sums of products: no algorithm that rounds in other ways or in
 /// another way each time, as cuDNN's fastest do.
 class PlainSums {
