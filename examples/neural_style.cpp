@@ -116,8 +116,8 @@ void add_options(CLI::App& app, Arguments& a) {
   app.add_option("--device", a.device,
                  "Where to compute: auto (a GPU if there is one), cpu, cuda or cuda:INDEX");
   app.add_option("--precision", a.precision,
-                 "What the network's weights and features are stored in; bf16 takes half the "
-                 "memory. The picture and the losses are float32")
+                 "What the network's weights and features are stored in; bf16 takes less memory. "
+                 "The picture, sums and losses are float32")
       ->check(CLI::IsMember({"float32", "bf16"}));
   app.add_option("--memory", a.memory,
                  "low computes the largest features again instead of keeping them (with float32)")

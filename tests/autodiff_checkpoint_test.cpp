@@ -1,10 +1,9 @@
-// Parts of a graph that are computed again when they are needed, or in another element type.
+// Parts of a graph that are computed again when they are needed.
 
 #include <doctest/doctest.h>
 
 #include <vector>
 
-#include "support/complaint.hpp"
 #include "support/device.hpp"
 
 namespace sfumato::tested {
@@ -77,42 +76,6 @@ TEST_CASE("what is computed again is not kept") {
   constexpr std::size_t kOne = 64 * 64 * sizeof(double);
   CHECK(use_after(false) - before <= 3 * kOne);
   CHECK(use_after(true) - before >= 10 * kOne);
-}
-
-TEST_CASE_TEMPLATE("losses in float of features in 16 bits", S, Half, BFloat16) {
-  const auto x = random_variable<float>({8, 16}, 1);
-  const auto weight = random_variable<float>({16, 8}, 2).detach();
-  const auto features = [](const auto& in, const auto& w, const auto& visit) {
-    const auto first = ops::relu(ops::matmul(in, w));
-    visit(0, first);
-    visit(1, ops::matmul(first, w, {.transpose_b = true}));
-  };
-  const auto loss = [](std::size_t i, const Variable<float>& y) {
-    return ops::mean(ops::square(y)) * (i == 0 ? 3.0F : 0.5F);
-  };
-  const sfumato::Variable<S, Device> narrow(weight.value().cast<S>());
-  const auto total = mixed_precision_sum<S>(
-      x, [&](const auto& in, const auto& visit) { features(in, narrow, visit); }, loss);
-  backward(total * 2.0F, {.retain_graph = true});
-
-  const auto exact = Variable<float>(x.value(), true);
-  Variable<float> expected;
-  features(exact, weight, [&](std::size_t i, const Variable<float>& y) {
-    expected = expected.defined() ? expected + loss(i, y) : loss(i, y);
-  });
-  backward(expected * 2.0F);
-  CHECK(total.item() == doctest::Approx(expected.item()).epsilon(0.01));
-  const auto norm = [](const Variable<float>& v) { return ops::sum(ops::square(v)).item(); };
-  CHECK(norm(x.grad() - exact.grad()) < 1e-3F * norm(exact.grad()));
-
-  CHECK(complaint([&] { backward(total); }) ==
-        "mixed_precision_sum: can be swept once, and without create_graph");
-  const auto value = no_grad([&] {
-    return mixed_precision_sum<S>(
-        x, [&](const auto& in, const auto& visit) { features(in, narrow, visit); }, loss);
-  });
-  CHECK(value.item() == total.item());
-  CHECK(value.is_leaf());
 }
 
 }  // namespace sfumato::tested

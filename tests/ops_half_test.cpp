@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "support/complaint.hpp"
 #include "support/device.hpp"
 
 namespace sfumato::tested {
@@ -112,6 +113,42 @@ TEST_CASE_TEMPLATE("elementwise ops and pooling of 16-bit numbers", S, Half, BFl
   check_op<S>([](const auto& in) { return ops::avg_pool2d(in[0]); }, {{2, 3, 8, 10}});
   check_op<S>([](const auto& in) { return ops::max_pool2d(in[0], {.kernel = 3, .stride = 3}); },
               {{1, 2, 9, 12}});
+}
+
+TEST_CASE_TEMPLATE("losses in float of features in 16 bits", S, Half, BFloat16) {
+  const Variable<float> x(random_tensor<S>({8, 16}, 1).template cast<float>(), true);
+  const Variable<float> weight(random_tensor<S>({16, 8}, 2).template cast<float>());
+  const auto features = [](const auto& in, const auto& w, const auto& visit) {
+    const auto first = ops::relu(ops::matmul(in, w));
+    visit(0, first);
+    visit(1, ops::matmul(first, w, {.transpose_b = true}));
+  };
+  const auto loss = [](std::size_t i, const Variable<float>& y) {
+    return ops::mean(ops::square(y)) * (i == 0 ? 3.0F : 0.5F);
+  };
+  const sfumato::Variable<S, Device> narrow(weight.value().cast<S>());
+  const auto total = ops::mixed_precision_sum<S>(
+      x, [&](const auto& in, const auto& visit) { features(in, narrow, visit); }, loss);
+  backward(total * 2.0F, {.retain_graph = true});
+
+  const auto exact = Variable<float>(x.value(), true);
+  Variable<float> expected;
+  features(exact, weight, [&](std::size_t i, const Variable<float>& y) {
+    expected = expected.defined() ? expected + loss(i, y) : loss(i, y);
+  });
+  backward(expected * 2.0F);
+  CHECK(total.item() == doctest::Approx(expected.item()).epsilon(0.01));
+  const auto norm = [](const Variable<float>& v) { return ops::sum(ops::square(v)).item(); };
+  CHECK(norm(x.grad() - exact.grad()) < 1e-3F * norm(exact.grad()));
+
+  CHECK(complaint([&] { backward(total); }) ==
+        "mixed_precision_sum: can be swept once, and without create_graph");
+  const auto value = no_grad([&] {
+    return ops::mixed_precision_sum<S>(
+        x, [&](const auto& in, const auto& visit) { features(in, narrow, visit); }, loss);
+  });
+  CHECK(value.item() == total.item());
+  CHECK(value.is_leaf());
 }
 
 }  // namespace sfumato::tested

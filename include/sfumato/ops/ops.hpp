@@ -10,6 +10,7 @@
 #include "sfumato/ops/layout.hpp"
 #include "sfumato/ops/math.hpp"
 #include "sfumato/ops/matmul.hpp"
+#include "sfumato/ops/mixed_precision.hpp"
 #include "sfumato/ops/padding.hpp"
 #include "sfumato/ops/pooling.hpp"
 #include "sfumato/ops/reduction.hpp"

@@ -11,13 +11,13 @@
 
 #include "sfumato/autodiff/checkpoint.hpp"
 #include "sfumato/autodiff/grad_mode.hpp"
-#include "sfumato/autodiff/mixed_precision.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/losses/style.hpp"
 #include "sfumato/losses/total_variation.hpp"
 #include "sfumato/nn/vgg.hpp"
 #include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/convolution.hpp"
+#include "sfumato/ops/mixed_precision.hpp"
 
 namespace sfumato::style {
 
@@ -107,7 +107,7 @@ class Objective {
         losses.total = losses.total + part;
       });
     } else if (!tapped_layers_.empty()) {
-      losses.total = losses.total + mixed_precision_sum<Stored>(
+      losses.total = losses.total + ops::mixed_precision_sum<Stored>(
                                         first_convolution(image),
                                         [&](const auto& x, const auto& visit) {
                                           network_.visit_taps(x, tapped_layers_, visit, 1);
