@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "channel_scales.hpp"
 #include "distillation.hpp"
 #include "find_weights.hpp"
 #include "sfumato/io/image.hpp"

@@ -1,20 +1,25 @@
 // Trains a slim VGG-19 to see like the full one, with this library alone: weights/README.md.
 
 #include <CLI/CLI.hpp>
-#include <array>
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
-#include <limits>
 #include <map>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "channel_scales.hpp"
 #include "distillation.hpp"
+#include "distillation_validation.hpp"
 #include "find_weights.hpp"
+#include "least_squares_student.hpp"
+#include "painted_pictures.hpp"
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/safetensors.hpp"
 #include "sfumato/io/weights.hpp"
@@ -26,20 +31,21 @@ namespace {
 using namespace sfumato;
 using namespace examples;
 namespace fs = std::filesystem;
+using State = std::map<std::string, Tensor<float>>;
 
 struct Arguments {
   std::string pictures;
   std::string output;
   std::string work;
   std::string weights;
-  std::vector<std::int64_t> widths{16, 32, 64, 128, 128};
-  std::int64_t crop = 128;
-  std::int64_t batch = 6;
-  std::int64_t fit_crops = 192;
-  std::int64_t steps = 1500;
-  std::int64_t validate_every = 100;
-  std::int64_t validation_crops = 32;
-  double learning_rate = 5e-5;
+  std::vector<std::int64_t> widths{24, 48, 80, 128, 112};
+  std::int64_t crop = 96;
+  std::int64_t batch = 4;
+  std::int64_t fit_crops = 64;
+  std::int64_t steps = 12000;
+  std::int64_t validate_every = 250;
+  std::int64_t validation_crops = 24;
+  double learning_rate = 0.02;
   std::uint64_t seed = 1;
   int threads = 0;
 };
@@ -60,12 +66,15 @@ void add_options(CLI::App& app, Arguments& a) {
       ->check(CLI::Range(1, 512));
   app.add_option("--crop", a.crop, "Pixels a side of what is trained with")
       ->check(CLI::Range(32, 1024));
-  app.add_option("--batch", a.batch, "Crops in a step")->check(counts);
+  app.add_option("--batch", a.batch, "Crops in a step, half of them from what is being painted")
+      ->check(CLI::Range(2, 1024));
   app.add_option("--fit-crops", a.fit_crops, "Crops for the least squares that come first")
-      ->check(counts);
-  app.add_option("--steps", a.steps, "Steps of AdamW for all layers together; 0 leaves it at that")
+      ->check(CLI::Range(3, 100000));
+  app.add_option("--steps", a.steps, "Steps of Adam for all layers together; 0 leaves it at that")
       ->check(CLI::Range(0, 100000000));
-  app.add_option("--learning-rate", a.learning_rate, "Of AdamW; a cosine ends at a fiftieth")
+  app.add_option("--learning-rate", a.learning_rate,
+                 "By about what share of itself an output may change in a step; a cosine ends at a "
+                 "fiftieth")
       ->check(CLI::PositiveNumber);
   app.add_option("--validate-every", a.validate_every, "Steps between two checkpoints")
       ->check(counts);
@@ -76,72 +85,54 @@ void add_options(CLI::App& app, Arguments& a) {
       ->check(CLI::Range(1, 1024));
 }
 
-/// How far the student is from the teacher on crops of pictures that it is not trained with.
-class Validation {
+/// Adam with a rate for each parameter. Inputs of a convolution are outputs of a ReLU with mean 1,
+/// so a step that changes all weights of a filter alike changes its output by as much as there are
+/// of them: rates go with 1 / inputs (as in Yang et al., "Tensor programs V", 2022).
+class Optimizers {
  public:
-  struct Result {
-    double loss = 0.0;
-    double features = 0.0;             ///< mean over the convolutions
-    double gram = 0.0;                 ///< mean over the style taps
-    std::vector<double> correlations;  ///< of style distances between crops, per style tap
-  };
-
-  Validation(Network& teacher, const std::vector<Tensor<std::uint8_t>>& pictures,
-             const Arguments& a)
-      : names_(teacher.layer_names()), layers_(convolution_layers(teacher)) {
-    Random random(a.seed + 1);
-    for (std::int64_t i = 0; i < a.validation_crops; ++i) {
-      images_.push_back(random_crops(pictures, 1, a.crop, false, random));
-      full_.push_back(teacher.taps(Variable<float>(images_.back()), layers_));
+  explicit Optimizers(const std::vector<Variable<float>>& parameters) {
+    for (const Variable<float>& parameter : parameters) {
+      const std::int64_t inputs =
+          parameter.rank() == 1 ? 1 : parameter.elements() / parameter.shape()[0];
+      shares_.push_back(1.0 / static_cast<double>(inputs));
+      // Few steps are few to forget early gradients in.
+      adams_.push_back(std::make_unique<optim::Adam<float>>(std::vector{parameter},
+                                                            optim::AdamOptions{.beta2 = 0.99}));
     }
   }
 
-  Result operator()(Student& student) const {
-    return no_grad([&] {
-      Result result;
-      const auto count = static_cast<double>(images_.size());
-      std::vector<std::vector<Tensor<float>>> full_grams(layers_.size());
-      std::vector<std::vector<Tensor<float>>> slim_grams(layers_.size());
-      for (std::size_t k = 0; k < images_.size(); ++k) {
-        student.network.visit_taps(
-            Variable<float>(images_[k]), layers_, [&](std::size_t i, const auto& slim) {
-              const std::string& name = names_[layers_[i]];
-              const bool style = is_style_tap(name);
-              const TapLoss loss = tap_loss(full_[k][i], slim, student.projections[i], style);
-              const double features = static_cast<double>(loss.features.item());
-              result.features += features / count / static_cast<double>(layers_.size());
-              result.loss += features * static_cast<double>(tap_weight(name)) / count;
-              if (!style) return;
-              const double gram = static_cast<double>(loss.gram.item());
-              result.gram += gram / count / 5.0;
-              result.loss += static_cast<double>(kGramWeight) * gram / count;
-              full_grams[i].push_back(losses::gram_matrix(full_[k][i]).value());
-              slim_grams[i].push_back(losses::gram_matrix(slim).value());
-            });
+  void step(double learning_rate) {
+    for (std::size_t i = 0; i < adams_.size(); ++i) {
+      adams_[i]->set_learning_rate(learning_rate * shares_[i]);
+      adams_[i]->step();
+      adams_[i]->zero_grad();
+    }
+  }
+
+  State state() const {
+    State state;
+    for (std::size_t i = 0; i < adams_.size(); ++i) {
+      for (const auto& [name, value] : adams_[i]->state_dict()) {
+        state[message(i, ".", name)] = value;
       }
-      for (std::size_t i = 0; i < layers_.size(); ++i) {
-        if (!full_grams[i].empty()) {
-          result.correlations.push_back(
-              correlation(distances(full_grams[i]), distances(slim_grams[i])));
-        }
+    }
+    return state;
+  }
+
+  void load_state(const State& state) {
+    for (std::size_t i = 0; i < adams_.size(); ++i) {
+      const std::string prefix = message(i, ".");
+      State own;
+      for (const auto& [name, value] : state) {
+        if (name.starts_with(prefix)) own[name.substr(prefix.size())] = value;
       }
-      return result;
-    });
+      adams_[i]->load_state_dict(own);
+    }
   }
 
  private:
-  static std::vector<double> distances(const std::vector<Tensor<float>>& grams) {
-    std::vector<double> all;
-    for (std::size_t i = 0; i < grams.size(); ++i) {
-      for (std::size_t j = 0; j < i; ++j) all.push_back(gram_distance(grams[i], grams[j]));
-    }
-    return all;
-  }
-
-  std::vector<std::string> names_;
-  std::vector<std::size_t> layers_;
-  std::vector<Tensor<float>> images_;
-  std::vector<Features> full_;
+  std::vector<std::unique_ptr<optim::Adam<float>>> adams_;
+  std::vector<double> shares_;
 };
 
 /// One training, from pictures to weights.
@@ -152,31 +143,41 @@ class Training {
         pictures_(read_training_pictures(a.pictures, a.crop)),
         teacher_(vgg_options_of(teacher_weights),
                  io::read_tensors<float>(teacher_weights, Network::parameter_names({}))),
-        layers_(convolution_layers(teacher_)),
-        student_(slim_options(a), Random(a.seed)) {
+        taps_(training_taps(teacher_)),
+        student_(slim_options(a), Random(a.seed)),
+        painted_(pictures_.training, {.group_size = a.batch / 2, .size = a.crop}) {
     teacher_.freeze();
+    objective_ = style::scaled_to_widths({.content_weight = 0.2, .style_weight = 3000.0},
+                                         slim_options(a).widths);
     std::printf("%zu pictures to train with, %zu held out\n", pictures_.training.size(),
                 pictures_.held_out.size());
     fs::create_directories(a.work);
   }
 
   int run() {
-    const Validation validation(teacher_, pictures_.held_out, a_);
-    State adam_state;
-    if (fs::exists(checkpoint_path())) {
-      adam_state = resume();
+    const Validation validation(teacher_, crops(pictures_.held_out, a_.validation_crops, 1));
+    const bool resumes = fs::exists(checkpoint_path());
+    if (resumes) {
+      load_student();
     } else {
-      no_grad([&] { fit_student(teacher_, measuring_batches(a_.fit_crops, true), student_); });
-      checkpoint("least squares", validation(student_), {});
+      fit();
     }
-    train(adam_state, validation);
+    std::vector<Variable<float>> parameters = student_.network.parameters();
+    for (const Tap& tap : taps_) parameters.push_back(student_.projections[tap.convolution]);
+    Optimizers optimizers(parameters);
+    if (resumes) {
+      resume(optimizers);
+    } else {
+      say("least squares", validation(student_));
+      save(optimizers);
+    }
+    train(optimizers, validation);
     if (interrupted != 0) return kInterruptedStatus;
     write_weights();
     return 0;
   }
 
  private:
-  using State = std::map<std::string, Tensor<float>>;
   static constexpr int kInterruptedStatus = 130;
 
   static nn::VggOptions slim_options(const Arguments& a) {
@@ -186,7 +187,6 @@ class Training {
   }
 
   fs::path checkpoint_path() const { return fs::path(a_.work) / "checkpoint.safetensors"; }
-  fs::path best_path() const { return fs::path(a_.work) / "best.safetensors"; }
   fs::path log_path() const { return fs::path(a_.work) / "log.csv"; }
 
   /// Every step has numbers of its own, so that a resumed training is the one it would have been.
@@ -195,26 +195,32 @@ class Training {
     return Random(a_.seed + kGolden * (static_cast<std::uint64_t>(step) + 1));
   }
 
-  std::vector<Tensor<float>> measuring_batches(std::int64_t crops, bool jitter) const {
-    Random random(a_.seed + 2);
-    std::vector<Tensor<float>> batches;
-    for (std::int64_t i = 0; i < crops; ++i) {
-      batches.push_back(random_crops(pictures_.training, 1, a_.crop, jitter, random));
+  std::vector<Tensor<float>> crops(const std::vector<Tensor<std::uint8_t>>& pictures,
+                                   std::int64_t count, std::uint64_t stream) const {
+    Random random(a_.seed + stream);
+    std::vector<Tensor<float>> all;
+    for (std::int64_t i = 0; i < count; ++i) {
+      all.push_back(random_crops(pictures, 1, a_.crop, false, random));
     }
-    return batches;
+    return all;
   }
 
-  /// The steps of AdamW that are left, with a checkpoint now and then.
-  void train(const State& adam_state, const Validation& validation) {
-    std::vector<Variable<float>> parameters = student_.network.parameters();
-    parameters.insert(parameters.end(), student_.projections.begin(), student_.projections.end());
-    // Few steps are few to forget early gradients in, and least squares leave weights that do not
-    // bear large steps at first.
-    optim::Adam<float> adam(parameters, {.learning_rate = a_.learning_rate,
-                                         .beta2 = 0.99,
-                                         .weight_decay = 1e-4,
-                                         .decoupled_weight_decay = true});
-    if (!adam_state.empty()) adam.load_state_dict(adam_state);
+  /// The student that training begins with: made by least squares, and scaled.
+  void fit() {
+    std::vector<Tensor<float>> batches;
+    Random random(a_.seed + 2);
+    for (std::int64_t i = 0; i < a_.fit_crops; ++i) {
+      batches.push_back(random_crops(pictures_.training, 1, a_.crop, true, random));
+    }
+    no_grad([&] { fit_student(teacher_, batches, student_); });
+    const auto images = crops(pictures_.training, a_.fit_crops, 3);
+    student_.network.freeze();
+    balance(student_, channel_lengths(teacher_, student_, images, random), images);
+    student_.network.unfreeze();
+  }
+
+  /// The steps that are left, with a checkpoint now and then.
+  void train(Optimizers& optimizers, const Validation& validation) {
     const optim::CosineDecay schedule{.initial = a_.learning_rate,
                                       .total = a_.steps,
                                       .final = a_.learning_rate / 50.0,
@@ -222,130 +228,128 @@ class Training {
     auto start = std::chrono::steady_clock::now();
     std::int64_t since = step_;
     while (step_ < a_.steps && interrupted == 0) {
-      adam.set_learning_rate(schedule(step_));
-      adam.zero_grad();
       Random random = random_of(step_);
-      const auto loss =
-          batch_loss(random_crops(pictures_.training, a_.batch, a_.crop, true, random));
+      const auto loss = batch_loss(next_batch(random), random);
       backward(loss);
-      adam.step();
-      running_ += (static_cast<double>(loss.item()) - running_) / (step_ == 0 ? 1.0 : 20.0);
+      optimizers.step(schedule(step_));
+      running_ += (static_cast<double>(loss.item()) - running_) / (step_ == 0 ? 1.0 : 50.0);
       ++step_;
       if (step_ % a_.validate_every != 0 && step_ != a_.steps) continue;
       const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-      checkpoint(message("step ", step_, "/", a_.steps, ", ",
-                         taken.count() / static_cast<double>(step_ - since), " s a step"),
-                 validation(student_), adam.state_dict());
+      say(message("step ", step_, "/", a_.steps, ", ",
+                  taken.count() / static_cast<double>(step_ - since), " s a step"),
+          validation(student_));
+      save(optimizers);
       start = std::chrono::steady_clock::now();
       since = step_;
     }
-    if (interrupted != 0) save(adam.state_dict());
+    if (interrupted != 0) save(optimizers);
   }
 
-  Variable<float> batch_loss(const Tensor<float>& images) {
-    const Features full = teacher_.taps(Variable<float>(images), layers_);
-    Variable<float> total;
-    student_.network.visit_taps(
-        Variable<float>(images), layers_, [&](std::size_t i, const Variable<float>& slim) {
-          const std::string& name = teacher_.layer_names()[layers_[i]];
-          const auto loss =
-              total_loss(tap_loss(full[i], slim, student_.projections[i], is_style_tap(name)),
-                         tap_weight(name));
-          total = total.defined() ? total + loss : loss;
-        });
+  Tensor<float> next_batch(Random& random) {
+    const Variable<float> photographs(
+        random_crops(pictures_.training, a_.batch - a_.batch / 2, a_.crop, true, random));
+    const Variable<float> painted(painted_.next(student_.network, objective_, random));
+    return ops::concat({photographs, painted}, 0).value();
+  }
+
+  /// How far the student's features are from the teacher's at all taps, and, at one of them that
+  /// changes from step to step, its slopes.
+  Variable<float> batch_loss(const Tensor<float>& batch, Random& random) {
+    std::size_t chosen = 0;
+    while (!taps_[chosen].slope) {
+      chosen = static_cast<std::size_t>(random.below(static_cast<std::int64_t>(taps_.size())));
+    }
+    const Tap& tap = taps_[chosen];
+    const Variable<float> images(batch, true);
+    Features full = teacher_.taps(images, layers_of(taps_));
+    const auto full_slope = slope(full[chosen], images, tap.style, {});
+    const Features slim = student_.network.taps(images, layers_of(taps_));
+    const auto slim_slope = slope(slim[chosen], images, tap.style, {.create_graph = true});
+    Variable<float> total = slope_loss(full_slope, slim_slope);
+    for (std::size_t i = 0; i < taps_.size(); ++i) {
+      total =
+          total + total_loss(tap_loss(full[i].detach(), slim[i],
+                                      student_.projections[taps_[i].convolution], taps_[i].style));
+    }
     return total;
   }
 
-  State student_state() const {
+  /// Adds `more` under names that begin with `prefix`.
+  static void add(State& state, const std::string& prefix, const State& more) {
+    for (const auto& [name, value] : more) state[prefix + name] = value;
+  }
+  /// What add() added.
+  static State part(const State& state, const std::string& prefix) {
+    State found;
+    for (const auto& [name, value] : state) {
+      if (name.starts_with(prefix)) found[name.substr(prefix.size())] = value;
+    }
+    return found;
+  }
+
+  void save(const Optimizers& optimizers) const {
     State state;
-    for (const auto& [name, value] : student_.network.state_dict())
-      state["student." + name] = value;
+    add(state, "student.", student_.network.state_dict());
     for (std::size_t i = 0; i < student_.projections.size(); ++i) {
       state[message("projection.", i)] = student_.projections[i].value();
     }
-    return state;
-  }
-
-  /// Reads student and projections; what else the file holds is returned.
-  State load_student(const fs::path& path) {
-    const io::SafetensorsFile file(path);
-    State weights;
-    State rest;
-    std::vector<Tensor<float>> projections(layers_.size());
-    for (const std::string& name : file.names()) {
-      auto tensor = file.read<float>(name);
-      if (name.starts_with("student.")) {
-        weights.emplace(name.substr(sizeof("student.") - 1), std::move(tensor));
-      } else {
-        rest.emplace(name, std::move(tensor));
-      }
-    }
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-      const auto found = rest.find(message("projection.", i));
-      if (found == rest.end()) throw IoError(message(path.string(), ": has no projection ", i));
-      projections[i] = found->second;
-      rest.erase(found);
-    }
-    student_.network.load_state_dict(weights);
-    student_.projections.clear();
-    for (auto& projection : projections) student_.projections.emplace_back(projection, true);
-    return rest;
-  }
-
-  void checkpoint(const std::string& what, const Validation::Result& result, const State& adam) {
-    say(what, result);
-    if (result.loss < best_) {
-      best_ = result.loss;
-      io::write_safetensors(best_path(), student_state());
-    }
-    save(adam);
-  }
-
-  void save(const State& adam) const {
-    State state = student_state();
-    for (const auto& [name, value] : adam) state["adam." + name] = value;
-    state["progress"] = Tensor<float>::from(
-        {static_cast<float>(step_), static_cast<float>(best_), static_cast<float>(running_)}, {3});
+    if (step_ > 0) add(state, "optimizer.", optimizers.state());
+    add(state, "painted.", painted_.state());
+    state["progress"] =
+        Tensor<float>::from({static_cast<float>(step_), static_cast<float>(running_)}, {2});
     io::write_file_atomically(log_path(), log_);
     io::write_safetensors(checkpoint_path(), state);
   }
 
-  /// Goes back to the checkpoint and returns the optimiser's state.
-  State resume() {
-    State rest = load_student(checkpoint_path());
-    const auto progress = rest.at("progress").to_vector();
+  State read_checkpoint() const {
+    const io::SafetensorsFile file(checkpoint_path());
+    State state;
+    for (const std::string& name : file.names()) state[name] = file.read<float>(name);
+    return state;
+  }
+
+  void load_student() {
+    const State state = read_checkpoint();
+    student_.network.load_state_dict(part(state, "student."));
+    student_.projections.clear();
+    for (std::size_t i = 0; i < convolution_layers(teacher_).size(); ++i) {
+      student_.projections.emplace_back(state.at(message("projection.", i)), true);
+    }
+  }
+
+  void resume(Optimizers& optimizers) {
+    const State state = read_checkpoint();
+    const auto progress = state.at("progress").to_vector();
     step_ = static_cast<std::int64_t>(progress.at(0));
-    best_ = static_cast<double>(progress.at(1));
-    running_ = static_cast<double>(progress.at(2));
+    running_ = static_cast<double>(progress.at(1));
+    if (step_ > 0) optimizers.load_state(part(state, "optimizer."));
+    painted_.load_state(part(state, "painted."));
     const auto bytes = io::FileReader(log_path()).read_all(std::uint64_t{1} << 30);
     log_.assign(bytes.begin(), bytes.end());
     std::printf("resumes after step %lld\n", static_cast<long long>(step_));
-    State adam;
-    for (const auto& [name, value] : rest) {
-      if (name.starts_with("adam.")) adam.emplace(name.substr(sizeof("adam.") - 1), value);
-    }
-    return adam;
   }
 
   void say(const std::string& what, const Validation::Result& r) {
-    std::string line = message(step_, ",", running_, ",", r.loss, ",", r.features, ",", r.gram);
-    std::printf("%s: training %.4f  validation %.4f  features %.4f  gram %.4f  correlations",
-                what.c_str(), running_, r.loss, r.features, r.gram);
-    for (const double c : r.correlations) {
-      std::printf(" %.3f", c);
-      line += message(",", c);
+    std::string line = message(step_, ",", running_, ",", r.features, ",", r.gram);
+    std::printf("%s: training %.4f  features %.4f  gram %.4f", what.c_str(), running_, r.features,
+                r.gram);
+    for (const auto& [name, values] :
+         {std::pair{"correlations", &r.correlations}, std::pair{"slopes", &r.slopes}}) {
+      std::printf("  %s", name);
+      for (const double value : *values) {
+        std::printf(" %.3f", value);
+        line += message(",", value);
+      }
     }
     std::printf("\n");
     log_ += line + "\n";
   }
 
   void write_weights() {
-    load_student(best_path());
-    constexpr std::int64_t kScalingCrops = 128;
+    const auto images = crops(pictures_.training, a_.fit_crops, 3);
     student_.network.freeze();
-    const std::vector<Tensor<float>> images = measuring_batches(kScalingCrops, false);
-    Random random(a_.seed + 3);
-    balance(student_.network, channel_lengths(teacher_, student_, images, random), images);
+    balance(student_, uniform_lengths(student_.network), images);
     io::write_safetensors(a_.output, student_.network.state_dict(), io::StoredType::kF16,
                           {{"network", "slim VGG-19, distilled by sfumato's distill_vgg19"},
                            {"derived_from", "VGG-19 of the Oxford Visual Geometry Group"},
@@ -356,13 +360,16 @@ class Training {
   Arguments a_;
   TrainingPictures pictures_;
   Network teacher_;
-  std::vector<std::size_t> layers_;
+  std::vector<Tap> taps_;
   Student student_;
+  PaintedPictures painted_;
+  style::ObjectiveOptions objective_;
   std::int64_t step_ = 0;
-  double best_ = std::numeric_limits<double>::max();
   double running_ = 0.0;  // mean of the last losses
   std::string log_ =
-      "step,training,validation,features,gram,conv1_1,conv2_1,conv3_1,conv4_1,conv5_1\n";
+      "step,training,features,gram,"
+      "correlation 1_1,correlation 2_1,correlation 3_1,correlation 4_1,correlation 5_1,"
+      "slope 2_1,slope 3_1,slope 4_1,slope 4_2,slope 4_4,slope 5_1\n";
 };
 
 int distill(int argc, char** argv) {

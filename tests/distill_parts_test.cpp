@@ -2,10 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
+#include "../examples/channel_scales.hpp"
 #include "../examples/distillation.hpp"
+#include "../examples/least_squares_student.hpp"
+#include "../examples/painted_pictures.hpp"
 #include "../examples/training_pictures.hpp"
 
 using namespace sfumato;
@@ -87,6 +91,88 @@ TEST_CASE(
   const float second = after[plane] / before[plane];
   CHECK(first == doctest::Approx(3.0F * second).epsilon(1e-3));
   CHECK(after[1] == doctest::Approx(first * before[1]).epsilon(1e-3));
+}
+
+TEST_CASE("balancing a student leaves what its projections decode alone") {
+  Random random(8);
+  Student student({.widths = {4, 6, 4, 6, 4}}, Random(9));
+  const auto layers = convolution_layers(student.network);
+  for (const auto& [name, bias] : student.network.named_parameters()) {
+    if (bias.rank() != 1) continue;
+    student.projections.emplace_back(Tensor<float>::normal({8, bias.elements()}, random), true);
+  }
+  const auto x = Variable<float>(images(10));
+  const auto decoded = [&] {
+    const auto features = student.network.taps(x, {layers[4]})[0];
+    return ops::matmul(student.projections[4], ops::reshape(features, {1, 4, -1})).detach();
+  };
+  const auto before = decoded();
+  auto lengths = uniform_lengths(student.network);
+  lengths[4][1] = 5.0;
+  balance(student, lengths, {x.value()});
+  CHECK(losses::mean_squared_error(decoded(), before).item() <
+        1e-8F * ops::mean(ops::square(before)).item());
+}
+
+TEST_CASE("slopes have length 1 for each image, agree with their own and lose when they do not") {
+  Random random(11);
+  Network network({.widths = {4, 6, 4, 6, 4}}, random);
+  Network other({.widths = {4, 4, 4, 4, 4}}, random);
+  network.freeze();
+  const Variable<float> x(images(12, 3), true);
+  const auto layer = convolution_layers(network)[4];
+  for (const bool style : {true, false}) {
+    const auto own = slope(network.taps(x, {layer})[0], x, style, {});
+    for (const float square : ops::sum(ops::square(own), {1, 2, 3}).value().to_vector()) {
+      CHECK(square == doctest::Approx(1.0));
+    }
+    CHECK(slope_loss(own, own).item() == doctest::Approx(0.0).epsilon(1e-5));
+    // What is learned from: the gradient of a slope with respect to a weight.
+    const auto others = slope(other.taps(x, {layer})[0], x, style, {.create_graph = true});
+    const auto loss = slope_loss(own, others);
+    CHECK(loss.item() > 0.1F);
+    auto weight = other.parameters()[0];
+    const auto down = grad({loss}, {weight})[0];
+    float* values = weight.mutable_value().data();
+    const float size = std::sqrt(ops::sum(ops::square(down)).item());
+    for (std::int64_t i = 0; i < weight.elements(); ++i) {
+      values[i] -= 1e-3F * down.value().data()[i] / size;
+    }
+    const auto later = slope(other.taps(x, {layer})[0], x, style, {});
+    const float expected = loss.item() - 1e-3F * size;
+    CHECK(slope_loss(own, later).item() == doctest::Approx(expected).epsilon(2e-4));
+  }
+}
+
+TEST_CASE(
+    "pictures that are being painted change, and go on from a saved state as they would have") {
+  Random pixels(13);
+  std::vector<Tensor<std::uint8_t>> pictures;
+  for (int i = 0; i < 3; ++i) {
+    auto picture = Tensor<std::uint8_t>::empty({40, 40, 3});
+    for (std::int64_t k = 0; k < picture.elements(); ++k) {
+      picture.data()[k] = static_cast<std::uint8_t>(pixels.below(256));
+    }
+    pictures.push_back(picture);
+  }
+  const PaintedPictures::Options options{
+      .groups = 2, .group_size = 2, .size = 32, .shortest_life = 2, .longest_life = 3};
+  Random random(14);
+  Network network({.widths = {4, 4, 4, 4, 4}}, random);
+  PaintedPictures painted(pictures, options);
+  const auto first = painted.next(network, {}, random);
+  CHECK(first.shape() == Shape{2, 3, 32, 32});
+  painted.next(network, {}, random);
+  CHECK(painted.next(network, {}, random).to_vector() != first.to_vector());
+  CHECK(network.parameters()[0].requires_grad());
+
+  PaintedPictures again(pictures, options);
+  again.load_state(painted.state());
+  Random one(15);
+  Random two(15);
+  for (int turn = 0; turn < 7; ++turn) {
+    CHECK(painted.next(network, {}, one).to_vector() == again.next(network, {}, two).to_vector());
+  }
 }
 
 TEST_CASE("crops are inside their picture, the same for the same seed, and keep their colours") {

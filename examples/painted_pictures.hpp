@@ -1,0 +1,135 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sfumato/sfumato.hpp"
+#include "training_pictures.hpp"
+
+namespace examples {
+
+/// Pictures that a slim network paints while it is trained, to be trained with. What a network that
+/// never saw such pictures takes for style is noise to the full one: it must see where its own
+/// gradients lead, as in "A reduction of imitation learning and structured prediction to no-regret
+/// online learning" (Ross, Gordon and Bagnell, 2011).
+class PaintedPictures {
+ public:
+  struct Options {
+    std::int64_t groups = 8;  ///< which take turns
+    std::int64_t group_size = 2;
+    std::int64_t size = 96;          ///< pixels a side
+    std::int64_t steps_a_turn = 4;   ///< of Adam
+    std::int64_t shortest_life = 6;  ///< turns until a group begins with other pictures
+    std::int64_t longest_life = 30;
+  };
+  using State = std::map<std::string, sfumato::Tensor<float>>;
+
+  /// `pictures` must outlive this.
+  PaintedPictures(const std::vector<sfumato::Tensor<std::uint8_t>>& pictures,
+                  const Options& options)
+      : pictures_(pictures), options_(options), groups_(static_cast<std::size_t>(options.groups)) {}
+
+  /// Paints on at the next group with the network as it is now, and returns its pictures,
+  /// (group size, 3, size, size), normalised. Leaves the network unfrozen.
+  sfumato::Tensor<float> next(sfumato::nn::Vgg<float>& network,
+                              sfumato::style::ObjectiveOptions objective, sfumato::Random& random) {
+    using namespace sfumato;
+    Group& group = groups_[static_cast<std::size_t>(turn_++ % options_.groups)];
+    if (group.turns == group.life) begin(group, random);
+    const bool late = 3 * group.turns > 2 * group.life;
+    ++group.turns;
+    objective.content_weight *= group.content_factor;
+    network.freeze();
+    const style::Objective<float> loss(network, group.pictures["content"], group.pictures["style"],
+                                       objective);
+    Variable<float> image(group.pictures["image"], true);
+    optim::Adam<float> adam({image});
+    if (!group.adam.empty()) adam.load_state_dict(group.adam);
+    adam.set_learning_rate(late ? 0.02 : 0.1);
+    for (std::int64_t i = 0; i < options_.steps_a_turn; ++i) {
+      adam.zero_grad();
+      backward(loss(image).total);
+      adam.step();
+    }
+    group.adam = adam.state_dict();
+    network.unfreeze();
+    return image.value().clone();
+  }
+
+  /// All that is needed to go on as if never interrupted, by name.
+  State state() const {
+    State state{{"turn", Tensor<float>::from({static_cast<float>(turn_)}, {1})}};
+    for (std::size_t i = 0; i < groups_.size(); ++i) {
+      const Group& group = groups_[i];
+      if (group.life == 0) continue;
+      for (const auto& [name, value] : group.pictures) state[key(i, "pictures", name)] = value;
+      for (const auto& [name, value] : group.adam) state[key(i, "adam", name)] = value;
+      state[key(i, "counts", "")] =
+          Tensor<float>::from({static_cast<float>(group.content_factor),
+                               static_cast<float>(group.turns), static_cast<float>(group.life)},
+                              {3});
+    }
+    return state;
+  }
+
+  void load_state(const State& state) {
+    turn_ = static_cast<std::int64_t>(state.at("turn").item());
+    for (std::size_t i = 0; i < groups_.size(); ++i) {
+      Group& group = groups_[i];
+      for (const auto& [name, value] : state) {
+        const auto take = [&, &name = name, &value = value](const char* kind, State& to) {
+          const std::string prefix = key(i, kind, "");
+          if (name.starts_with(prefix)) to[name.substr(prefix.size())] = value.clone();
+        };
+        take("pictures", group.pictures);
+        take("adam", group.adam);
+      }
+      const auto counts = state.find(key(i, "counts", ""));
+      if (counts == state.end()) continue;
+      group.content_factor = static_cast<double>(counts->second.at({0}));
+      group.turns = static_cast<std::int64_t>(counts->second.at({1}));
+      group.life = static_cast<std::int64_t>(counts->second.at({2}));
+    }
+  }
+
+ private:
+  template <class T>
+  using Tensor = sfumato::Tensor<T>;
+
+  struct Group {
+    State pictures;  ///< content, style and image
+    State adam;
+    double content_factor = 1.0;
+    std::int64_t turns = 0;
+    std::int64_t life = 0;
+  };
+
+  static std::string key(std::size_t group, const char* kind, const std::string& name) {
+    return sfumato::message(group, ".", kind, ".", name);
+  }
+
+  void begin(Group& group, sfumato::Random& random) const {
+    for (const char* const name : {"content", "style"}) {
+      group.pictures[name] =
+          random_crops(pictures_, options_.group_size, options_.size, false, random);
+    }
+    group.pictures["image"] = group.pictures["content"].clone();
+    group.adam.clear();
+    // A power of two, as compare_networks tries them; a float holds it exactly.
+    group.content_factor = std::exp2(static_cast<double>(random.below(5)) - 1.0);
+    group.turns = 0;
+    group.life =
+        options_.shortest_life + random.below(options_.longest_life - options_.shortest_life + 1);
+  }
+
+  const std::vector<sfumato::Tensor<std::uint8_t>>& pictures_;
+  Options options_;
+  std::vector<Group> groups_;
+  std::int64_t turn_ = 0;
+};
+
+}  // namespace examples
