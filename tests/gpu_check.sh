@@ -100,9 +100,10 @@ echo "== seconds for one iteration (median after the first 5)"
 printf '%-12s %-28s %12s %12s\n' size program s/iteration "GPU MiB"
 for size in 150x225 600x900 1200x1800; do
   height=${size%x*} width=${size#*x}
-  for mode in float32 tf32; do
+  for mode in float32 tf32 bf16; do
     flag=()
     [ "$mode" = tf32 ] && flag=(--tf32)
+    [ "$mode" = bf16 ] && flag=(--precision bf16)
     memory=$(peak_memory "$folder/log.txt" "$build/neural_style" "$content" "$style" --weights "$weights" --quiet \
       --device cuda --height "$height" --width "$width" --iterations 40 -o "$folder/out.png" \
       --losses "$folder/times.csv" "${flag[@]}") || { failures+=("timing $size $mode"); continue; }
