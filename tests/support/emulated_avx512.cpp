@@ -4,6 +4,7 @@
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/x86/avx512.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -13,32 +14,70 @@
 #undef _mm512_maskz_loadu_epi32
 #undef _mm512_mask_storeu_epi32
 #undef _mm512_shuffle_f32x4
+#undef _mm512_cvtepu16_epi32
+#undef _mm512_cvtepi32_epi16
+#undef _mm256_maskz_loadu_epi16
+#undef _mm256_mask_storeu_epi16
 #define _mm512_maskz_loadu_ps emulated_load
 #define _mm512_mask_storeu_ps emulated_store
 #define _mm512_maskz_loadu_epi32 emulated_load_integers
 #define _mm512_mask_storeu_epi32 emulated_store_integers
 #define _mm512_shuffle_f32x4 emulated_shuffle
+#define _mm512_cvtepu16_epi32 emulated_widening
+#define _mm512_cvtepi32_epi16 emulated_narrowing
+#define _mm256_maskz_loadu_epi16 emulated_load_halves
+#define _mm256_mask_storeu_epi16 emulated_store_halves
 
 namespace {
 
+constexpr unsigned kLanes = 16;
+
 template <class Vector>
 Vector load_lanes(unsigned mask, const void* from) {
+  constexpr std::size_t kBytes = sizeof(Vector) / kLanes;
   Vector x;
   std::memset(&x, 0, sizeof(x));
-  for (unsigned lane = 0; lane < 16; ++lane) {
+  for (unsigned lane = 0; lane < kLanes; ++lane) {
     if ((mask >> lane & 1U) == 0) continue;
-    std::memcpy(reinterpret_cast<char*>(&x) + lane * 4, static_cast<const char*>(from) + lane * 4,
-                4);
+    std::memcpy(reinterpret_cast<char*>(&x) + lane * kBytes,
+                static_cast<const char*>(from) + lane * kBytes, kBytes);
   }
   return x;
 }
 
 template <class Vector>
 void store_lanes(unsigned mask, void* to, const Vector& x) {
-  for (unsigned lane = 0; lane < 16; ++lane) {
+  constexpr std::size_t kBytes = sizeof(Vector) / kLanes;
+  for (unsigned lane = 0; lane < kLanes; ++lane) {
     if ((mask >> lane & 1U) == 0) continue;
-    std::memcpy(static_cast<char*>(to) + lane * 4, reinterpret_cast<const char*>(&x) + lane * 4, 4);
+    std::memcpy(static_cast<char*>(to) + lane * kBytes,
+                reinterpret_cast<const char*>(&x) + lane * kBytes, kBytes);
   }
+}
+
+/// Lane by lane from one size of integer to another.
+template <class To, class ToVector, class From, class FromVector>
+ToVector convert_lanes(const FromVector& x) {
+  From from[kLanes];
+  To to[kLanes];
+  std::memcpy(from, &x, sizeof(from));
+  for (unsigned lane = 0; lane < kLanes; ++lane) to[lane] = static_cast<To>(from[lane]);
+  ToVector result;
+  std::memcpy(&result, to, sizeof(to));
+  return result;
+}
+
+simde__m512i emulated_widening(simde__m256i x) {
+  return convert_lanes<std::uint32_t, simde__m512i, std::uint16_t>(x);
+}
+simde__m256i emulated_narrowing(simde__m512i x) {
+  return convert_lanes<std::uint16_t, simde__m256i, std::uint32_t>(x);
+}
+simde__m256i emulated_load_halves(unsigned mask, const void* from) {
+  return load_lanes<simde__m256i>(mask, from);
+}
+void emulated_store_halves(void* to, unsigned mask, simde__m256i x) {
+  store_lanes(mask, to, x);
 }
 
 simde__m512 emulated_load(unsigned mask, const void* from) {

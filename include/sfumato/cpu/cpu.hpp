@@ -19,6 +19,8 @@ namespace sfumato {
 
 static_assert(Backend<Cpu, float>);
 static_assert(Backend<Cpu, double>);
+static_assert(Backend<Cpu, Half>);
+static_assert(Backend<Cpu, BFloat16>);
 
 // Programs that link sfumato::kernels have these compiled once, there.
 #ifdef SFUMATO_COMPILED_KERNELS
@@ -27,6 +29,9 @@ static_assert(Backend<Cpu, double>);
 #include "sfumato/cpu/instances.inc"
 #undef SFUMATO_ELEMENT
 #define SFUMATO_ELEMENT double
+#include "sfumato/cpu/instances.inc"
+#undef SFUMATO_ELEMENT
+#define SFUMATO_ELEMENT BFloat16
 #include "sfumato/cpu/instances.inc"
 #undef SFUMATO_ELEMENT
 #undef SFUMATO_EXTERN
