@@ -5,24 +5,7 @@ set -euo pipefail
 
 program=$SFUMATO_BUILD_DIR/distill_vgg19
 compare=$SFUMATO_BUILD_DIR/compare_networks
-images=$SFUMATO_SOURCE_DIR/examples/images
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-unset SFUMATO_WEIGHTS
-export HOME=$folder/home XDG_CACHE_HOME=$folder/cache
-
-fail() { echo "FAILED: $*" >&2; exit 1; }
-
-# refuses STATUS MESSAGE ARGUMENTS...: one line on stderr that holds MESSAGE.
-refuses() {
-  local wanted=$1 message=$2 status=0
-  shift 2
-  "$@" >out.txt 2>err.txt || status=$?
-  [ "$status" -eq "$wanted" ] || fail "$* ended with $status, not $wanted: $(cat err.txt)"
-  [ "$(wc -l <err.txt)" -eq 1 ] || fail "$* wrote more than one line: $(cat err.txt)"
-  grep -qF -- "$message" err.txt || fail "$* said: $(cat err.txt)"
-}
+. "$SFUMATO_SOURCE_DIR/tests/support/program.sh"
 
 command -v python3 >/dev/null || { echo "SKIPPED: no python3 to make a network with"; exit 77; }
 teacher=$folder/teacher.safetensors

@@ -4,27 +4,9 @@ set -euo pipefail
 
 program=$SFUMATO_BUILD_DIR/neural_style
 convert=$SFUMATO_BUILD_DIR/convert_weights
-images=$SFUMATO_SOURCE_DIR/examples/images
 fixtures=$SFUMATO_SOURCE_DIR/tests/fixtures
 shared=${SFUMATO_SHARED:-$SFUMATO_SOURCE_DIR/../shared}
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-unset SFUMATO_WEIGHTS
-export HOME=$folder/home XDG_CACHE_HOME=$folder/cache
-
-fail() { echo "FAILED: $*" >&2; exit 1; }
-
-# refuses STATUS MESSAGE ARGUMENTS...: one line on stderr that holds MESSAGE, and no picture.
-refuses() {
-  local wanted=$1 message=$2 status=0
-  shift 2
-  "$@" >out.txt 2>err.txt || status=$?
-  [ "$status" -eq "$wanted" ] || fail "$* ended with $status, not $wanted: $(cat err.txt)"
-  [ "$(wc -l <err.txt)" -eq 1 ] || fail "$* wrote more than one line: $(cat err.txt)"
-  grep -qF -- "$message" err.txt || fail "$* said: $(cat err.txt)"
-  [ ! -e x.png ] || fail "$* left a picture behind"
-}
+. "$SFUMATO_SOURCE_DIR/tests/support/program.sh"
 
 cat="$images/cat.jpg"
 suns="$images/suns.jpg"
