@@ -226,13 +226,24 @@ TEST_CASE("parameter names need a known depth") {
         "Vgg: there is no VGG-15; depths are 11, 13, 16 and 19");
 }
 
+TEST_CASE("convolutions may have widths of their own") {
+  Random random(1);
+  const nn::Vgg<float> network({.depth = 11, .widths = {2, 3, 4, 5, 6, 7, 8, 9}}, random);
+  CHECK(network.state_dict().at("features.8.weight").shape() == Shape{5, 4, 3, 3});
+  CHECK(complaint([&] {
+          nn::Vgg<float>({.depth = 11, .widths = {2, 3, 4}}, random);
+        }) == "Vgg: there are 3 widths; give 5 for the blocks or 8 for the convolutions of VGG-11");
+}
+
 TEST_CASE("the widths of a network are read off its weights") {
   Random random(1);
   const nn::VggOptions options{.depth = 13, .widths = {4, 8, 12, 6, 2}};
   const auto state = nn::Vgg<float>(options, random).state_dict();
   const auto shape_of = [&](const std::string& name) { return state.at(name).shape(); };
   const auto widths = nn::Vgg<float>::widths_of(13, shape_of);
-  CHECK(widths == options.widths);
+  CHECK(widths == std::vector<std::int64_t>{4, 4, 8, 8, 12, 12, 6, 6, 2, 2});
+  const nn::Vgg<float> same({.depth = 13, .widths = widths}, state);
+  CHECK(same.layer_names().back() == "pool5");
   CHECK(complaint(
             [] { nn::Vgg<float>::widths_of(19, [](const std::string&) { return Shape{64}; }); }) ==
         "Vgg: features.0.weight has the shape (64,), which is not of a convolution (out, in, 3, "

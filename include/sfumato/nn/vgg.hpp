@@ -1,10 +1,10 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,7 +26,8 @@ struct VggOptions {
   Pooling pooling = Pooling::kMax;
   bool classifier = false;
   std::int64_t classes = 1000;
-  std::array<std::int64_t, 5> widths{64, 128, 256, 512, 512};  ///< channels of each block
+  /// Channels of each of the five blocks, or of each convolution.
+  std::vector<std::int64_t> widths{64, 128, 256, 512, 512};
 };
 
 /// The networks of Simonyan and Zisserman, "Very deep convolutional networks for large-scale image
@@ -83,22 +84,37 @@ class Vgg : public Module<T, Device> {
     return names;
   }
 
-  /// The widths of the five blocks, from the weights: `shape_of(name)` is asked for the shape of
-  /// each block's first. Throws ValueError for one that is not of a convolution.
+  /// The width of each convolution, from the weights: `shape_of(name)` is asked for the shape of
+  /// each. Throws ValueError for one that is not of a convolution.
   template <class ShapeOf>
-  static std::array<std::int64_t, 5> widths_of(int depth, const ShapeOf& shape_of) {
-    std::array<std::int64_t, 5> widths{};
-    std::size_t block = 0;
-    std::size_t index = 0;
-    for (const int convolutions : convolutions_per_block(depth)) {
-      const std::string name = message("features.", index, ".weight");
+  static std::vector<std::int64_t> widths_of(int depth, const ShapeOf& shape_of) {
+    std::vector<std::int64_t> widths;
+    for (const std::string& name : parameter_names({.depth = depth})) {
+      if (!name.ends_with(".weight")) continue;
       const Shape shape = shape_of(name);
       if (shape.rank() != 4) {
         throw ValueError(message("Vgg: ", name, " has the shape ", shape,
                                  ", which is not of a convolution (out, in, 3, 3)"));
       }
-      widths[block++] = shape[0];
-      index += 2 * static_cast<std::size_t>(convolutions) + 1;
+      widths.push_back(shape[0]);
+    }
+    return widths;
+  }
+
+  /// The width of each convolution of a network with these options.
+  /// Throws ValueError unless there is a width for each block or for each convolution.
+  static std::vector<std::int64_t> convolution_widths(const VggOptions& options) {
+    const std::vector<int> blocks = convolutions_per_block(options.depth);
+    const int convolutions = std::accumulate(blocks.begin(), blocks.end(), 0);
+    if (options.widths.size() == static_cast<std::size_t>(convolutions)) return options.widths;
+    if (options.widths.size() != blocks.size()) {
+      throw ValueError(message("Vgg: there are ", options.widths.size(), " widths; give ",
+                               blocks.size(), " for the blocks or ", convolutions,
+                               " for the convolutions of VGG-", options.depth));
+    }
+    std::vector<std::int64_t> widths;
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      widths.insert(widths.end(), static_cast<std::size_t>(blocks[i]), options.widths[i]);
     }
     return widths;
   }
@@ -149,9 +165,11 @@ class Vgg : public Module<T, Device> {
     features_ = this->add_part("features", std::make_shared<Sequential<T, Device>>());
     std::int64_t channels = 3;
     const auto blocks = convolutions_per_block(options.depth);
+    const auto widths = convolution_widths(options);
+    auto next_width = widths.begin();
     for (std::size_t block = 0; block < blocks.size(); ++block) {
       for (int i = 1; i <= blocks[block]; ++i) {
-        const std::int64_t width = options.widths[block];
+        const std::int64_t width = *next_width++;
         const std::string name = message("features.", features_->size());
         auto weight = source(name + ".weight", {width, channels, 3, 3});
         auto bias = source(name + ".bias", {width});
@@ -193,7 +211,7 @@ class Vgg : public Module<T, Device> {
       classifier_->push_back(std::make_shared<ReLU<T, Device>>());
       classifier_->push_back(std::make_shared<Dropout<T, Device>>());
     };
-    linear(options.widths[4] * kClassifierGrid * kClassifierGrid, kHidden);
+    linear(options.widths.back() * kClassifierGrid * kClassifierGrid, kHidden);
     rectify();
     linear(kHidden, kHidden);
     rectify();
