@@ -4,12 +4,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +17,7 @@
 #include "channel_scales.hpp"
 #include "distillation.hpp"
 #include "find_weights.hpp"
+#include "loss_scales.hpp"
 #include "sfumato/io/image.hpp"
 #include "sfumato/io/resize.hpp"
 #include "sfumato/io/weights.hpp"
@@ -38,10 +39,11 @@ struct Arguments {
   std::int64_t size = 256;
   std::uint64_t seed = 1;
   int threads = 0;
-  style::TransferOptions transfer{.objective = {.content_weight = 0.2, .style_weight = 3000.0},
-                                  .iterations = 150,
-                                  .learning_rate = 0.1,
-                                  .lr_decay_every = 100};
+  // Those of examples/demo.sh.
+  style::TransferOptions transfer{.objective = {.content_weight = 0.05, .style_weight = 3000.0},
+                                  .iterations = 300,
+                                  .learning_rate = 0.05,
+                                  .lr_decay_every = 200};
 };
 
 void add_options(CLI::App& app, Arguments& a) {
@@ -58,6 +60,15 @@ void add_options(CLI::App& app, Arguments& a) {
   app.add_option("--size", a.size, "Longer side of what is painted")->check(CLI::Range(32, 4096));
   app.add_option("--iterations", a.transfer.iterations, "Steps of the optimiser")
       ->check(CLI::Range(2, 1000000));
+  app.add_option("--learning-rate", a.transfer.learning_rate, "Of Adam, a tenth after two thirds")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--content-weight", a.transfer.objective.content_weight,
+                 "Of the full network's content loss")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--style-weight", a.transfer.objective.style_weight, "Of each style loss")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--tv-weight", a.transfer.objective.tv_weight, "Of the total variation loss")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--seed", a.seed, "Of the random network and the crops");
   app.add_option("--threads", a.threads, "Threads on the CPU (default: all)")
       ->check(CLI::Range(1, 1024));
@@ -75,17 +86,19 @@ struct Networks {
         full(load(a.full)),
         slim(load(a.slim)),
         control(vgg_options_of(a.slim), random_source),
-        slim_widths(vgg_options_of(a.slim).widths) {
+        slim_scales(loss_scales_of(a.slim)) {
     for (Network* network : {&full, &slim, &control}) network->freeze();
   }
   Random random_source;
   Network full;
   Network slim;
   Network control;  ///< of the slim one's size, with random weights
-  std::array<std::int64_t, 5> slim_widths;
+  LossScales slim_scales;
+  LossScales control_scales;
 };
 
-/// Style distances between all pairs of images, for each style tap and then in total.
+/// Style distances between all pairs of images, for each style tap and then in total, to which each
+/// tap gives the same share.
 std::vector<std::vector<double>> style_distances(Network& network,
                                                  const std::vector<Tensor<float>>& images) {
   std::vector<std::size_t> taps;
@@ -98,17 +111,18 @@ std::vector<std::vector<double>> style_distances(Network& network,
       grams[i].push_back(losses::gram_matrix(features).value());
     });
   }
-  std::vector<std::vector<double>> distances(taps.size() + 1);
-  for (std::size_t j = 0; j < images.size(); ++j) {
-    for (std::size_t k = 0; k < j; ++k) {
-      double total = 0.0;
-      for (std::size_t i = 0; i < taps.size(); ++i) {
+  std::vector<std::vector<double>> distances(taps.size());
+  std::vector<double> total(images.size() * (images.size() - 1) / 2, 0.0);
+  for (std::size_t i = 0; i < taps.size(); ++i) {
+    for (std::size_t j = 0; j < images.size(); ++j) {
+      for (std::size_t k = 0; k < j; ++k) {
         distances[i].push_back(gram_distance(grams[i][j], grams[i][k]));
-        total += distances[i].back() * distances[i].back();
       }
-      distances.back().push_back(std::sqrt(total));
     }
+    const double sum = std::accumulate(distances[i].begin(), distances[i].end(), 0.0);
+    for (std::size_t pair = 0; pair < total.size(); ++pair) total[pair] += distances[i][pair] / sum;
   }
+  distances.push_back(std::move(total));
   return distances;
 }
 
@@ -127,19 +141,6 @@ void compare_distances(Networks& networks, const std::vector<Tensor<float>>& ima
     std::printf("| %s |", name);
     for (std::size_t i = 0; i < full.size(); ++i) {
       std::printf(" %.3f |", correlation(full[i], slim[i]));
-    }
-    std::printf("\n");
-    if (network != &networks.slim) continue;
-    // What a slim style loss must be multiplied by to be as large as the full one.
-    std::printf("| slim, scale |");
-    for (std::size_t i = 0; i < full.size(); ++i) {
-      double squares = 0.0;
-      double slim_squares = 0.0;
-      for (std::size_t j = 0; j < full[i].size(); ++j) {
-        squares += full[i][j] * full[i][j];
-        slim_squares += slim[i][j] * slim[i][j];
-      }
-      std::printf(" 1 / %.1f |", slim_squares / squares);
     }
     std::printf("\n");
   }
@@ -204,9 +205,8 @@ void compare_pictures(Networks& networks, const Arguments& a, std::size_t number
         std::pair{"random", &networks.control}}) {
     constexpr int kMostTries = 6;
     style::TransferOptions options = a.transfer;
-    if (network != &networks.full) {
-      options.objective = style::scaled_to_widths(options.objective, networks.slim_widths);
-    }
+    if (network == &networks.slim) networks.slim_scales.apply_to(options.objective);
+    if (network == &networks.control) networks.control_scales.apply_to(options.objective);
     style::TransferResult<float> result;
     Judgement judgement;
     for (int i = 0; i < kMostTries; ++i) {
@@ -248,6 +248,8 @@ int compare(int argc, char** argv) {
     std::fprintf(stderr, "compare_networks: %s; see --help\n", error.what());
     return 2;
   }
+  arguments.transfer.lr_decay_every =
+      std::max<std::int64_t>(1, arguments.transfer.iterations * 2 / 3);
   if (arguments.threads > 0) set_thread_count(arguments.threads);
   Networks networks(arguments);
   Random random(arguments.seed);
@@ -261,6 +263,7 @@ int compare(int argc, char** argv) {
         message("--crop ", arguments.crop, ": too few held-out pictures are so large"));
   }
   balance(networks.control, uniform_lengths(networks.control), images);
+  networks.control_scales = measure_loss_scales(networks.full, networks.control, images);
   compare_distances(networks, images);
   if (!arguments.transfers.empty()) {
     std::printf("\nPictures in the eyes of the full network, %lld pixels, %lld iterations\n\n",

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "find_weights.hpp"
+#include "loss_scales.hpp"
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/image.hpp"
 #include "sfumato/io/resize.hpp"
@@ -255,6 +256,7 @@ int run(const Arguments& a, const char* program) {
   say_size("style", a.style, style_pixels.shape());
   const std::filesystem::path weights = choose_weights(a, program, report);
   const nn::VggOptions options = examples::vgg_options_of(weights);
+  const examples::LossScales scales = examples::loss_scales_of(weights);
   using Network = nn::Vgg<Stored, Device>;
   Network network(options,
                   io::read_tensors<Stored, Device>(weights, Network::parameter_names(options)));
@@ -264,7 +266,7 @@ int run(const Arguments& a, const char* program) {
   const std::vector<Stage> stages = plan_stages(a, content_pixels.shape());
   for (std::size_t number = 1; number <= stages.size() && interrupted == 0; ++number) {
     Stage stage = stages[number - 1];
-    stage.transfer.objective = style::scaled_to_widths(stage.transfer.objective, options.widths);
+    scales.apply_to(stage.transfer.objective);
     const auto prepare = [&](const Tensor<std::uint8_t>& pixels) {
       return style::normalize<float, Device>(
           io::resize(pixels, stage.height, stage.width, io::Filter::kBilinear));

@@ -177,25 +177,23 @@ TEST_CASE("transfer says what does not fit") {
         "Vgg: there is no layer 'conv9_9'; layers are conv1_1, relu1_1, …, pool5 or 0 to 36");
 }
 
-TEST_CASE("the style weight allows for the width of the network") {
-  const style::ObjectiveOptions options{.content_weight = 2.0, .style_weight = 1600.0};
-  CHECK(style::scaled_to_widths(options, nn::VggOptions{}.widths).style_weight == 1600.0);
-  const auto slim = style::scaled_to_widths(options, {16, 32, 64, 128, 128});
-  CHECK(slim.style_weight == doctest::Approx(100.0));
-  CHECK(slim.content_weight == 2.0);
-
-  // Features that repeat a slim network's four times have the same style loss, so weighted.
-  Random random(3);
-  const auto narrow = Tensor<float>::normal({1, 4, 5, 5}, random);
-  const auto other = Tensor<float>::normal({1, 4, 5, 5}, random);
-  const auto loss = [](const Tensor<float>& a, const Tensor<float>& b, int times) {
-    const auto wide = [&](const Tensor<float>& x) {
-      return ops::concat(
-          std::vector<Variable<float>>(static_cast<std::size_t>(times), Variable<float>(x)), 1);
-    };
-    return losses::style_loss(wide(a), losses::gram_matrix(wide(b))).item();
+TEST_CASE("layers may have weights of their own, and have 1 where none is given") {
+  auto network = small_network();
+  const auto content = image(1);
+  const auto losses = [&](const style::ObjectiveOptions& options) {
+    const style::Objective<float> objective(network, content, image(2), options);
+    return no_grad([&] { return objective(Variable<float>(image(3))); });
   };
-  CHECK(loss(narrow, other, 4) * 16.0F == doctest::Approx(loss(narrow, other, 1)));
+  const auto plain = losses({});
+  // Layers may be named by their number.
+  const auto weighted = losses({.style_layers = {"conv1_1", "5", "conv3_1", "conv4_1", "28"},
+                                .content_layer_weights = {{"conv4_4", 3.0}},
+                                .style_layer_weights = {{"conv2_1", 0.5}, {"conv5_1", 2.0}}});
+  CHECK(weighted.content[0].item() == doctest::Approx(3.0F * plain.content[0].item()));
+  for (const auto& [i, factor] : {std::pair{0, 1.0F}, {1, 0.5F}, {2, 1.0F}, {4, 2.0F}}) {
+    const auto at = static_cast<std::size_t>(i);
+    CHECK(weighted.style[at].item() == doctest::Approx(factor * plain.style[at].item()));
+  }
 }
 
 }  // namespace sfumato::tested

@@ -28,6 +28,11 @@ class WeightsFile {
   Shape shape(const std::string& name) const {
     return std::visit([&](const auto& file) { return Shape(file.shape(name)); }, file_);
   }
+  /// What a safetensors file says of itself; nothing for PyTorch's.
+  std::map<std::string, std::string> metadata() const {
+    const auto* file = std::get_if<SafetensorsFile>(&file_);
+    return file == nullptr ? std::map<std::string, std::string>{} : file->metadata();
+  }
   /// Reads one tensor; floating-point types are converted. Throws IoError.
   template <Element T>
   Tensor<T> read(const std::string& name) const {

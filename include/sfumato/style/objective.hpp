@@ -1,12 +1,10 @@
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "sfumato/autodiff/checkpoint.hpp"
@@ -29,24 +27,14 @@ struct ObjectiveOptions {
   double content_weight = 1.0;
   double style_weight = 1e3;
   double tv_weight = 10.0;
+  /// What the losses of some layers are multiplied by in addition, by name ("conv5_1"); the others
+  /// by 1.
+  std::map<std::string, double> content_layer_weights{};
+  std::map<std::string, double> style_layer_weights{};
   /// Do not keep the features of style layers in the first two blocks, which are the largest, but
   /// compute them again for their gradients.
   bool low_memory = false;
 };
-
-/// The same objective for a network with `widths` channels in its blocks instead of VGG's own. With
-/// fewer channels, each as active as before, the entries of gram_matrix are larger by VGG's width
-/// over theirs, and style losses by the square of it; content losses stay.
-inline ObjectiveOptions scaled_to_widths(ObjectiveOptions options,
-                                         const std::array<std::int64_t, 5>& widths) {
-  const std::array<std::int64_t, 5> own = nn::VggOptions{}.widths;
-  double ratio = 0.0;
-  for (std::size_t i = 0; i < own.size(); ++i) {
-    ratio += static_cast<double>(widths[i]) / static_cast<double>(own[i]) / 5.0;
-  }
-  options.style_weight *= ratio * ratio;
-  return options;
-}
 
 /// The losses of one picture, each multiplied by its weight; content and style by layer.
 template <class T, class Device = Cpu>
@@ -133,6 +121,7 @@ class Objective {
   struct Term {
     bool is_style;
     std::size_t layer;
+    T weight;
     bool recomputed = false;     ///< from the output of …
     std::size_t input = kImage;  ///< … the last pooling before it
     Variable<T, Device> target;
@@ -141,7 +130,13 @@ class Objective {
 
   void add_term(const std::string& name, bool is_style) {
     constexpr int kLargeBlocks = 2;
-    Term term{.is_style = is_style, .layer = network_.layer_index(name), .target = {}};
+    const std::size_t layer = network_.layer_index(name);
+    const auto& layer_weights =
+        is_style ? options_.style_layer_weights : options_.content_layer_weights;
+    const auto found = layer_weights.find(network_.layer_names()[layer]);
+    const double weight = (is_style ? options_.style_weight : options_.content_weight) *
+                          (found == layer_weights.end() ? 1.0 : found->second);
+    Term term{.is_style = is_style, .layer = layer, .weight = static_cast<T>(weight), .target = {}};
     int block = 1;
     for (std::size_t i = 0; i < term.layer; ++i) {
       if (!network_.layer_names()[i].starts_with("pool")) continue;
@@ -192,10 +187,9 @@ class Objective {
   }
 
   Variable<T, Device> loss(const Term& term, const Variable<T, Device>& features) const {
-    return term.is_style
-               ? losses::style_loss(features, term.target) * static_cast<T>(options_.style_weight)
-               : losses::content_loss(features, term.target) *
-                     static_cast<T>(options_.content_weight);
+    return (term.is_style ? losses::style_loss(features, term.target)
+                          : losses::content_loss(features, term.target)) *
+           term.weight;
   }
 
   Variable<T, Device> recomputed_loss(const Term& term, const Variable<T, Device>& input) const {
