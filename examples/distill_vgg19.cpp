@@ -19,6 +19,7 @@
 #include "distillation_validation.hpp"
 #include "find_weights.hpp"
 #include "least_squares_student.hpp"
+#include "loss_scales.hpp"
 #include "painted_pictures.hpp"
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/safetensors.hpp"
@@ -38,11 +39,12 @@ struct Arguments {
   std::string output;
   std::string work;
   std::string weights;
-  std::vector<std::int64_t> widths{24, 48, 80, 128, 112};
+  std::vector<std::int64_t> widths{16,  16,  48,  48,  64,  64, 64, 64,
+                                   144, 144, 144, 144, 256, 16, 16, 16};
   std::int64_t crop = 96;
   std::int64_t batch = 4;
-  std::int64_t fit_crops = 64;
-  std::int64_t steps = 12000;
+  std::int64_t fit_crops = 384;
+  std::int64_t steps = 6000;
   std::int64_t validate_every = 250;
   std::int64_t validation_crops = 24;
   double learning_rate = 0.02;
@@ -60,9 +62,8 @@ void add_options(CLI::App& app, Arguments& a) {
   app.add_option("--work", a.work, "Folder for the checkpoint, from which it resumes, and the log")
       ->required();
   app.add_option("--weights", a.weights, "Weights of the full VGG-19, otherwise searched for");
-  app.add_option("--widths", a.widths, "Channels of the five blocks")
+  app.add_option("--widths", a.widths, "Channels of the five blocks, or of the 16 convolutions")
       ->delimiter(',')
-      ->expected(5)
       ->check(CLI::Range(1, 512));
   app.add_option("--crop", a.crop, "Pixels a side of what is trained with")
       ->check(CLI::Range(32, 1024));
@@ -70,7 +71,7 @@ void add_options(CLI::App& app, Arguments& a) {
       ->check(CLI::Range(2, 1024));
   app.add_option("--fit-crops", a.fit_crops, "Crops for the least squares that come first")
       ->check(CLI::Range(3, 100000));
-  app.add_option("--steps", a.steps, "Steps of Adam for all layers together; 0 leaves it at that")
+  app.add_option("--steps", a.steps, "Steps of AdamW for all layers together; 0 leaves it at that")
       ->check(CLI::Range(0, 100000000));
   app.add_option("--learning-rate", a.learning_rate,
                  "By about what share of itself an output may change in a step; a cosine ends at a "
@@ -85,7 +86,7 @@ void add_options(CLI::App& app, Arguments& a) {
       ->check(CLI::Range(1, 1024));
 }
 
-/// Adam with a rate for each parameter. Inputs of a convolution are outputs of a ReLU with mean 1,
+/// AdamW with a rate for each parameter. Inputs of a convolution are outputs of a ReLU with mean 1,
 /// so a step that changes all weights of a filter alike changes its output by as much as there are
 /// of them: rates go with 1 / inputs (as in Yang et al., "Tensor programs V", 2022).
 class Optimizers {
@@ -95,9 +96,11 @@ class Optimizers {
       const std::int64_t inputs =
           parameter.rank() == 1 ? 1 : parameter.elements() / parameter.shape()[0];
       shares_.push_back(1.0 / static_cast<double>(inputs));
-      // Few steps are few to forget early gradients in.
-      adams_.push_back(std::make_unique<optim::Adam<float>>(std::vector{parameter},
-                                                            optim::AdamOptions{.beta2 = 0.99}));
+      // Few steps are few to forget early gradients in. Biases do not decay, as is usual.
+      const optim::AdamOptions options{.beta2 = 0.99,
+                                       .weight_decay = parameter.rank() == 1 ? 0.0 : 0.01,
+                                       .decoupled_weight_decay = true};
+      adams_.push_back(std::make_unique<optim::Adam<float>>(std::vector{parameter}, options));
     }
   }
 
@@ -147,8 +150,6 @@ class Training {
         student_(slim_options(a), Random(a.seed)),
         painted_(pictures_.training, {.group_size = a.batch / 2, .size = a.crop}) {
     teacher_.freeze();
-    objective_ = style::scaled_to_widths({.content_weight = 0.2, .style_weight = 3000.0},
-                                         slim_options(a).widths);
     std::printf("%zu pictures to train with, %zu held out\n", pictures_.training.size(),
                 pictures_.held_out.size());
     fs::create_directories(a.work);
@@ -179,10 +180,11 @@ class Training {
 
  private:
   static constexpr int kInterruptedStatus = 130;
+  static constexpr std::int64_t kBalanceCrops = 64;
 
   static nn::VggOptions slim_options(const Arguments& a) {
     nn::VggOptions options;
-    std::copy(a.widths.begin(), a.widths.end(), options.widths.begin());
+    options.widths = a.widths;
     return options;
   }
 
@@ -209,11 +211,13 @@ class Training {
   void fit() {
     std::vector<Tensor<float>> batches;
     Random random(a_.seed + 2);
-    for (std::int64_t i = 0; i < a_.fit_crops; ++i) {
-      batches.push_back(random_crops(pictures_.training, 1, a_.crop, true, random));
+    constexpr std::int64_t kBatch = 16;
+    for (std::int64_t left = a_.fit_crops; left > 0; left -= kBatch) {
+      batches.push_back(
+          random_crops(pictures_.training, std::min(left, kBatch), a_.crop, true, random));
     }
     no_grad([&] { fit_student(teacher_, batches, student_); });
-    const auto images = crops(pictures_.training, a_.fit_crops, 3);
+    const auto images = crops(pictures_.training, kBalanceCrops, 3);
     student_.network.freeze();
     balance(student_, channel_lengths(teacher_, student_, images, random), images);
     student_.network.unfreeze();
@@ -228,8 +232,9 @@ class Training {
     auto start = std::chrono::steady_clock::now();
     std::int64_t since = step_;
     while (step_ < a_.steps && interrupted == 0) {
+      if (step_ % a_.validate_every == 0) scales_ = loss_scales();
       Random random = random_of(step_);
-      const auto loss = batch_loss(next_batch(random), random);
+      const auto loss = batch_loss(next_batch(random));
       backward(loss);
       optimizers.step(schedule(step_));
       running_ += (static_cast<double>(loss.item()) - running_) / (step_ == 0 ? 1.0 : 50.0);
@@ -246,31 +251,35 @@ class Training {
     if (interrupted != 0) save(optimizers);
   }
 
+  LossScales loss_scales() {
+    constexpr std::int64_t kImages = 16;
+    student_.network.freeze();
+    const LossScales scales =
+        measure_loss_scales(teacher_, student_.network, crops(pictures_.training, kImages, 4));
+    student_.network.unfreeze();
+    return scales;
+  }
+
   Tensor<float> next_batch(Random& random) {
     const Variable<float> photographs(
         random_crops(pictures_.training, a_.batch - a_.batch / 2, a_.crop, true, random));
-    const Variable<float> painted(painted_.next(student_.network, objective_, random));
+    style::ObjectiveOptions objective{.content_weight = 0.2, .style_weight = 3000.0};
+    scales_.apply_to(objective);
+    const Variable<float> painted(painted_.next(student_.network, objective, random));
     return ops::concat({photographs, painted}, 0).value();
   }
 
-  /// How far the student's features are from the teacher's at all taps, and, at one of them that
-  /// changes from step to step, its slopes.
-  Variable<float> batch_loss(const Tensor<float>& batch, Random& random) {
-    std::size_t chosen = 0;
-    while (!taps_[chosen].slope) {
-      chosen = static_cast<std::size_t>(random.below(static_cast<std::int64_t>(taps_.size())));
-    }
-    const Tap& tap = taps_[chosen];
-    const Variable<float> images(batch, true);
-    Features full = teacher_.taps(images, layers_of(taps_));
-    const auto full_slope = slope(full[chosen], images, tap.style, {});
+  /// How far the student's features are from the teacher's at all taps.
+  Variable<float> batch_loss(const Tensor<float>& batch) {
+    const Variable<float> images(batch);
+    const Features full = teacher_.taps(images, layers_of(taps_));
     const Features slim = student_.network.taps(images, layers_of(taps_));
-    const auto slim_slope = slope(slim[chosen], images, tap.style, {.create_graph = true});
-    Variable<float> total = slope_loss(full_slope, slim_slope);
+    Variable<float> total;
     for (std::size_t i = 0; i < taps_.size(); ++i) {
-      total =
-          total + total_loss(tap_loss(full[i].detach(), slim[i],
-                                      student_.projections[taps_[i].convolution], taps_[i].style));
+      const auto& projection = student_.projections[taps_[i].convolution];
+      const auto loss =
+          total_loss(tap_loss(full[i], slim[i], projection, taps_[i].style)) * taps_[i].weight;
+      total = total.defined() ? total + loss : loss;
     }
     return total;
   }
@@ -299,7 +308,7 @@ class Training {
     state["progress"] =
         Tensor<float>::from({static_cast<float>(step_), static_cast<float>(running_)}, {2});
     io::write_file_atomically(log_path(), log_);
-    io::write_safetensors(checkpoint_path(), state);
+    io::write_safetensors(checkpoint_path(), state, io::StoredType::kF32, to_metadata(scales_));
   }
 
   State read_checkpoint() const {
@@ -325,6 +334,7 @@ class Training {
     running_ = static_cast<double>(progress.at(1));
     if (step_ > 0) optimizers.load_state(part(state, "optimizer."));
     painted_.load_state(part(state, "painted."));
+    scales_ = loss_scales_of(checkpoint_path());
     const auto bytes = io::FileReader(log_path()).read_all(std::uint64_t{1} << 30);
     log_.assign(bytes.begin(), bytes.end());
     std::printf("resumes after step %lld\n", static_cast<long long>(step_));
@@ -334,26 +344,24 @@ class Training {
     std::string line = message(step_, ",", running_, ",", r.features, ",", r.gram);
     std::printf("%s: training %.4f  features %.4f  gram %.4f", what.c_str(), running_, r.features,
                 r.gram);
-    for (const auto& [name, values] :
-         {std::pair{"correlations", &r.correlations}, std::pair{"slopes", &r.slopes}}) {
-      std::printf("  %s", name);
-      for (const double value : *values) {
-        std::printf(" %.3f", value);
-        line += message(",", value);
-      }
+    std::printf("  correlations");
+    for (const double value : r.correlations) {
+      std::printf(" %.3f", value);
+      line += message(",", value);
     }
     std::printf("\n");
     log_ += line + "\n";
   }
 
   void write_weights() {
-    const auto images = crops(pictures_.training, a_.fit_crops, 3);
+    const auto images = crops(pictures_.training, kBalanceCrops, 3);
     student_.network.freeze();
     balance(student_, uniform_lengths(student_.network), images);
-    io::write_safetensors(a_.output, student_.network.state_dict(), io::StoredType::kF16,
-                          {{"network", "slim VGG-19, distilled by sfumato's distill_vgg19"},
-                           {"derived_from", "VGG-19 of the Oxford Visual Geometry Group"},
-                           {"licence", "CC BY 4.0"}});
+    std::map<std::string, std::string> metadata = to_metadata(loss_scales());
+    metadata["network"] = "slim VGG-19, distilled by sfumato's distill_vgg19";
+    metadata["derived_from"] = "VGG-19 of the Oxford Visual Geometry Group";
+    metadata["licence"] = "CC BY 4.0";
+    io::write_safetensors(a_.output, student_.network.state_dict(), io::StoredType::kF16, metadata);
     std::printf("wrote %s\n", a_.output.c_str());
   }
 
@@ -363,13 +371,12 @@ class Training {
   std::vector<Tap> taps_;
   Student student_;
   PaintedPictures painted_;
-  style::ObjectiveOptions objective_;
+  LossScales scales_;  // of what is being painted
   std::int64_t step_ = 0;
   double running_ = 0.0;  // mean of the last losses
   std::string log_ =
       "step,training,features,gram,"
-      "correlation 1_1,correlation 2_1,correlation 3_1,correlation 4_1,correlation 5_1,"
-      "slope 2_1,slope 3_1,slope 4_1,slope 4_2,slope 4_4,slope 5_1\n";
+      "correlation 1_1,correlation 2_1,correlation 3_1,correlation 4_1,correlation 5_1\n";
 };
 
 int distill(int argc, char** argv) {

@@ -47,11 +47,12 @@ struct Tap {
   std::size_t layer;        ///< its index among the layers
   std::size_t convolution;  ///< and among the convolutions
   bool style;               ///< whether its Gram matrix counts, too
-  bool slope;               ///< whether what a picture is changed by there counts
+  float weight;             ///< how much its loss counts
 };
 
 /// The taps of style transfer, and the last convolution, without which those after conv5_1 would
-/// not learn. conv1_1 is nearly linear, and its slopes are right from the start.
+/// not learn; a little of it is enough, and hardly bends what the others learn. conv5_1 is the
+/// hardest, and most of the style loss of many a picture.
 inline std::vector<Tap> training_taps(const Network& network) {
   std::vector<Tap> taps;
   const std::vector<std::size_t> layers = convolution_layers(network);
@@ -59,8 +60,10 @@ inline std::vector<Tap> training_taps(const Network& network) {
     const std::string& name = network.layer_names()[layers[i]];
     const bool style = is_style_tap(name);
     const bool content = name == "conv4_2" || name == "conv4_4";
-    if (style || content || i + 1 == layers.size()) {
-      taps.push_back({layers[i], i, style, i > 0 && i + 1 < layers.size()});
+    const bool last = i + 1 == layers.size();
+    if (style || content || last) {
+      const float weight = last ? 0.1F : name == "conv5_1" ? 2.0F : 1.0F;
+      taps.push_back({layers[i], i, style, weight});
     }
   }
   return taps;
@@ -128,29 +131,6 @@ inline Variable<float> total_loss(const TapLoss& loss) {
   constexpr float kSimilarity = 0.02F;
   const auto total = loss.features + loss.similarity * kSimilarity;
   return loss.gram.defined() ? total + loss.gram * kGram : total;
-}
-
-/// The way to change each image of a batch in order to make it more unlike the next in style, or in
-/// content: the gradient with respect to `images` of the distance between their features there, at
-/// length 1 for each image. It is what paints, and may itself be differentiated if `options` say
-/// so.
-inline Variable<float> slope(const Variable<float>& features, const Variable<float>& images,
-                             bool style, const sfumato::BackwardOptions& options) {
-  using namespace sfumato;
-  const auto compared = style ? losses::gram_matrix(features) : features;
-  const auto next =
-      ops::concat({ops::slice(compared, 0, {.start = 1}), ops::slice(compared, 0, {.stop = 1})}, 0);
-  const auto distance = ops::mean(ops::square(compared - next.detach()));
-  const auto gradient = grad(std::vector{distance}, {images}, options)[0];
-  // Gradients are small, and their squares smaller.
-  const auto scaled = gradient / std::max(ops::max(gradient.detach()).item(), 1e-30F);
-  return scaled / ops::sqrt(ops::sum(ops::square(scaled), {1, 2, 3}, true) + 1e-12F);
-}
-
-/// 1 - the mean cosine between two such slopes.
-inline Variable<float> slope_loss(const Variable<float>& full, const Variable<float>& slim) {
-  const auto images = static_cast<float>(full.shape()[0]);
-  return -(sfumato::ops::sum(full * slim) / images) + 1.0F;
 }
 
 }  // namespace examples

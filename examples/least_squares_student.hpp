@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -13,19 +14,26 @@
 namespace examples {
 
 /// Which of the channels stand best for all, by their Gram matrix: in turn, the one whose
-/// multiples explain most of what those before it have left of the others.
-inline std::vector<Eigen::Index> select_channels(Eigen::MatrixXd gram, std::int64_t count) {
+/// multiples explain most of what those before it have left of the others. How much that is counts
+/// by `metric`, a quadratic form: what the next layer makes of them, say.
+inline std::vector<Eigen::Index> select_channels(Eigen::MatrixXd gram,
+                                                 const Eigen::MatrixXd& metric,
+                                                 std::int64_t count) {
   std::vector<Eigen::Index> selected;
   const double tiny = 1e-9 * gram.trace() / static_cast<double>(gram.rows());
+  Eigen::MatrixXd weighted = metric * gram;
   for (std::int64_t i = 0; i < count; ++i) {
-    Eigen::VectorXd explained =
-        gram.colwise().squaredNorm().transpose().cwiseQuotient(gram.diagonal().cwiseMax(tiny));
+    Eigen::VectorXd explained = (weighted.cwiseProduct(gram).colwise().sum().transpose().array() /
+                                 gram.diagonal().array().max(tiny));
     for (const Eigen::Index taken : selected) explained[taken] = -1.0;
     Eigen::Index best = 0;
     explained.maxCoeff(&best);
     selected.push_back(best);
     const Eigen::VectorXd column = gram.col(best);
-    gram -= column * column.transpose() / std::max(column[best], tiny);
+    const Eigen::VectorXd share = column / std::max(column[best], tiny);
+    const Eigen::VectorXd weighted_column = weighted.col(best);
+    gram -= column * share.transpose();
+    weighted -= weighted_column * share.transpose();
   }
   return selected;
 }
@@ -35,10 +43,10 @@ struct NormalEquations {
   Eigen::MatrixXd known;
   Eigen::MatrixXd wanted;
 
-  /// Adds `rows` of known values (a, n) and of wanted ones (b, n), for each image of a batch.
+  /// Adds known values (a, n) and wanted ones (b, n).
   void add(const Variable<float>& inputs, const Variable<float>& outputs) {
-    accumulate(known, sfumato::ops::matmul(inputs, inputs, {.transpose_b = true}));
-    accumulate(wanted, sfumato::ops::matmul(outputs, inputs, {.transpose_b = true}));
+    accumulate(known, sfumato::ops::matmul(inputs, inputs, {.transpose_b = true}).value());
+    accumulate(wanted, sfumato::ops::matmul(outputs, inputs, {.transpose_b = true}).value());
   }
   /// The matrix (b, a) that makes wanted values of known ones; as `prior` has it where the known
   /// values tell little.
@@ -57,15 +65,20 @@ struct NormalEquations {
   }
 
  private:
-  static void accumulate(Eigen::MatrixXd& total, const Variable<float>& products) {
-    const Tensor<float> sum = sfumato::ops::sum(products, {0}).value();
-    const Eigen::MatrixXd added =
-        ConstRows(sum.data(), sum.shape()[0], sum.shape()[1]).cast<double>();
-    total = total.size() == 0 ? added : Eigen::MatrixXd(total + added);
+  static void accumulate(Eigen::MatrixXd& total, const Tensor<float>& products) {
+    const Eigen::Index rows = products.shape()[0];
+    const Eigen::Index columns = products.shape()[1];
+    if (total.size() == 0) total = Eigen::MatrixXd::Zero(rows, columns);
+    total += ConstRows(products.data(), rows, columns).cast<double>();
   }
 };
 
-/// What a 3 × 3 convolution with padding sees, (n, 9 c + 1, h w): for each of its taps in turn the
+/// Features (n, c, h, w) as a matrix (c, n h w).
+inline Variable<float> channel_rows(const Variable<float>& x) {
+  return sfumato::ops::reshape(sfumato::ops::transpose(x, 0, 1), {x.shape()[1], -1});
+}
+
+/// What a 3 × 3 convolution with padding sees, (9 c + 1, n h w): for each of its taps in turn the
 /// input's channels there, and a one for the bias.
 inline Variable<float> convolution_inputs(const Variable<float>& x) {
   using namespace sfumato;
@@ -80,26 +93,69 @@ inline Variable<float> convolution_inputs(const Variable<float>& x) {
     }
   }
   parts.emplace_back(Tensor<float>::ones({x.shape()[0], 1, h, w}));
-  return ops::reshape(ops::concat(parts, 1), {x.shape()[0], 9 * x.shape()[1] + 1, h * w});
+  return channel_rows(ops::concat(parts, 1));
 }
 
-/// The teacher's filters of the selected channels, for an input of which `decoder` makes the
-/// teacher's; a row for each, laid out as convolution_inputs().
+/// The teacher's filters for an input of which `decoder` makes the teacher's; a row for each, laid
+/// out as convolution_inputs().
 inline Eigen::MatrixXd folded_filters(const Tensor<float>& weight, const Tensor<float>& bias,
-                                      const std::vector<Eigen::Index>& selected,
                                       const Eigen::MatrixXd& decoder) {
   const Eigen::Index channels = decoder.cols();
-  Eigen::MatrixXd filters(static_cast<Eigen::Index>(selected.size()), 9 * channels + 1);
+  Eigen::MatrixXd filters(weight.shape()[0], 9 * channels + 1);
   for (Eigen::Index o = 0; o < filters.rows(); ++o) {
-    const Eigen::Index from = selected[static_cast<std::size_t>(o)];
-    const ConstRows filter(weight.data() + from * decoder.rows() * 9, decoder.rows(), 9);
+    const ConstRows filter(weight.data() + o * decoder.rows() * 9, decoder.rows(), 9);
     const Eigen::MatrixXd folded = decoder.transpose() * filter.cast<double>();
     for (Eigen::Index tap = 0; tap < 9; ++tap) {
       filters.row(o).segment(tap * channels, channels) = folded.col(tap).transpose();
     }
-    filters(o, 9 * channels) = static_cast<double>(bias.data()[from]);
+    filters(o, 9 * channels) = static_cast<double>(bias.data()[o]);
   }
   return filters;
+}
+
+/// How much of a convolution's outputs a change of its inputs makes, as a quadratic form.
+inline Eigen::MatrixXd sensitivity(const Tensor<float>& weight) {
+  const Eigen::Index channels = weight.shape()[1];
+  Eigen::MatrixXd total = Eigen::MatrixXd::Zero(channels, channels);
+  for (std::int64_t o = 0; o < weight.shape()[0]; ++o) {
+    const ConstRows filter(weight.data() + o * channels * 9, channels, 9);
+    total += Eigen::MatrixXf(filter * filter.transpose()).cast<double>();
+  }
+  return total;
+}
+
+/// What the student's channels are to be of the teacher's, (narrow, wide): those which stand best
+/// for all, as long as what they stand for. Of conv5_1, after which nothing is compared, they are
+/// the principal directions, which keep distances.
+inline Eigen::MatrixXd choose_channels(const std::string& layer, const NormalEquations& rectified,
+                                       const NormalEquations& linear, const Eigen::MatrixXd& metric,
+                                       std::int64_t narrow) {
+  if (layer == "conv5_1") {
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(linear.known);
+    return solver.eigenvectors().rightCols(narrow).rowwise().reverse().transpose();
+  }
+  const auto selected = select_channels(rectified.known, metric, narrow);
+  const Eigen::VectorXd lengths = linear.among(selected).solve().colwise().norm();
+  Eigen::MatrixXd channels = Eigen::MatrixXd::Zero(narrow, linear.known.rows());
+  for (Eigen::Index i = 0; i < narrow; ++i) {
+    channels(i, selected[static_cast<std::size_t>(i)]) = lengths[i];
+  }
+  return channels;
+}
+
+/// A convolution's weight and bias from `filters`, laid out as convolution_inputs().
+inline void assign_filters(const Eigen::MatrixXd& filters, Tensor<float>& weight,
+                           Tensor<float>& bias) {
+  const std::int64_t channels = weight.shape()[1];
+  for (std::int64_t o = 0; o < weight.shape()[0]; ++o) {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      for (std::int64_t tap = 0; tap < 9; ++tap) {
+        weight.data()[(o * channels + c) * 9 + tap] =
+            static_cast<float>(filters(o, tap * channels + c));
+      }
+    }
+    bias.data()[o] = static_cast<float>(filters(o, 9 * channels));
+  }
 }
 
 /// Makes the student of channels of the teacher, layer by layer from the input on: each convolution
@@ -110,68 +166,60 @@ inline Eigen::MatrixXd folded_filters(const Tensor<float>& weight, const Tensor<
 inline void fit_student(Network& teacher, const std::vector<Tensor<float>>& batches,
                         Student& student) {
   using namespace sfumato;
-  const auto flat = [](const Variable<float>& x) {
-    return ops::reshape(x, {x.shape()[0], x.shape()[1], -1});
-  };
   const std::vector<std::size_t> layers = convolution_layers(teacher);
-  std::vector<Features> full;
-  std::vector<Variable<float>> inputs;  // of the student's next convolution
-  for (const Tensor<float>& batch : batches) {
-    full.push_back(teacher.taps(Variable<float>(batch), layers));
-    inputs.emplace_back(batch);
-  }
+  std::vector<Variable<float>> wide(batches.begin(), batches.end());  // what each network has made
+  std::vector<Variable<float>> slim = wide;                           // of the images so far
   const auto parameters = student.network.named_parameters();
   const auto teacher_parameters = teacher.named_parameters();
-  Eigen::MatrixXd decoder = Eigen::MatrixXd::Identity(3, 3);  // of the convolution's input
+  Eigen::MatrixXd decoder = Eigen::MatrixXd::Identity(3, 3);  // of slim into wide
   student.projections.clear();
   for (std::size_t layer = 0; layer < layers.size(); ++layer) {
+    const Tensor<float> wide_weight = teacher_parameters[2 * layer].second.value();
+    const Tensor<float> wide_bias = teacher_parameters[2 * layer + 1].second.value();
     Variable<float> weight = parameters[2 * layer].second;
     Variable<float> bias = parameters[2 * layer + 1].second;
-    const std::int64_t narrow = weight.shape()[0];
-    const std::int64_t channels = weight.shape()[1];
 
     NormalEquations rectified;
     NormalEquations linear;
     NormalEquations convolution;
     for (std::size_t i = 0; i < batches.size(); ++i) {
-      const auto outputs = flat(full[i][layer]);
+      wide[i] = ops::conv2d(wide[i], Variable<float>(wide_weight), Variable<float>(wide_bias),
+                            {.padding = 1});
+      const auto outputs = channel_rows(wide[i]);
       const auto after = ops::relu(outputs);
       rectified.add(after, after);
       linear.add(outputs, outputs);
-      convolution.add(convolution_inputs(inputs[i]), outputs);
+      convolution.add(convolution_inputs(slim[i]), outputs);
     }
-    const auto selected = select_channels(rectified.known, narrow);
-    Eigen::MatrixXd projection = linear.among(selected).solve();
-    // Channels that stand for much of the teacher's are large.
-    const Eigen::VectorXd scale = projection.colwise().norm();
-    projection = projection * scale.cwiseInverse().asDiagonal();
-    convolution.wanted =
-        scale.asDiagonal() * Eigen::MatrixXd(convolution.wanted(selected, Eigen::all));
-    const Eigen::MatrixXd filters = convolution.solve(
-        1e-3, scale.asDiagonal() * folded_filters(teacher_parameters[2 * layer].second.value(),
-                                                  teacher_parameters[2 * layer + 1].second.value(),
-                                                  selected, decoder));
-    decoder = rectified.among(selected).solve() * scale.cwiseInverse().asDiagonal();
+    const bool last = layer + 1 == layers.size();
+    const Eigen::MatrixXd metric =
+        last ? Eigen::MatrixXd::Identity(wide_weight.shape()[0], wide_weight.shape()[0])
+             : sensitivity(teacher_parameters[2 * layer + 2].second.value());
+    const Eigen::MatrixXd channels = choose_channels(teacher.layer_names()[layers[layer]],
+                                                     rectified, linear, metric, weight.shape()[0]);
+    convolution.wanted = Eigen::MatrixXd(channels * convolution.wanted);
+    const Eigen::MatrixXd filters =
+        convolution.solve(1e-3, channels * folded_filters(wide_weight, wide_bias, decoder));
+    assign_filters(filters, weight.mutable_value(), bias.mutable_value());
 
-    for (std::int64_t o = 0; o < narrow; ++o) {
-      for (std::int64_t c = 0; c < channels; ++c) {
-        for (std::int64_t tap = 0; tap < 9; ++tap) {
-          weight.mutable_value().data()[(o * channels + c) * 9 + tap] =
-              static_cast<float>(filters(o, tap * channels + c));
-        }
-      }
-      bias.mutable_value().data()[o] = static_cast<float>(filters(o, 9 * channels));
-    }
-    auto values = Tensor<float>::empty({projection.rows(), projection.cols()});
-    Rows(values.data(), projection.rows(), projection.cols()) = projection.cast<float>();
-    student.projections.emplace_back(std::move(values), true);
-
-    const bool pooled = layer + 1 < layers.size() && layers[layer + 1] != layers[layer] + 2;
+    NormalEquations projection;
+    NormalEquations decoding;
+    const bool pooled = !last && layers[layer + 1] != layers[layer] + 2;
     for (std::size_t i = 0; i < batches.size(); ++i) {
-      inputs[i] = ops::relu(ops::conv2d(inputs[i], weight, bias, {.padding = 1})).detach();
-      if (pooled) inputs[i] = ops::max_pool2d(inputs[i]);
-      full[i][layer] = {};
+      slim[i] = ops::conv2d(slim[i], weight, bias, {.padding = 1});
+      projection.add(channel_rows(slim[i]), channel_rows(wide[i]));
+      slim[i] = ops::relu(slim[i]);
+      wide[i] = ops::relu(wide[i]);
+      decoding.add(channel_rows(slim[i]), channel_rows(wide[i]));
+      if (!pooled) continue;
+      slim[i] = ops::max_pool2d(slim[i]);
+      wide[i] = ops::max_pool2d(wide[i]);
     }
+    decoder = decoding.solve();
+    const Eigen::MatrixXd decoded = projection.solve();
+    auto values = Tensor<float>::empty({decoded.rows(), decoded.cols()});
+    Rows(values.data(), decoded.rows(), decoded.cols()) = decoded.cast<float>();
+    student.projections.emplace_back(std::move(values), true);
   }
 }
 

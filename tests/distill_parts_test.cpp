@@ -4,13 +4,17 @@
 
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 #include "../examples/channel_scales.hpp"
 #include "../examples/distillation.hpp"
 #include "../examples/least_squares_student.hpp"
+#include "../examples/loss_scales.hpp"
 #include "../examples/painted_pictures.hpp"
 #include "../examples/training_pictures.hpp"
+#include "sfumato/io/safetensors.hpp"
+#include "support/temporary_directory.hpp"
 
 using namespace sfumato;
 using namespace examples;
@@ -28,7 +32,27 @@ TEST_CASE("channels that stand for others are selected first, no channel twice")
   // Channel 2 is nearly twice channel 0, channel 1 stands alone and is weak.
   Eigen::MatrixXd features(4, 3);
   features << 1, 0, 2, 0, 1, 0, 0.5, 0, 1, 0.1, 0, 0;
-  CHECK(select_channels(features.transpose() * features, 3) == std::vector<Eigen::Index>{2, 1, 0});
+  const Eigen::MatrixXd gram = features.transpose() * features;
+  using Indices = std::vector<Eigen::Index>;
+  CHECK(select_channels(gram, Eigen::MatrixXd::Identity(3, 3), 3) == Indices{2, 1, 0});
+  // Unless the next layer looks at nothing but channel 1.
+  const Eigen::Vector3d metric(0, 1, 0);
+  CHECK(select_channels(gram, metric.asDiagonal().toDenseMatrix(), 3)[0] == 1);
+}
+
+TEST_CASE("a convolution is sensitive to changes by the squares of its outputs' changes") {
+  Random random(16);
+  const auto weight = Tensor<float>::normal({5, 2, 3, 3}, random);
+  const Eigen::MatrixXd form = sensitivity(weight);
+  // An impulse in both channels meets each filter tap once, so outputs' squares sum to the form.
+  auto impulse = Tensor<float>::zeros({1, 2, 5, 5});
+  impulse.set({0, 0, 2, 2}, 2.0F);
+  impulse.set({0, 1, 2, 2}, -3.0F);
+  const auto outputs = ops::conv2d(Variable<float>(impulse), Variable<float>(weight),
+                                   Variable<float>(Tensor<float>::zeros({5})), {.padding = 1});
+  const Eigen::Vector2d change(2, -3);
+  CHECK(ops::sum(ops::square(outputs)).item() ==
+        doctest::Approx(change.dot(form * change)).epsilon(1e-4));
 }
 
 TEST_CASE("a student as wide as its teacher is the teacher") {
@@ -114,36 +138,6 @@ TEST_CASE("balancing a student leaves what its projections decode alone") {
         1e-8F * ops::mean(ops::square(before)).item());
 }
 
-TEST_CASE("slopes have length 1 for each image, agree with their own and lose when they do not") {
-  Random random(11);
-  Network network({.widths = {4, 6, 4, 6, 4}}, random);
-  Network other({.widths = {4, 4, 4, 4, 4}}, random);
-  network.freeze();
-  const Variable<float> x(images(12, 3), true);
-  const auto layer = convolution_layers(network)[4];
-  for (const bool style : {true, false}) {
-    const auto own = slope(network.taps(x, {layer})[0], x, style, {});
-    for (const float square : ops::sum(ops::square(own), {1, 2, 3}).value().to_vector()) {
-      CHECK(square == doctest::Approx(1.0));
-    }
-    CHECK(slope_loss(own, own).item() == doctest::Approx(0.0).epsilon(1e-5));
-    // What is learned from: the gradient of a slope with respect to a weight.
-    const auto others = slope(other.taps(x, {layer})[0], x, style, {.create_graph = true});
-    const auto loss = slope_loss(own, others);
-    CHECK(loss.item() > 0.1F);
-    auto weight = other.parameters()[0];
-    const auto down = grad({loss}, {weight})[0];
-    float* values = weight.mutable_value().data();
-    const float size = std::sqrt(ops::sum(ops::square(down)).item());
-    for (std::int64_t i = 0; i < weight.elements(); ++i) {
-      values[i] -= 1e-3F * down.value().data()[i] / size;
-    }
-    const auto later = slope(other.taps(x, {layer})[0], x, style, {});
-    const float expected = loss.item() - 1e-3F * size;
-    CHECK(slope_loss(own, later).item() == doctest::Approx(expected).epsilon(2e-4));
-  }
-}
-
 TEST_CASE(
     "pictures that are being painted change, and go on from a saved state as they would have") {
   Random pixels(13);
@@ -196,4 +190,56 @@ TEST_CASE("correlation") {
   CHECK(correlation({1, 2, 3}, {10, 20, 30}) == doctest::Approx(1.0));
   CHECK(correlation({1, 2, 3}, {3, 2, 1}) == doctest::Approx(-1.0));
   CHECK(correlation({1, 2, 3, 4}, {1, -1, -1, 1}) == doctest::Approx(0.0));
+}
+
+TEST_CASE("loss scales make a network's losses those of another, and outlive a file") {
+  Random random(17);
+  Network full({.widths = {4, 4, 4, 4, 4}}, random);
+  auto state = full.state_dict();
+  // The same network with conv5_1, the last layer that counts, twice as active.
+  for (const char* const name : {"features.28.weight", "features.28.bias"}) {
+    auto doubled = state.at(name).clone();
+    for (std::int64_t i = 0; i < doubled.elements(); ++i) doubled.data()[i] *= 2.0F;
+    state[name] = doubled;
+  }
+  Network slim({.widths = {4, 4, 4, 4, 4}}, state);
+  const std::vector<Tensor<float>> pictures{images(18), images(19)};
+  const auto own = measure_loss_scales(full, full, pictures);
+  const auto scales = measure_loss_scales(full, slim, pictures);
+  CHECK(scales.style.at("conv5_1") == doctest::Approx(own.style.at("conv5_1") / 16.0));
+  CHECK(scales.style.at("conv4_1") == doctest::Approx(own.style.at("conv4_1")));
+  CHECK(scales.content.at("conv4_4") == doctest::Approx(1.0));
+  // Between these two pictures, all style losses are alike, and their sum is the full network's.
+  const auto losses = [&](Network& network, const LossScales& weights) {
+    style::ObjectiveOptions options{.style_weight = 1.0};
+    weights.apply_to(options);
+    const style::Objective<float> objective(network, pictures[0], pictures[1], options);
+    std::vector<double> all;
+    for (const auto& loss :
+         no_grad([&] { return objective(Variable<float>(pictures[0])); }).style) {
+      all.push_back(static_cast<double>(loss.item()));
+    }
+    return all;
+  };
+  const auto slim_losses = losses(slim, scales);
+  const auto full_losses = losses(full, {});
+  CHECK(slim_losses[0] == doctest::Approx(slim_losses[4]).epsilon(1e-3));
+  CHECK(
+      5.0 * slim_losses[2] ==
+      doctest::Approx(std::accumulate(full_losses.begin(), full_losses.end(), 0.0)).epsilon(1e-3));
+
+  const TemporaryDirectory folder;
+  const auto path = folder.path() / "slim.safetensors";
+  io::write_safetensors(path, slim.state_dict(), io::StoredType::kF32, to_metadata(scales));
+  const LossScales read = loss_scales_of(path);
+  CHECK(read.style == scales.style);
+  CHECK(read.content == scales.content);
+  io::write_safetensors(path, slim.state_dict());
+  CHECK(loss_scales_of(path).style.empty());
+  for (const char* const text : {"", "fast", "0", "-1", "inf", "1x"}) {
+    CAPTURE(text);
+    io::write_safetensors(path, slim.state_dict(), io::StoredType::kF32,
+                          {{"style_scale conv1_1", text}});
+    CHECK_THROWS_AS(loss_scales_of(path), IoError);
+  }
 }

@@ -28,7 +28,7 @@ distill() {
     --validate-every 10 --validation-crops 4 "$@"
 }
 distill -o out.safetensors --work work >log.txt
-[ "$(grep -c 'slopes' log.txt)" -eq 7 ] || fail "not every validation is reported: $(cat log.txt)"
+[ "$(grep -c 'correlations' log.txt)" -eq 7 ] || fail "not every validation is reported: $(cat log.txt)"
 [ "$(wc -l <work/log.csv)" -eq 8 ] || fail "the log does not have a row for every validation"
 # Column 2 is the mean of the last losses: training makes them smaller.
 awk -F, 'NR == 3 { first = $2 } END { exit !($2 < 0.95 * first) }' work/log.csv || fail "nothing learned: $(cat work/log.csv)"
