@@ -20,7 +20,6 @@
 #include "loss_scales.hpp"
 #include "sfumato/io/image.hpp"
 #include "sfumato/io/resize.hpp"
-#include "sfumato/io/weights.hpp"
 #include "sfumato/sfumato.hpp"
 #include "training_pictures.hpp"
 
@@ -42,8 +41,7 @@ struct Arguments {
   // Those of examples/demo.sh.
   style::TransferOptions transfer{.objective = {.content_weight = 0.05, .style_weight = 3000.0},
                                   .iterations = 300,
-                                  .learning_rate = 0.05,
-                                  .lr_decay_every = 200};
+                                  .learning_rate = 0.05};
 };
 
 void add_options(CLI::App& app, Arguments& a) {
@@ -74,17 +72,12 @@ void add_options(CLI::App& app, Arguments& a) {
       ->check(CLI::Range(1, 1024));
 }
 
-Network load(const std::string& path) {
-  const nn::VggOptions options = vgg_options_of(path);
-  return Network(options, io::read_tensors<float>(path, Network::parameter_names(options)));
-}
-
 /// The networks that are compared.
 struct Networks {
   explicit Networks(const Arguments& a)
       : random_source(a.seed),
-        full(load(a.full)),
-        slim(load(a.slim)),
+        full(load_vgg<float>(a.full)),
+        slim(load_vgg<float>(a.slim)),
         control(vgg_options_of(a.slim), random_source),
         slim_scales(loss_scales_of(a.slim)) {
     for (Network* network : {&full, &slim, &control}) network->freeze();

@@ -23,7 +23,6 @@
 #include "painted_pictures.hpp"
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/safetensors.hpp"
-#include "sfumato/io/weights.hpp"
 #include "sfumato/sfumato.hpp"
 #include "training_pictures.hpp"
 
@@ -144,8 +143,7 @@ class Training {
   Training(const Arguments& a, const fs::path& teacher_weights)
       : a_(a),
         pictures_(read_training_pictures(a.pictures, a.crop)),
-        teacher_(vgg_options_of(teacher_weights),
-                 io::read_tensors<float>(teacher_weights, Network::parameter_names({}))),
+        teacher_(load_vgg<float>(teacher_weights)),
         taps_(training_taps(teacher_)),
         student_(slim_options(a), Random(a.seed)),
         painted_(pictures_.training, {.group_size = a.batch / 2, .size = a.crop}) {
@@ -253,11 +251,7 @@ class Training {
 
   LossScales loss_scales() {
     constexpr std::int64_t kImages = 16;
-    student_.network.freeze();
-    const LossScales scales =
-        measure_loss_scales(teacher_, student_.network, crops(pictures_.training, kImages, 4));
-    student_.network.unfreeze();
-    return scales;
+    return measure_loss_scales(teacher_, student_.network, crops(pictures_.training, kImages, 4));
   }
 
   Tensor<float> next_batch(Random& random) {

@@ -2,11 +2,9 @@
 
 #include <Eigen/Dense>
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "sfumato/sfumato.hpp"

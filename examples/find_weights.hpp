@@ -82,4 +82,12 @@ inline sfumato::nn::VggOptions vgg_options_of(const std::filesystem::path& weigh
   return options;
 }
 
+/// The VGG-19 in a file, full or slim, without its classifier. Throws IoError as vgg_options_of().
+template <class T, class Device = sfumato::Cpu>
+sfumato::nn::Vgg<T, Device> load_vgg(const std::filesystem::path& weights) {
+  using Vgg = sfumato::nn::Vgg<T, Device>;
+  const sfumato::nn::VggOptions options = vgg_options_of(weights);
+  return Vgg(options, sfumato::io::read_tensors<T, Device>(weights, Vgg::parameter_names(options)));
+}
+
 }  // namespace examples

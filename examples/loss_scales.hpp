@@ -35,47 +35,47 @@ inline constexpr const char* kContentScale = "content_scale ";
 inline constexpr const char* kStyleScale = "style_scale ";
 }  // namespace detail
 
-/// The layers that have scales: those of style transfer.
-inline LossScales unit_loss_scales() {
-  LossScales scales;
-  for (const char* const name : {"conv4_2", "conv4_4"}) scales.content[name] = 1.0;
-  for (const std::string& name : sfumato::style::ObjectiveOptions{}.style_layers) {
-    scales.style[name] = 1.0;
-  }
-  return scales;
-}
-
-/// Compares the losses between each two of `images` (1, 3, h, w), all of one size.
+/// Compares the losses between each two of `images` (1, 3, h, w), all of one size, at the layers of
+/// style transfer.
 inline LossScales measure_loss_scales(sfumato::nn::Vgg<float>& full, sfumato::nn::Vgg<float>& slim,
                                       const std::vector<sfumato::Tensor<float>>& images) {
   using namespace sfumato;
-  LossScales scales = unit_loss_scales();
-  // Of √loss, which is a distance, so that a few pairs do not make up all of the sum.
-  const auto distances = [&](nn::Vgg<float>& network, const std::string& name, bool is_style) {
-    std::vector<Variable<float>> seen;
-    double sum = 0.0;
-    for (const Tensor<float>& image : images) {
-      const auto features = network.taps(Variable<float>(image), {network.layer_index(name)})[0];
-      seen.push_back(is_style ? losses::gram_matrix(features) : features);
-      for (std::size_t i = 0; i + 1 < seen.size(); ++i) {
-        const auto loss = losses::mean_squared_error(seen[i], seen.back());
-        sum += std::sqrt(static_cast<double>(loss.item()));
-      }
+  const std::vector<std::string> content_layers{"conv4_2", "conv4_4"};
+  const std::vector<std::string> style_layers = style::ObjectiveOptions{}.style_layers;
+  const std::size_t contents = content_layers.size();
+  // Sums of √loss, which is a distance, so that a few pairs do not make up all of a sum: for the
+  // content layers, then for the style layers.
+  const auto distances = [&](nn::Vgg<float>& network) {
+    std::vector<std::size_t> layers;
+    for (const auto* const names : {&content_layers, &style_layers}) {
+      for (const std::string& name : *names) layers.push_back(network.layer_index(name));
     }
-    return sum;
+    std::vector<std::vector<Variable<float>>> seen(layers.size());
+    std::vector<double> sums(layers.size(), 0.0);
+    for (const Tensor<float>& image : images) {
+      network.visit_taps(Variable<float>(image), layers, [&](std::size_t k, const auto& features) {
+        const Variable<float> now = k < contents ? features : losses::gram_matrix(features);
+        for (const Variable<float>& before : seen[k]) {
+          const auto loss = losses::mean_squared_error(before, now);
+          sums[k] += std::sqrt(static_cast<double>(loss.item()));
+        }
+        seen[k].push_back(now);
+      });
+    }
+    return sums;
   };
+  LossScales scales;
   no_grad([&] {
-    for (auto& [name, scale] : scales.content) {
-      const double ratio = distances(full, name, false) / distances(slim, name, false);
-      scale = ratio * ratio;
+    const std::vector<double> wide = distances(full);
+    const std::vector<double> narrow = distances(slim);
+    for (std::size_t i = 0; i < contents; ++i) {
+      scales.content[content_layers[i]] = std::pow(wide[i] / narrow[i], 2);
     }
     double total = 0.0;
-    for (auto& [name, scale] : scales.style) {
-      total += std::pow(distances(full, name, true), 2);
-      scale = std::pow(distances(slim, name, true), -2);
-    }
-    for (auto& [name, scale] : scales.style) {
-      scale *= total / static_cast<double>(scales.style.size());
+    for (std::size_t k = contents; k < wide.size(); ++k) total += std::pow(wide[k], 2);
+    const double share = total / static_cast<double>(style_layers.size());
+    for (std::size_t i = 0; i < style_layers.size(); ++i) {
+      scales.style[style_layers[i]] = share * std::pow(narrow[contents + i], -2);
     }
   });
   return scales;

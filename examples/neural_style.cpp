@@ -22,7 +22,6 @@
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/image.hpp"
 #include "sfumato/io/resize.hpp"
-#include "sfumato/io/weights.hpp"
 #include "sfumato/sfumato.hpp"
 #ifdef SFUMATO_WITH_CUDA
 #include "sfumato/cuda.hpp"
@@ -255,11 +254,8 @@ int run(const Arguments& a, const char* program) {
   say_size("content", a.content, content_pixels.shape());
   say_size("style", a.style, style_pixels.shape());
   const std::filesystem::path weights = choose_weights(a, program, report);
-  const nn::VggOptions options = examples::vgg_options_of(weights);
   const examples::LossScales scales = examples::loss_scales_of(weights);
-  using Network = nn::Vgg<Stored, Device>;
-  Network network(options,
-                  io::read_tensors<Stored, Device>(weights, Network::parameter_names(options)));
+  auto network = examples::load_vgg<Stored, Device>(weights);
 
   std::vector<style::Iteration> history;
   Tensor<float, Device> picture;

@@ -22,12 +22,6 @@ namespace fs = std::filesystem;
 
 const fs::path kSlim = fs::path(SFUMATO_SOURCE_DIR) / "weights" / examples::kSlimWeights;
 
-nn::Vgg<float> load(const fs::path& path) {
-  using Network = nn::Vgg<float>;
-  const nn::VggOptions options = examples::vgg_options_of(path);
-  return Network(options, io::read_tensors<float>(path, Network::parameter_names(options)));
-}
-
 Tensor<float> picture(const std::string& name, std::int64_t height, std::int64_t width) {
   const fs::path images = fs::path(SFUMATO_SOURCE_DIR) / "examples" / "images";
   return style::normalize<float>(io::resize(io::read_image(images / name), height, width));
@@ -44,7 +38,7 @@ TEST_CASE("the slim weights are small, and complete but for the classifier") {
 }
 
 TEST_CASE("each ReLU of the slim network is about 1 in the mean") {
-  auto network = load(kSlim);
+  auto network = examples::load_vgg<float>(kSlim);
   std::vector<std::size_t> layers;
   for (std::size_t i = 0; i < network.layer_names().size(); ++i) {
     if (network.layer_names()[i].starts_with("relu")) layers.push_back(i);
@@ -73,8 +67,8 @@ TEST_CASE("what the slim network paints has the style in the eyes of the full on
     MESSAGE("SKIPPED: the full VGG-19 is not on this machine");
     return;
   }
-  auto slim = load(kSlim);
-  auto full = load(*full_weights);
+  auto slim = examples::load_vgg<float>(kSlim);
+  auto full = examples::load_vgg<float>(*full_weights);
   slim.freeze();
   full.freeze();
   const auto content = picture("cat.jpg", 96, 128);
