@@ -46,13 +46,15 @@ struct WinogradPlan {
 
 /// Some neighbouring tiles of a row of tiles.
 struct Segment {
+  std::int64_t image;
   std::int64_t row;    ///< of tiles
   std::int64_t first;  ///< tile in the row
   std::int64_t tiles;
 };
 
-/// The tiles of an image in segments, row by row.
+/// The tiles of a batch of images in segments, row by row, image by image.
 struct TileGrid {
+  std::int64_t images;
   std::int64_t rows;
   std::int64_t columns;
   std::int64_t longest;  ///< tiles of a segment
@@ -60,8 +62,10 @@ struct TileGrid {
   /// Tiles of `output` × `output` results. A segment has 48 columns of results at most, so that its
   /// pixels of one vector of channels stay in the L1 cache while they are transformed, and begins
   /// at a whole 16-bit word of BitRows.
-  TileGrid(std::int64_t out_h, std::int64_t out_w, std::int64_t output)
-      : rows((out_h + output - 1) / output), columns((out_w + output - 1) / output) {
+  TileGrid(const Conv2dGeometry& g, std::int64_t output)
+      : images(g.batch),
+        rows((g.out_h + output - 1) / output),
+        columns((g.out_w + output - 1) / output) {
     const std::int64_t most = 48 / output;
     const std::int64_t unit = output == 4 ? 4 : 8;  // tiles whose columns are a multiple of 16
     const std::int64_t segments = (columns + most - 1) / most;
@@ -70,10 +74,11 @@ struct TileGrid {
   }
 
   std::int64_t segments_per_row() const { return (columns + longest - 1) / longest; }
-  std::int64_t segments() const { return rows * segments_per_row(); }
+  std::int64_t segments() const { return images * rows * segments_per_row(); }
   Segment segment(std::int64_t index) const {
+    const std::int64_t row = index / segments_per_row();
     const std::int64_t first = index % segments_per_row() * longest;
-    return {index / segments_per_row(), first, std::min(longest, columns - first)};
+    return {row / rows, row % rows, first, std::min(longest, columns - first)};
   }
   /// How many tiles stand before a segment.
   std::int64_t tiles_before(std::int64_t index) const {
@@ -81,19 +86,18 @@ struct TileGrid {
   }
 };
 
-/// Some tiles of an image that are taken through the algorithm together.
+/// Some tiles that are taken through the algorithm together.
 struct TileBlock {
-  std::int64_t image;
   std::int64_t first;  ///< segment
   std::int64_t last;   ///< segment; not of the block any more
   std::int64_t tiles;
 };
 
-/// How an image is cut into blocks.
+/// How a batch is cut into blocks. Small images share one, and so the work on the filters.
 struct TileBlocks {
   TileGrid grid;
-  std::int64_t segments;   ///< of a block
-  std::int64_t per_image;  ///< blocks
+  std::int64_t segments;  ///< of a block
+  std::int64_t count;     ///< of blocks
 
   /// Blocks of nearly equal size; where they are few, as many as there are threads or a multiple.
   TileBlocks(const TileGrid& tiles, std::int64_t most_tiles, std::int64_t threads) : grid(tiles) {
@@ -102,14 +106,14 @@ struct TileBlocks {
     const std::int64_t shared = (blocks + threads - 1) / threads * threads;
     segments = std::max<std::int64_t>(1, grid.segments() / shared);
     if (segments * shared < grid.segments()) ++segments;
-    per_image = (grid.segments() + segments - 1) / segments;
+    count = (grid.segments() + segments - 1) / segments;
   }
   /// The most tiles that a block has.
   std::int64_t tiles() const { return segments * grid.longest; }
   TileBlock operator[](std::int64_t index) const {
-    const std::int64_t first = index % per_image * segments;
+    const std::int64_t first = index * segments;
     const std::int64_t last = std::min(first + segments, grid.segments());
-    return {index / per_image, first, last, grid.tiles_before(last) - grid.tiles_before(first)};
+    return {first, last, grid.tiles_before(last) - grid.tiles_before(first)};
   }
   /// Calls `body(segment, tile)` with each segment of a block and the tile of the block that it
   /// begins with.
