@@ -189,6 +189,56 @@ TEST_CASE("every plan for Winograd's algorithm gives the same, bits included") {
   }
 }
 
+TEST_CASE("convolutions in bfloat16, with what is fused into them") {
+  std::vector<Case> cases = kCases;
+  cases.push_back({2, 3, 64, 20, 33, 1});
+  cases.push_back({1, 64, 3, 20, 33, 1});
+  for (const Case& c : cases) {
+    CAPTURE(c.name());
+    const Conv2dGeometry g = c.geometry();
+    const Data data(c);
+    const auto x = data.x.cast<BFloat16>();
+    const auto weight = data.weight.cast<BFloat16>();
+    const auto bias = data.bias.cast<BFloat16>();
+    const auto dy = data.dy.cast<BFloat16>();
+    const BitRows rows = cpu::output_rows(g);
+    auto expected = Tensor<double>::empty(dy.shape());
+    cpu::conv2d_im2col(g, x.cast<double>().data(), weight.cast<double>().data(),
+                       bias.cast<double>().data(), expected.data());
+    // A result is rounded once, or twice.
+    constexpr double kRounded = 1.0 / 256.0;
+    auto y = Tensor<BFloat16>::empty(dy.shape());
+    Cpu::conv2d(g, x.data(), weight.data(), bias.data(), y.data());
+    CHECK(difference(y.cast<float>(), expected) < kRounded);
+    auto rectified = Tensor<BFloat16>::empty(dy.shape());
+    auto bits = Tensor<std::uint8_t>::full({rows.bytes()}, 0xff);
+    Cpu::conv2d_relu(g, x.data(), weight.data(), bias.data(), rectified.data(), bits.data());
+    auto gated = dy.cast<double>();
+    bool same = true;
+    for (std::int64_t i = 0; i < y.elements(); ++i) {
+      const auto value = static_cast<float>(y.data()[i]);
+      const bool positive = value > 0.0F;
+      same = same && static_cast<float>(rectified.data()[i]) == (positive ? value : 0.0F);
+      same = same && bit(bits, rows, i / c.out_w(), i % c.out_w()) == positive;
+      if (!positive) gated.data()[i] = 0.0;
+    }
+    CHECK(same);
+    auto dx = Tensor<BFloat16>::empty(x.shape());
+    auto expected_dx = Tensor<double>::empty(x.shape());
+    for (const bool through_gate : {false, true}) {
+      const auto plain = dy.cast<double>();
+      cpu::conv2d_input_gradient_im2col(g, through_gate ? gated.data() : plain.data(),
+                                        weight.cast<double>().data(), expected_dx.data());
+      if (through_gate) {
+        Cpu::conv2d_relu_input_gradient(g, dy.data(), bits.data(), weight.data(), dx.data());
+      } else {
+        Cpu::conv2d_input_gradient(g, dy.data(), weight.data(), dx.data());
+      }
+      CHECK(difference(dx.cast<float>(), expected_dx) < kRounded);
+    }
+  }
+}
+
 TEST_CASE("NaN reaches every output that sees it, through the relu too") {
   for (const std::int64_t channels : {16, 160}) {
     const Case c{1, channels, channels, 14, 21, 1};

@@ -1,12 +1,15 @@
-// The kernels for AVX-512 with SIMDe's vectors in the place of the processor's, so that they are
-// tested where no processor has AVX-512.
+// The kernels for AVX-512 with SIMDe's vectors in the place of the processor's, and those for AMX
+// with tiles of our own, so that they are tested where no processor has them.
 
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/x86/avx512.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
+
+#include "sfumato/core/half.hpp"
 
 // What SIMDe 0.7 lacks.
 #undef _mm512_maskz_loadu_ps
@@ -18,6 +21,11 @@
 #undef _mm512_cvtepi32_epi16
 #undef _mm256_maskz_loadu_epi16
 #undef _mm256_mask_storeu_epi16
+#undef _tile_loadconfig
+#undef _tile_release
+#undef _tile_loadd
+#undef _tile_stored
+#undef _tile_dpbf16ps
 #define _mm512_maskz_loadu_ps emulated_load
 #define _mm512_mask_storeu_ps emulated_store
 #define _mm512_maskz_loadu_epi32 emulated_load_integers
@@ -27,6 +35,11 @@
 #define _mm512_cvtepi32_epi16 emulated_narrowing
 #define _mm256_maskz_loadu_epi16 emulated_load_halves
 #define _mm256_mask_storeu_epi16 emulated_store_halves
+#define _tile_loadconfig emulated_configuration
+#define _tile_release emulated_release
+#define _tile_loadd emulated_tile_load
+#define _tile_stored emulated_tile_store
+#define _tile_dpbf16ps emulated_tile_products
 
 namespace {
 
@@ -104,14 +117,67 @@ simde__m512 emulated_shuffle(simde__m512 a, simde__m512 b, unsigned which) {
   return x;
 }
 
+// Tile registers: 16 rows of 64 bytes, which must have been configured.
+struct Tile {
+  unsigned char bytes[16][64];
+};
+thread_local Tile tiles[8];
+thread_local bool configured = false;
+
+Tile& tile(int index) {
+  if (!configured) std::abort();
+  return tiles[index];
+}
+void emulated_configuration(const void* configuration) {
+  const auto* const bytes = static_cast<const unsigned char*>(configuration);
+  configured = bytes[0] == 1;
+  for (int i = 0; i < 8; ++i) {
+    configured = configured && bytes[16 + 2 * i] == 64 && bytes[48 + i] == 16;
+  }
+}
+void emulated_release() {
+  configured = false;
+}
+void emulated_tile_load(int to, const void* from, std::ptrdiff_t stride) {
+  for (int row = 0; row < 16; ++row) {
+    std::memcpy(tile(to).bytes[row], static_cast<const unsigned char*>(from) + row * stride, 64);
+  }
+}
+void emulated_tile_store(int from, void* to, std::ptrdiff_t stride) {
+  for (int row = 0; row < 16; ++row) {
+    std::memcpy(static_cast<unsigned char*>(to) + row * stride, tile(from).bytes[row], 64);
+  }
+}
+template <class T>
+T element(const Tile& from, int row, int column) {
+  T value;
+  std::memcpy(&value, from.bytes[row] + static_cast<int>(sizeof(T)) * column, sizeof(T));
+  return value;
+}
+/// sums[i][j] += Σ over pairs k of a[i][2 k] b[k][2 j] + a[i][2 k + 1] b[k][2 j + 1]
+void emulated_tile_products(int sums, int a, int b) {
+  using sfumato::BFloat16;
+  for (int i = 0; i < 16; ++i) {
+    for (int j = 0; j < 16; ++j) {
+      auto sum = element<float>(tile(sums), i, j);
+      for (int k = 0; k < 32; ++k) {
+        sum += static_cast<float>(element<BFloat16>(tile(a), i, k)) *
+               static_cast<float>(element<BFloat16>(tile(b), k / 2, 2 * j + k % 2));
+      }
+      std::memcpy(tile(sums).bytes[i] + 4 * j, &sum, sizeof(sum));
+    }
+  }
+}
+
 }  // namespace
 
 using __mmask16 = std::uint16_t;
 #define SFUMATO_AVX512
+#define SFUMATO_AMX
 #define SFUMATO_COMPILED_KERNELS
 #include "sfumato/cpu/vectors/choose_kernels.hpp"
 #include "sfumato/cpu/vectors/kernels.hpp"
 
 const sfumato::cpu::VectorKernels* sfumato::cpu::vector_kernels() {
-  return &avx512::kKernels;
+  return &avx512::kKernelsWithAmx;
 }

@@ -18,7 +18,7 @@ namespace sfumato {
 
 namespace cpu {
 
-enum class ConvolutionAlgorithm { kIm2col, kWinograd, kWinogradVectors };
+enum class ConvolutionAlgorithm { kIm2col, kWinograd, kWinogradVectors, kMatrixInstructions };
 
 /// Which algorithm computes a convolution of elements of type T. Winograd's saves three quarters of
 /// the multiplications but moves every value more often, which pays when each is used for enough
@@ -27,6 +27,12 @@ enum class ConvolutionAlgorithm { kIm2col, kWinograd, kWinogradVectors };
 template <class T>
 ConvolutionAlgorithm choose_convolution(const Conv2dGeometry& g) {
   constexpr std::int64_t kEnoughChannels = 16;
+  if constexpr (HasTensorKernels<T>) {
+    const TensorKernels<T>* const kernels = tensor_kernels<T>();
+    if (kernels != nullptr && kernels->convolve_directly != nullptr && winograd_applies(g)) {
+      return ConvolutionAlgorithm::kMatrixInstructions;
+    }
+  }
   const bool vectors = HasTensorKernels<T> && vector_kernels() != nullptr;
   const std::int64_t enough_pixels = vectors ? 64 : 256;
   if (!winograd_applies(g) || g.in_channels < kEnoughChannels || g.out_channels < kEnoughChannels ||
@@ -93,30 +99,41 @@ void with_wide_filters(const Conv2dGeometry& g, const T* weight, const Function&
   }
 }
 
+/// Computes `task` by the vector kernels, if `algorithm` is one of theirs, and says whether it is.
+template <class T>
+bool convolve_in_vectors(ConvolutionAlgorithm algorithm, const Convolution<T>& task) {
+  if (algorithm == ConvolutionAlgorithm::kMatrixInstructions) {
+    tensor_kernels<T>()->convolve_directly(task);
+    return true;
+  }
+  if (algorithm == ConvolutionAlgorithm::kWinogradVectors) {
+    tensor_kernels<T>()->convolve(task, plan_winograd(task.g, vector_kernels()->lanes));
+    return true;
+  }
+  return false;
+}
+
 /// y, and where it is positive if `relu`: conv2d and conv2d_relu.
 template <class T>
 void convolve(const Conv2dGeometry& g, const T* x, const T* weight, const T* bias, T* y, bool relu,
               std::uint8_t* positive) {
-  switch (choose_convolution<T>(g)) {
-    case ConvolutionAlgorithm::kWinogradVectors:
-      if constexpr (HasTensorKernels<T>) {
-        return tensor_kernels<T>()->convolve({.g = g,
-                                              .x = x,
-                                              .filters = {weight, g.in_channels * 9, 9, false},
-                                              .bias = bias,
-                                              .y = y,
-                                              .relu = relu,
-                                              .positive = positive},
-                                             plan_winograd(g, vector_kernels()->lanes));
-      }
-      break;
-    case ConvolutionAlgorithm::kWinograd:
-      if constexpr (!SixteenBits<T>) conv2d_winograd(g, x, weight, bias, y);
-      break;
-    case ConvolutionAlgorithm::kIm2col:
-      with_wide_filters(g, weight,
-                        [&](const Compute<T>* filters) { conv2d_im2col(g, x, filters, bias, y); });
-      break;
+  const ConvolutionAlgorithm algorithm = choose_convolution<T>(g);
+  if constexpr (HasTensorKernels<T>) {
+    if (convolve_in_vectors<T>(algorithm, {.g = g,
+                                           .x = x,
+                                           .filters = {weight, g.in_channels * 9, 9, false},
+                                           .bias = bias,
+                                           .y = y,
+                                           .relu = relu,
+                                           .positive = positive})) {
+      return;
+    }
+  }
+  if (algorithm == ConvolutionAlgorithm::kWinograd) {
+    if constexpr (!SixteenBits<T>) conv2d_winograd(g, x, weight, bias, y);
+  } else {
+    with_wide_filters(g, weight,
+                      [&](const Compute<T>* filters) { conv2d_im2col(g, x, filters, bias, y); });
   }
   if (relu) Cpu::relu(output_rows(g), y, y, positive);
 }
@@ -130,12 +147,15 @@ void convolve_backwards(const Conv2dGeometry& g, const T* dy, const std::uint8_t
   constexpr std::int64_t kFewChannels = 16;
   const bool backwards_pays = convolves_backwards(g) && g.in_channels >= kFewChannels;
   if constexpr (HasTensorKernels<T>) {
-    if (backwards_pays &&
-        choose_convolution<T>(backwards(g)) == ConvolutionAlgorithm::kWinogradVectors) {
-      const Conv2dGeometry b = backwards(g);
-      return tensor_kernels<T>()->convolve(
-          {.g = b, .x = dy, .gate = gate, .filters = {weight, 9, g.in_channels * 9, true}, .y = dx},
-          plan_winograd(b, vector_kernels()->lanes));
+    const Conv2dGeometry b = backwards(g);
+    if (convolves_backwards(g) &&
+        convolve_in_vectors<T>(choose_convolution<T>(b),
+                               {.g = b,
+                                .x = dy,
+                                .gate = gate,
+                                .filters = {weight, 9, g.in_channels * 9, true},
+                                .y = dx})) {
+      return;
     }
   }
   Tensor<T, Cpu> passed;

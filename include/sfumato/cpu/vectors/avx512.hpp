@@ -116,6 +116,15 @@ SFUMATO_INLINE void store(Lanes lanes, BFloat16* to, Vector x) {
   _mm256_mask_storeu_epi16(to, lanes, round_to_halves(x));
 }
 
+/// Elements that bfloat16 holds, of two vectors, in pairs of 16 bits.
+SFUMATO_INLINE Vector pair_up(Vector even, Vector odd) {
+  const __m512i low = _mm512_srli_epi32(_mm512_castps_si512(even), 16);
+  return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_castps_si512(odd)));
+}
+SFUMATO_INLINE void store_bits(BFloat16* to, Vector x) {
+  _mm512_storeu_si512(to, _mm512_castps_si512(x));
+}
+
 SFUMATO_INLINE Integers broadcast(std::int32_t x) {
   return _mm512_set1_epi32(x);
 }

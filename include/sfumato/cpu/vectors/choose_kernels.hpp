@@ -17,6 +17,12 @@
 #include "sfumato/cpu/vectors/kernel_table.hpp"
 #include "sfumato/cpu/winograd_points.hpp"
 
+#if defined(SFUMATO_AVX2) && defined(SFUMATO_AMX)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace sfumato::cpu {
 
 inline constexpr std::int64_t round_up(std::int64_t value, std::int64_t unit) {
@@ -35,20 +41,46 @@ inline constexpr std::int64_t round_up(std::int64_t value, std::int64_t unit) {
 #ifdef SFUMATO_AVX512
 #define SFUMATO_NAMESPACE avx512
 #define SFUMATO_TARGET SFUMATO_AVX512
+#ifdef SFUMATO_AMX
+#define SFUMATO_WITH_AMX
+#endif
 #include "sfumato/cpu/vectors/kernels.inc"
+#undef SFUMATO_WITH_AMX
 #undef SFUMATO_NAMESPACE
 #undef SFUMATO_TARGET
 #endif
 
 namespace sfumato::cpu {
 
+#if defined(SFUMATO_AVX2) && defined(SFUMATO_AMX)
+/// Whether the processor has AMX for bfloat16, and the system lets this process use its registers,
+/// for which it must be asked: "Using XSTATE features in user space applications" in Linux's
+/// documentation.
+inline bool request_amx() {
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  constexpr unsigned kTilesAndBFloat16 = 1U << 24 | 1U << 22;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
+  if ((edx & kTilesAndBFloat16) != kTilesAndBFloat16) return false;
+  constexpr long kRequestPermission = 0x1023;
+  constexpr long kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+#endif
+
 /// What vector_kernels() gives.
 inline const VectorKernels* choose_kernels() {
 #ifdef SFUMATO_AVX2
   const char* const variable = std::getenv("SFUMATO_VECTORS");
-  const std::string_view most = variable == nullptr ? "avx512" : variable;
-  if (most == "avx512" && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+  const std::string_view most = variable == nullptr ? "amx" : variable;
+  const bool avx512 = most == "amx" || most == "avx512";
+  if (avx512 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+#ifdef SFUMATO_AMX
+    if (most == "amx" && request_amx()) return &avx512::kKernelsWithAmx;
+#endif
     return &avx512::kKernels;
   }
   if (most != "none" && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {

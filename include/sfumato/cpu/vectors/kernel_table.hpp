@@ -22,6 +22,9 @@ struct TensorKernels {
                                  const std::int32_t* indices, S* plane);
   /// A 3 × 3 convolution by Winograd's algorithm.
   void (*convolve)(const Convolution<S>& task, const WinogradPlan& plan);
+  /// The same by sums of products; null unless the processor has instructions for it that are
+  /// faster.
+  void (*convolve_directly)(const Convolution<S>& task);
 };
 
 /// The kernels of one kind of processor.

@@ -11,7 +11,7 @@
 namespace sfumato::cpu {
 
 /// The kernels for this processor's best vectors, or null where there are none. The environment
-/// variable SFUMATO_VECTORS, "avx2" or "none", lowers the choice.
+/// variable SFUMATO_VECTORS, "avx512" (without AMX), "avx2" or "none", lowers the choice.
 #ifdef SFUMATO_COMPILED_KERNELS
 const VectorKernels* vector_kernels();
 #else

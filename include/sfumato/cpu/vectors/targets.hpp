@@ -8,6 +8,10 @@
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(SFUMATO_AVX512)
 #define SFUMATO_AVX2 __attribute__((target("avx2,fma")))
 #define SFUMATO_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma")))
+#ifdef __linux__  // which programs have to ask for the registers
+#define SFUMATO_AMX \
+  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,amx-tile,amx-bf16")))
+#endif
 #ifndef __clang__
 // Some vectors in GCC's header are uninitialised on purpose, which GCC 12 warns its users about.
 #pragma GCC diagnostic push
