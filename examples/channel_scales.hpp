@@ -29,24 +29,24 @@ inline Eigen::VectorXd projection_lengths(const Variable<float>& projection) {
 
 /// The same, corrected for a style tap: lengths with which slim Gram distances between images are
 /// the full network's, as far as scaling the channels allows. Gram matrices (n, c, c) of the same
-/// images in both networks; found by Adam from `lengths`.
+/// images in both networks, at least four; found by Adam from `lengths`.
 inline Eigen::VectorXd fit_lengths(const Eigen::VectorXd& lengths, const Tensor<float>& full,
                                    const Tensor<float>& slim, sfumato::Random& random) {
   using namespace sfumato;
-  constexpr int kSteps = 200;
+  constexpr int kSteps = 400;
+  constexpr std::int64_t kMostPairs = 64;  // compared in a step
   const std::int64_t count = slim.shape()[0];
+  const std::int64_t pairs = std::min(kMostPairs, count / 2);
   const std::int64_t channels = slim.shape()[1];
   auto logarithms = Tensor<float>::empty({channels});
   for (std::int64_t i = 0; i < channels; ++i) {
     logarithms.data()[i] = static_cast<float>(std::log(lengths[i]));
   }
   Variable<float> logarithm(logarithms, true);
-  const auto rolled = [](const Variable<float>& x, std::int64_t by) {
-    return ops::concat({ops::slice(x, 0, {.start = by}), ops::slice(x, 0, {.stop = by})}, 0);
-  };
-  const auto distances = [&](const Variable<float>& grams, std::int64_t by) {
-    const auto squares = ops::square(grams - rolled(grams, by));
-    return ops::sqrt(ops::sum(squares, {1, 2}) + 1e-12F);
+  const auto distances = [&](const Variable<float>& grams, std::int64_t a, std::int64_t b) {
+    const auto from = ops::slice(grams, 0, {.start = a, .stop = a + pairs});
+    const auto to = ops::slice(grams, 0, {.start = b, .stop = b + pairs});
+    return ops::sqrt(ops::sum(ops::square(from - to), {1, 2}) + 1e-12F);
   };
   const Variable<float> full_grams(full);
   const Variable<float> slim_grams(slim);
@@ -55,12 +55,13 @@ inline Eigen::VectorXd fit_lengths(const Eigen::VectorXd& lengths, const Tensor<
   for (int step = 0; step < kSteps; ++step) {
     adam.set_learning_rate(schedule(step));
     adam.zero_grad();
-    // Each image with another one, at a distance in the batch that differs from step to step.
-    const std::int64_t by = 1 + random.below(count - 1);
+    // Some images, each with another one.
+    const std::int64_t a = random.below(count - pairs);
+    const std::int64_t b = a + 1 + random.below(count - pairs - a);
     const auto length = ops::exp(logarithm);
     const auto scaled = slim_grams * ops::reshape(length, {channels, 1}) * length;
-    const auto wanted = distances(full_grams, by);
-    const auto found = distances(scaled, by);
+    const auto wanted = distances(full_grams, a, b);
+    const auto found = distances(scaled, a, b);
     // As far as one factor for all makes up for.
     const auto factor = ops::sum(wanted * found) / ops::sum(ops::square(found));
     backward(losses::mean_squared_error(found * factor, wanted) / ops::mean(ops::square(wanted)));

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <numbers>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -160,8 +161,8 @@ Tensor<std::uint8_t> strip(const std::vector<Tensor<std::uint8_t>>& pictures) {
   return all;
 }
 
-/// Paints one pair with each network. The slim ones get more content weight, doubled until the full
-/// network finds no less of the content in their picture than in its own.
+/// Paints one pair with each network. The slim ones get more content weight, by steps of √2 or 2,
+/// until the full network finds no less of the content in their picture than in its own.
 void compare_pictures(Networks& networks, const Arguments& a, std::size_t number) {
   const auto pixels = io::read_image(a.transfers[2 * number]);
   const double scale = static_cast<double>(a.size) /
@@ -196,28 +197,41 @@ void compare_pictures(Networks& networks, const Arguments& a, std::size_t number
   for (const auto& [name, network] :
        {std::pair{"full", &networks.full}, std::pair{"slim", &networks.slim},
         std::pair{"random", &networks.control}}) {
-    constexpr int kMostTries = 6;
     style::TransferOptions options = a.transfer;
     if (network == &networks.slim) networks.slim_scales.apply_to(options.objective);
     if (network == &networks.control) networks.control_scales.apply_to(options.objective);
-    style::TransferResult<float> result;
-    Judgement judgement;
-    for (int i = 0; i < kMostTries; ++i) {
-      result = style::transfer(*network, content, style, content, options);
+    struct Try {
+      double content_weight;
+      Tensor<std::uint8_t> picture;
+      Judgement judgement;
+      double seconds;
+    };
+    const auto paint = [&, network = network](double content_weight) {
+      options.objective.content_weight = content_weight;
+      const auto result = style::transfer(*network, content, style, content, options);
       // As it is written: clipped and rounded.
-      const auto painted = style::denormalize(result.image);
-      judgement = judged(style::normalize<float>(painted));
-      if (network == &networks.full) allowed = judgement.content;
-      if (judgement.content <= allowed || i + 1 == kMostTries) {
-        pictures.push_back(painted);
-        break;
+      const auto picture = style::denormalize(result.image);
+      return Try{content_weight, picture, judged(style::normalize<float>(picture)),
+                 result.history.back().seconds / static_cast<double>(result.history.size())};
+    };
+    Try best = paint(a.transfer.objective.content_weight);
+    if (network == &networks.full) {
+      allowed = best.judgement.content;
+    } else {
+      constexpr int kMostDoublings = 9;
+      int doublings = 0;
+      for (; best.judgement.content > allowed && doublings < kMostDoublings; ++doublings) {
+        best = paint(2.0 * best.content_weight);
       }
-      options.objective.content_weight *= 2.0;
+      if (doublings > 0 && best.judgement.content <= allowed) {
+        const Try less = paint(best.content_weight / std::numbers::sqrt2);
+        if (less.judgement.content <= allowed) best = less;
+      }
     }
-    std::printf("| %zu | %s | %.1f | %.1f %% | %.3f | %.3f |\n", number + 1, name,
-                options.objective.content_weight, 100.0 * judgement.style / start,
-                judgement.content,
-                result.history.back().seconds / static_cast<double>(result.history.size()));
+    pictures.push_back(best.picture);
+    std::printf("| %zu | %s | %.3g | %.1f %% | %.3f | %.3f |\n", number + 1, name,
+                best.content_weight, 100.0 * best.judgement.style / start, best.judgement.content,
+                best.seconds);
     std::fflush(stdout);
   }
   if (!a.output.empty()) {

@@ -43,7 +43,7 @@ struct Arguments {
   std::int64_t crop = 96;
   std::int64_t batch = 4;
   std::int64_t fit_crops = 384;
-  std::int64_t steps = 6000;
+  std::int64_t steps = 9000;
   std::int64_t validate_every = 250;
   std::int64_t validation_crops = 24;
   double learning_rate = 0.02;
@@ -178,7 +178,7 @@ class Training {
 
  private:
   static constexpr int kInterruptedStatus = 130;
-  static constexpr std::int64_t kBalanceCrops = 64;
+  static constexpr std::int64_t kBalanceCrops = 256;
 
   static nn::VggOptions slim_options(const Arguments& a) {
     nn::VggOptions options;
@@ -350,7 +350,8 @@ class Training {
   void write_weights() {
     const auto images = crops(pictures_.training, kBalanceCrops, 3);
     student_.network.freeze();
-    balance(student_, uniform_lengths(student_.network), images);
+    Random random(a_.seed + 5);
+    balance(student_, channel_lengths(teacher_, student_, images, random), images);
     std::map<std::string, std::string> metadata = to_metadata(loss_scales());
     metadata["network"] = "slim VGG-19, distilled by sfumato's distill_vgg19";
     metadata["derived_from"] = "VGG-19 of the Oxford Visual Geometry Group";

@@ -89,35 +89,45 @@ struct TapLoss {
   Variable<float> similarity;  ///< how far the projection is from turning and scaling alone
 };
 
-/// Compares features (n, wide, h, w) with slim ones (n, narrow, h, w).
+/// Compares features (n, wide, h, w) with slim ones (n, narrow, h, w). The squares are multiplied
+/// out, |full - P slim|² = |full|² - 2 ⟨P, full slimᵀ⟩ + ⟨PᵀP, slim slimᵀ⟩, so that nothing as
+/// large as the features is computed but the products, nor in the gradients.
 inline TapLoss tap_loss(const Variable<float>& full, const Variable<float>& slim,
                         const Variable<float>& projection, bool with_gram) {
   using namespace sfumato;
   const auto flat = [](const Variable<float>& x) {
     return ops::reshape(x, {x.shape()[0], x.shape()[1], -1});
   };
-  const auto relative = [](const Variable<float>& a, const Variable<float>& b) {
-    const float size = ops::mean(ops::square(b)).item();
-    return losses::mean_squared_error(a, b) / std::max(size, 1e-12F);
+  const auto pixels = static_cast<float>(full.shape()[2] * full.shape()[3]);
+  // Sums over pixels and channels, so that the projection of one can be the other.
+  const auto gram = [](const Variable<float>& x) {
+    return losses::gram_matrix(x) * static_cast<float>(x.shape()[1]);
   };
+  const auto inner = [](const Variable<float>& a, const Variable<float>& b) {
+    return ops::sum(a * b);
+  };
+  const auto square = ops::matmul(projection, projection, {.transpose_a = true});
+  const auto slim_gram = gram(slim);
+  const auto cross = ops::matmul(flat(full), flat(slim), {.transpose_b = true}) / pixels;
+  const float size = std::max(
+      ops::mean(ops::square(full)).item() * static_cast<float>(full.elements()) / pixels, 1e-12F);
   TapLoss loss;
-  loss.features = relative(ops::matmul(projection, flat(slim)), flat(full));
+  loss.features = (inner(slim_gram, square) - inner(cross, projection) * 2.0F) / size + 1.0F;
   if (with_gram) {
-    // Both sums over channels, so that the projection of one can be the other.
-    const auto gram = [](const Variable<float>& x) {
-      return losses::gram_matrix(x) * static_cast<float>(x.shape()[1]);
-    };
-    const auto decoded =
-        ops::matmul(ops::matmul(projection, gram(slim)), projection, {.transpose_b = true});
-    loss.gram = relative(decoded, gram(full));
+    // The same for P slim_gram Pᵀ and the full network's.
+    const auto full_gram = gram(full);
+    const auto folded =
+        ops::matmul(ops::matmul(projection, full_gram, {.transpose_a = true}), projection);
+    const auto turned = ops::matmul(ops::matmul(square, slim_gram), square);
+    const float gram_size = std::max(ops::sum(ops::square(full_gram)).item(), 1e-12F);
+    loss.gram = inner(slim_gram, turned - folded * 2.0F) / gram_size + 1.0F;
   }
   // Where projectionᵀ projection is a multiple of 1, slim distances are the full ones to scale.
   const std::int64_t narrow = projection.shape()[1];
-  const auto product = ops::matmul(projection, projection, {.transpose_a = true});
   const auto mean_square = ops::sum(ops::square(projection)) / static_cast<float>(narrow);
   auto one = Tensor<float>::zeros({narrow, narrow});
   for (std::int64_t i = 0; i < narrow; ++i) one.set({i, i}, 1.0F);
-  loss.similarity = ops::sum(ops::square(product / mean_square - Variable<float>(one))) /
+  loss.similarity = ops::sum(ops::square(square / mean_square - Variable<float>(one))) /
                     static_cast<float>(narrow);
   return loss;
 }

@@ -23,8 +23,8 @@ class PaintedPictures {
     std::int64_t group_size = 2;
     std::int64_t size = 96;          ///< pixels a side
     std::int64_t steps_a_turn = 4;   ///< of Adam
-    std::int64_t shortest_life = 6;  ///< turns until a group begins with other pictures
-    std::int64_t longest_life = 30;
+    std::int64_t shortest_life = 10;  ///< turns until a group begins with other pictures
+    std::int64_t longest_life = 60;
   };
   using State = std::map<std::string, sfumato::Tensor<float>>;
 
@@ -49,7 +49,7 @@ class PaintedPictures {
     Variable<float> image(group.pictures["image"], true);
     optim::Adam<float> adam({image});
     if (!group.adam.empty()) adam.load_state_dict(group.adam);
-    adam.set_learning_rate(late ? 0.02 : 0.1);
+    adam.set_learning_rate(late ? 0.01 : 0.05);
     for (std::int64_t i = 0; i < options_.steps_a_turn; ++i) {
       adam.zero_grad();
       backward(loss(image).total);
