@@ -21,8 +21,8 @@ class PaintedPictures {
   struct Options {
     std::int64_t groups = 8;  ///< which take turns
     std::int64_t group_size = 2;
-    std::int64_t size = 96;          ///< pixels a side
-    std::int64_t steps_a_turn = 4;   ///< of Adam
+    std::int64_t size = 96;           ///< pixels a side
+    std::int64_t steps_a_turn = 4;    ///< of Adam
     std::int64_t shortest_life = 10;  ///< turns until a group begins with other pictures
     std::int64_t longest_life = 60;
   };
