@@ -69,12 +69,12 @@ void count_flops(benchmark::State& state, double flops) {
 }
 
 /// Times `run(geometry, x, weight, y)`; work is counted as direct convolution would do it.
-template <class Run>
+template <class T = float, class Run>
 void convolution(benchmark::State& state, const ConvolutionShape& s, const Run& run) {
   const Conv2dGeometry g = geometry(s);
-  auto x = random_tensor({1, s.in_channels, s.h, s.w});
-  auto y = random_tensor({1, s.out_channels, s.h, s.w});
-  const auto weight = random_tensor({s.out_channels, s.in_channels, 3, 3});
+  auto x = random_tensor({1, s.in_channels, s.h, s.w}).cast<T>();
+  auto y = random_tensor({1, s.out_channels, s.h, s.w}).cast<T>();
+  const auto weight = random_tensor({s.out_channels, s.in_channels, 3, 3}).cast<T>();
   for (auto _ : state) run(g, x.data(), weight.data(), y.data());
   count_flops(state, 18.0 * static_cast<double>(s.in_channels * s.out_channels * s.h * s.w));
 }
@@ -132,6 +132,13 @@ const bool kRegistered = [] {
     add("conv2d_winograd", s, [](const auto& g, const float* x, const float* w, float* y) {
       cpu::conv2d_winograd<float>(g, x, w, nullptr, y);
     });
+    // By AMX where the processor has it, else by Winograd's algorithm in float.
+    benchmark::RegisterBenchmark(message("conv2d_bfloat16/", s.name).c_str(), [s](benchmark::State&
+                                                                                      state) {
+      convolution<BFloat16>(state, s, [](const auto& g, const auto* x, const auto* w, auto* y) {
+        Cpu::conv2d<BFloat16>(g, x, w, nullptr, y);
+      });
+    })->UseRealTime();
     // What cpu::plan_winograd() chooses from.
     if (cpu::vector_kernels() == nullptr) continue;
     for (const std::int64_t output : {4, 6}) {
