@@ -23,7 +23,7 @@ enum class ConvolutionAlgorithm { kIm2col, kWinograd, kWinogradVectors, kMatrixI
 /// Which algorithm computes a convolution of elements of type T. Winograd's saves three quarters of
 /// the multiplications but moves every value more often, which pays when each is used for enough
 /// channels, and transforms the filters in every call, which pays when there are enough pixels;
-/// benchmarks/ measures all of them for the shapes of VGG-19.
+/// matrix instructions beat both. benchmarks/ measures all of them for the shapes of VGG-19.
 template <class T>
 ConvolutionAlgorithm choose_convolution(const Conv2dGeometry& g) {
   constexpr std::int64_t kEnoughChannels = 16;

@@ -1,8 +1,8 @@
 #pragma once
 
 // Where the compiler can compile single functions for other processors than the program's, the
-// kernels for AVX2 and AVX-512 are there in every program, and are called only where the processor
-// has them.
+// kernels for AVX2, AVX-512 and AMX are there in every program, and are called only where the
+// processor has them.
 // (A test that compiles the kernels for AVX-512 with another library's vectors defines
 // SFUMATO_AVX512 itself.)
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(SFUMATO_AVX512)
