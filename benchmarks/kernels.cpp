@@ -113,10 +113,11 @@ void gram(benchmark::State& state) {
 }
 
 const bool kRegistered = [] {
-  const auto add = [](const std::string& name, const ConvolutionShape& s, const auto& run) {
+  const auto add = []<class T = float>(const std::string& name, const ConvolutionShape& s,
+                                       const auto& run, T = {}) {
     benchmark::RegisterBenchmark(message(name, "/", s.name).c_str(), [s, run](
                                                                          benchmark::State& state) {
-      convolution(state, s, run);
+      convolution<T>(state, s, run);
     })->UseRealTime();
   };
   for (const ConvolutionShape& s : shapes()) {
@@ -133,12 +134,10 @@ const bool kRegistered = [] {
       cpu::conv2d_winograd<float>(g, x, w, nullptr, y);
     });
     // By AMX where the processor has it, else by Winograd's algorithm in float.
-    benchmark::RegisterBenchmark(message("conv2d_bfloat16/", s.name).c_str(), [s](benchmark::State&
-                                                                                      state) {
-      convolution<BFloat16>(state, s, [](const auto& g, const auto* x, const auto* w, auto* y) {
-        Cpu::conv2d<BFloat16>(g, x, w, nullptr, y);
-      });
-    })->UseRealTime();
+    const auto convolve = [](const auto& g, const BFloat16* x, const BFloat16* w, BFloat16* y) {
+      Cpu::conv2d<BFloat16>(g, x, w, nullptr, y);
+    };
+    add("conv2d_bfloat16", s, convolve, BFloat16{});
     // What cpu::plan_winograd() chooses from.
     if (cpu::vector_kernels() == nullptr) continue;
     for (const std::int64_t output : {4, 6}) {
