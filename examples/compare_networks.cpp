@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <limits>
 #include <numbers>
 #include <numeric>
 #include <string>
@@ -161,8 +162,30 @@ Tensor<std::uint8_t> strip(const std::vector<Tensor<std::uint8_t>>& pictures) {
   return all;
 }
 
-/// Paints one pair with each network. The slim ones get more content weight, by steps of √2 or 2,
-/// until the full network finds no less of the content in their picture than in its own.
+struct Painting {
+  double content_weight;
+  Tensor<std::uint8_t> picture;
+  Judgement judgement;
+  double seconds;  ///< an iteration
+};
+
+/// What `paint` makes with the least content weight from `content_weight` on, in steps of 2 and
+/// then √2, that the content distance allows; after the last step whatever it is.
+template <class Paint>
+Painting paint_faithfully(const Paint& paint, double content_weight, double allowed) {
+  constexpr int kMostDoublings = 9;
+  Painting best = paint(content_weight);
+  int doublings = 0;
+  for (; best.judgement.content > allowed && doublings < kMostDoublings; ++doublings) {
+    best = paint(2.0 * best.content_weight);
+  }
+  if (doublings == 0 || best.judgement.content > allowed) return best;
+  const Painting less = paint(best.content_weight / std::numbers::sqrt2);
+  return less.judgement.content <= allowed ? less : best;
+}
+
+/// Paints one pair with each network. The slim ones get more content weight until the full network
+/// finds no less of the content in their picture than in its own.
 void compare_pictures(Networks& networks, const Arguments& a, std::size_t number) {
   const auto pixels = io::read_image(a.transfers[2 * number]);
   const double scale = static_cast<double>(a.size) /
@@ -192,7 +215,7 @@ void compare_pictures(Networks& networks, const Arguments& a, std::size_t number
     });
   };
   const double start = judged(content).style;
-  double allowed = 0.0;  // the full network's content distance
+  double allowed = std::numeric_limits<double>::infinity();  // content distance
   std::vector<Tensor<std::uint8_t>> pictures{content_pixels, style_pixels};
   for (const auto& [name, network] :
        {std::pair{"full", &networks.full}, std::pair{"slim", &networks.slim},
@@ -200,34 +223,16 @@ void compare_pictures(Networks& networks, const Arguments& a, std::size_t number
     style::TransferOptions options = a.transfer;
     if (network == &networks.slim) networks.slim_scales.apply_to(options.objective);
     if (network == &networks.control) networks.control_scales.apply_to(options.objective);
-    struct Try {
-      double content_weight;
-      Tensor<std::uint8_t> picture;
-      Judgement judgement;
-      double seconds;
-    };
     const auto paint = [&, network = network](double content_weight) {
       options.objective.content_weight = content_weight;
       const auto result = style::transfer(*network, content, style, content, options);
       // As it is written: clipped and rounded.
       const auto picture = style::denormalize(result.image);
-      return Try{content_weight, picture, judged(style::normalize<float>(picture)),
-                 result.history.back().seconds / static_cast<double>(result.history.size())};
+      return Painting{content_weight, picture, judged(style::normalize<float>(picture)),
+                      result.history.back().seconds / static_cast<double>(result.history.size())};
     };
-    Try best = paint(a.transfer.objective.content_weight);
-    if (network == &networks.full) {
-      allowed = best.judgement.content;
-    } else {
-      constexpr int kMostDoublings = 9;
-      int doublings = 0;
-      for (; best.judgement.content > allowed && doublings < kMostDoublings; ++doublings) {
-        best = paint(2.0 * best.content_weight);
-      }
-      if (doublings > 0 && best.judgement.content <= allowed) {
-        const Try less = paint(best.content_weight / std::numbers::sqrt2);
-        if (less.judgement.content <= allowed) best = less;
-      }
-    }
+    const Painting best = paint_faithfully(paint, a.transfer.objective.content_weight, allowed);
+    if (network == &networks.full) allowed = best.judgement.content;
     pictures.push_back(best.picture);
     std::printf("| %zu | %s | %.3g | %.1f %% | %.3f | %.3f |\n", number + 1, name,
                 best.content_weight, 100.0 * best.judgement.style / start, best.judgement.content,

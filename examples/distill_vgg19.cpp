@@ -215,6 +215,11 @@ class Training {
           random_crops(pictures_.training, std::min(left, kBatch), a_.crop, true, random));
     }
     no_grad([&] { fit_student(teacher_, batches, student_); });
+    scale_channels(random);
+  }
+
+  /// Scales the student's channels as they are to be in a file, without changing what it computes.
+  void scale_channels(Random& random) {
     const auto images = crops(pictures_.training, kBalanceCrops, 3);
     student_.network.freeze();
     balance(student_, channel_lengths(teacher_, student_, images, random), images);
@@ -348,10 +353,8 @@ class Training {
   }
 
   void write_weights() {
-    const auto images = crops(pictures_.training, kBalanceCrops, 3);
-    student_.network.freeze();
     Random random(a_.seed + 5);
-    balance(student_, channel_lengths(teacher_, student_, images, random), images);
+    scale_channels(random);
     std::map<std::string, std::string> metadata = to_metadata(loss_scales());
     metadata["network"] = "slim VGG-19, distilled by sfumato's distill_vgg19";
     metadata["derived_from"] = "VGG-19 of the Oxford Visual Geometry Group";
