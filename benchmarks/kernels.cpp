@@ -138,15 +138,19 @@ const bool kRegistered = [] {
       Cpu::conv2d<BFloat16>(g, x, w, nullptr, y);
     };
     add("conv2d_bfloat16", s, convolve, BFloat16{});
-    // What cpu::plan_winograd() chooses from.
     if (cpu::vector_kernels() == nullptr) continue;
+    add("conv2d_direct", s, [](const auto& g, const float* x, const float* w, float* y) {
+      cpu::tensor_kernels<float>()->convolve_directly(
+          {.g = g, .x = x, .filters = {w, g.in_channels * 9, 9, false}, .y = y});
+    });
+    // What cpu::plan_winograd() chooses from.
     for (const std::int64_t output : {4, 6}) {
       for (const auto order : {cpu::WinogradOrder::kBlocks, cpu::WinogradOrder::kPanels}) {
         for (const std::int64_t most_tiles : {12, 24, 48, 96, 192, 384, 768}) {
           const char* const name = order == cpu::WinogradOrder::kBlocks ? "blocks" : "panels";
           add(message("conv2d_", name, "/", output, "/", most_tiles), s,
               [=](const auto& g, const float* x, const float* w, float* y) {
-                cpu::tensor_kernels<float>()->convolve(
+                cpu::tensor_kernels<float>()->convolve_by_winograd(
                     {.g = g, .x = x, .filters = {w, g.in_channels * 9, 9, false}, .y = y},
                     {output, order, most_tiles});
               });

@@ -18,29 +18,36 @@ namespace sfumato {
 
 namespace cpu {
 
-enum class ConvolutionAlgorithm { kIm2col, kWinograd, kWinogradVectors, kMatrixInstructions };
+enum class ConvolutionAlgorithm {
+  kIm2col,
+  kWinograd,
+  kWinogradVectors,
+  kDirectVectors,
+  kMatrixInstructions
+};
 
 /// Which algorithm computes a convolution of elements of type T. Winograd's saves three quarters of
 /// the multiplications but moves every value more often, which pays when each is used for enough
-/// channels, and transforms the filters in every call, which pays when there are enough pixels;
-/// matrix instructions beat both. benchmarks/ measures all of them for the shapes of VGG-19.
+/// channels, and transforms the filters in every call, which pays when there are enough pixels.
+/// With few channels plain sums of vectors are faster, and with many, matrix instructions.
+/// benchmarks/ measures all of them for the shapes of VGG-19.
 template <class T>
 ConvolutionAlgorithm choose_convolution(const Conv2dGeometry& g) {
-  constexpr std::int64_t kEnoughChannels = 16;
+  constexpr std::int64_t kFewChannels = 8;
+  if (!winograd_applies(g)) return ConvolutionAlgorithm::kIm2col;
+  const std::int64_t fewest_channels = std::min(g.in_channels, g.out_channels);
+  const std::int64_t pixels = g.batch * g.out_h * g.out_w;
   if constexpr (HasTensorKernels<T>) {
-    const TensorKernels<T>* const kernels = tensor_kernels<T>();
-    if (kernels != nullptr && kernels->convolve_directly != nullptr && winograd_applies(g)) {
-      return ConvolutionAlgorithm::kMatrixInstructions;
+    if (const TensorKernels<T>* const kernels = tensor_kernels<T>()) {
+      if (fewest_channels <= kFewChannels) return ConvolutionAlgorithm::kDirectVectors;
+      if (kernels->convolve_by_matrices != nullptr) {
+        return ConvolutionAlgorithm::kMatrixInstructions;
+      }
+      return pixels < 64 ? ConvolutionAlgorithm::kIm2col : ConvolutionAlgorithm::kWinogradVectors;
     }
   }
-  const bool vectors = HasTensorKernels<T> && vector_kernels() != nullptr;
-  const std::int64_t enough_pixels = vectors ? 64 : 256;
-  if (!winograd_applies(g) || g.in_channels < kEnoughChannels || g.out_channels < kEnoughChannels ||
-      g.batch * g.out_h * g.out_w < enough_pixels) {
-    return ConvolutionAlgorithm::kIm2col;
-  }
-  if (vectors) return ConvolutionAlgorithm::kWinogradVectors;
-  return SixteenBits<T> ? ConvolutionAlgorithm::kIm2col : ConvolutionAlgorithm::kWinograd;
+  const bool winograd = !SixteenBits<T> && fewest_channels >= 16 && pixels >= 256;
+  return winograd ? ConvolutionAlgorithm::kWinograd : ConvolutionAlgorithm::kIm2col;
 }
 
 /// The convolution whose forward pass is the input gradient of `g`: outputs and inputs change
@@ -102,15 +109,20 @@ void with_wide_filters(const Conv2dGeometry& g, const T* weight, const Function&
 /// Computes `task` by the vector kernels, if `algorithm` is one of theirs, and says whether it is.
 template <class T>
 bool convolve_in_vectors(ConvolutionAlgorithm algorithm, const Convolution<T>& task) {
-  if (algorithm == ConvolutionAlgorithm::kMatrixInstructions) {
-    tensor_kernels<T>()->convolve_directly(task);
-    return true;
+  switch (algorithm) {
+    case ConvolutionAlgorithm::kMatrixInstructions:
+      tensor_kernels<T>()->convolve_by_matrices(task);
+      return true;
+    case ConvolutionAlgorithm::kDirectVectors:
+      tensor_kernels<T>()->convolve_directly(task);
+      return true;
+    case ConvolutionAlgorithm::kWinogradVectors:
+      tensor_kernels<T>()->convolve_by_winograd(task,
+                                                plan_winograd(task.g, vector_kernels()->lanes));
+      return true;
+    default:
+      return false;
   }
-  if (algorithm == ConvolutionAlgorithm::kWinogradVectors) {
-    tensor_kernels<T>()->convolve(task, plan_winograd(task.g, vector_kernels()->lanes));
-    return true;
-  }
-  return false;
 }
 
 /// y, and where it is positive if `relu`: conv2d and conv2d_relu.

@@ -12,6 +12,7 @@
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
+#include "sfumato/cpu/strips.hpp"
 #include "sfumato/cpu/vectors/avx2.hpp"
 #include "sfumato/cpu/vectors/avx512.hpp"
 #include "sfumato/cpu/vectors/kernel_table.hpp"

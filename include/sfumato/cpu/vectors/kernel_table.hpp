@@ -21,10 +21,11 @@ struct TensorKernels {
   void (*max_pool2d_scatter_row)(const Pool2dGeometry& g, std::int64_t out_row, const S* dy,
                                  const std::int32_t* indices, S* plane);
   /// A 3 × 3 convolution by Winograd's algorithm.
-  void (*convolve)(const Convolution<S>& task, const WinogradPlan& plan);
-  /// The same by sums of products; null unless the processor has instructions for it that are
-  /// faster.
+  void (*convolve_by_winograd)(const Convolution<S>& task, const WinogradPlan& plan);
+  /// The same by sums of products.
   void (*convolve_directly)(const Convolution<S>& task);
+  /// The same by the processor's matrix instructions; null unless it has any.
+  void (*convolve_by_matrices)(const Convolution<S>& task);
 };
 
 /// The kernels of one kind of processor.
