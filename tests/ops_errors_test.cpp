@@ -121,6 +121,10 @@ TEST_CASE("ops on axes name the axis") {
   const std::string no_axis = "shape: axis -3 is out of range for (2, 3), which has 2 dimensions";
   CHECK(complaint([&] { ops::slice(x, -3, {}); }) == no_axis);
   CHECK(complaint([&] { ops::pad(x, -3, 1, 1); }) == no_axis);
+  CHECK(complaint([&] { ops::diff(x, -3); }) == no_axis);
+  CHECK(complaint([&] {
+          ops::diff(zeros({2, 0}), 1);
+        }) == "diff: (2, 0) has no elements along axis 1");
   CHECK(complaint([&] { ops::transpose(x, -3, 0); }) == no_axis);
   CHECK(complaint([&] { ops::permute(x, {0, -3}); }) == no_axis);
   CHECK(complaint([&] { ops::concat({x, x}, -3); }) == no_axis);

@@ -115,6 +115,9 @@ TEST_CASE("gradients of layout ops") {
   check([](const Inputs& x) { return ops::pad(x[0], -1, 2, 3, ops::PaddingMode::kReflect); }, in);
   const Inputs two{input({2, 3}, 16), input({2, 2}, 17)};
   check([](const Inputs& x) { return ops::concat({x[0], x[1], x[0]}, 1); }, two);
+  for (const int axis : {0, 1, -1}) {
+    check([axis](const Inputs& x) { return ops::diff(x[0], axis); }, in);
+  }
   const Inputs alike{input({2, 3}, 18), input({2, 3}, 19)};
   check([](const Inputs& x) { return ops::stack(x, 1); }, alike);
 }

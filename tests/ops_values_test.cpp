@@ -254,6 +254,14 @@ TEST_CASE("slice takes the most extreme positions and steps") {
   CHECK(rows({.start = kMost, .step = 2}).empty());
 }
 
+TEST_CASE("diff subtracts neighbours along an axis") {
+  using List = std::vector<float>;
+  const auto x = Variable<float>(Tensor<float>::from({1, 4, 9, 2, 7, 7}, {2, 3}));
+  CHECK(values_of(ops::diff(x, 0)) == List{1, 3, -2});
+  CHECK(values_of(ops::diff(x, -1)) == List{3, 5, 5, 0});
+  CHECK(ops::diff(ops::diff(x, 0), 0).shape() == Shape{0, 3});
+}
+
 TEST_CASE("slice is Python's") {
   const auto x = Variable<float>(Tensor<float>::arange(5));
   const auto part = [&](const ops::Range& range) { return values_of(ops::slice(x, 0, range)); };

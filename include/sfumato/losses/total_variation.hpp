@@ -2,7 +2,7 @@
 
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/ops/arithmetic.hpp"
-#include "sfumato/ops/layout.hpp"
+#include "sfumato/ops/difference.hpp"
 #include "sfumato/ops/math.hpp"
 #include "sfumato/ops/reduction.hpp"
 
@@ -17,11 +17,7 @@ Variable<T, Device> total_variation_loss(const Variable<T, Device>& image) {
     throw ShapeError(message("total_variation_loss: ", image.shape(),
                              " must be images (n, c, h, w) of at least 2 × 2 pixels"));
   }
-  const auto variation = [&](int axis) {
-    const auto ahead = ops::slice(image, axis, {.start = 1});
-    const auto behind = ops::slice(image, axis, {.stop = -1});
-    return ops::mean(ops::abs(ahead - behind));
-  };
+  const auto variation = [&](int axis) { return ops::mean(ops::abs(ops::diff(image, axis))); };
   return (variation(2) + variation(3)) / T{2};
 }
 

@@ -7,6 +7,7 @@
 #include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/conv2d_relu.hpp"
 #include "sfumato/ops/convolution.hpp"
+#include "sfumato/ops/difference.hpp"
 #include "sfumato/ops/layout.hpp"
 #include "sfumato/ops/math.hpp"
 #include "sfumato/ops/matmul.hpp"
