@@ -43,10 +43,12 @@ inline Eigen::VectorXd fit_lengths(const Eigen::VectorXd& lengths, const Tensor<
     logarithms.data()[i] = static_cast<float>(std::log(lengths[i]));
   }
   Variable<float> logarithm(logarithms, true);
-  const auto distances = [&](const Variable<float>& grams, std::int64_t a, std::int64_t b) {
-    const auto from = ops::slice(grams, 0, {.start = a, .stop = a + pairs});
-    const auto to = ops::slice(grams, 0, {.start = b, .stop = b + pairs});
-    return ops::sqrt(ops::sum(ops::square(from - to), {1, 2}) + 1e-12F);
+  const auto differences = [&](const Variable<float>& grams, std::int64_t a, std::int64_t b) {
+    return ops::slice(grams, 0, {.start = a, .stop = a + pairs}) -
+           ops::slice(grams, 0, {.start = b, .stop = b + pairs});
+  };
+  const auto norms = [](const Variable<float>& matrices) {
+    return ops::sqrt(ops::sum(ops::square(matrices), {1, 2}) + 1e-12F);
   };
   const Variable<float> full_grams(full);
   const Variable<float> slim_grams(slim);
@@ -59,9 +61,9 @@ inline Eigen::VectorXd fit_lengths(const Eigen::VectorXd& lengths, const Tensor<
     const std::int64_t a = random.below(count - pairs);
     const std::int64_t b = a + 1 + random.below(count - pairs - a);
     const auto length = ops::exp(logarithm);
-    const auto scaled = slim_grams * ops::reshape(length, {channels, 1}) * length;
-    const auto wanted = distances(full_grams, a, b);
-    const auto found = distances(scaled, a, b);
+    const auto wanted = norms(differences(full_grams, a, b));
+    const auto found =
+        norms(differences(slim_grams, a, b) * (ops::reshape(length, {channels, 1}) * length));
     // As far as one factor for all makes up for.
     const auto factor = ops::sum(wanted * found) / ops::sum(ops::square(found));
     backward(losses::mean_squared_error(found * factor, wanted) / ops::mean(ops::square(wanted)));

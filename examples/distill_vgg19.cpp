@@ -9,15 +9,14 @@
 #include <exception>
 #include <filesystem>
 #include <map>
-#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "channel_scales.hpp"
 #include "distillation.hpp"
 #include "distillation_validation.hpp"
 #include "find_weights.hpp"
+#include "layer_optimizers.hpp"
 #include "least_squares_student.hpp"
 #include "loss_scales.hpp"
 #include "painted_pictures.hpp"
@@ -31,7 +30,6 @@ namespace {
 using namespace sfumato;
 using namespace examples;
 namespace fs = std::filesystem;
-using State = std::map<std::string, Tensor<float>>;
 
 struct Arguments {
   std::string pictures;
@@ -85,58 +83,6 @@ void add_options(CLI::App& app, Arguments& a) {
       ->check(CLI::Range(1, 1024));
 }
 
-/// AdamW with a rate for each parameter. Inputs of a convolution are outputs of a ReLU with mean 1,
-/// so a step that changes all weights of a filter alike changes its output by as much as there are
-/// of them: rates go with 1 / inputs (as in Yang et al., "Tensor programs V", 2022).
-class Optimizers {
- public:
-  explicit Optimizers(const std::vector<Variable<float>>& parameters) {
-    for (const Variable<float>& parameter : parameters) {
-      const std::int64_t inputs =
-          parameter.rank() == 1 ? 1 : parameter.elements() / parameter.shape()[0];
-      shares_.push_back(1.0 / static_cast<double>(inputs));
-      // Few steps are few to forget early gradients in. Biases do not decay, as is usual.
-      const optim::AdamOptions options{.beta2 = 0.99,
-                                       .weight_decay = parameter.rank() == 1 ? 0.0 : 0.01,
-                                       .decoupled_weight_decay = true};
-      adams_.push_back(std::make_unique<optim::Adam<float>>(std::vector{parameter}, options));
-    }
-  }
-
-  void step(double learning_rate) {
-    for (std::size_t i = 0; i < adams_.size(); ++i) {
-      adams_[i]->set_learning_rate(learning_rate * shares_[i]);
-      adams_[i]->step();
-      adams_[i]->zero_grad();
-    }
-  }
-
-  State state() const {
-    State state;
-    for (std::size_t i = 0; i < adams_.size(); ++i) {
-      for (const auto& [name, value] : adams_[i]->state_dict()) {
-        state[message(i, ".", name)] = value;
-      }
-    }
-    return state;
-  }
-
-  void load_state(const State& state) {
-    for (std::size_t i = 0; i < adams_.size(); ++i) {
-      const std::string prefix = message(i, ".");
-      State own;
-      for (const auto& [name, value] : state) {
-        if (name.starts_with(prefix)) own[name.substr(prefix.size())] = value;
-      }
-      adams_[i]->load_state_dict(own);
-    }
-  }
-
- private:
-  std::vector<std::unique_ptr<optim::Adam<float>>> adams_;
-  std::vector<double> shares_;
-};
-
 /// One training, from pictures to weights.
 class Training {
  public:
@@ -163,7 +109,7 @@ class Training {
     }
     std::vector<Variable<float>> parameters = student_.network.parameters();
     for (const Tap& tap : taps_) parameters.push_back(student_.projections[tap.convolution]);
-    Optimizers optimizers(parameters);
+    LayerOptimizers optimizers(parameters);
     if (resumes) {
       resume(optimizers);
     } else {
@@ -227,7 +173,7 @@ class Training {
   }
 
   /// The steps that are left, with a checkpoint now and then.
-  void train(Optimizers& optimizers, const Validation& validation) {
+  void train(LayerOptimizers& optimizers, const Validation& validation) {
     const optim::CosineDecay schedule{.initial = a_.learning_rate,
                                       .total = a_.steps,
                                       .final = a_.learning_rate / 50.0,
@@ -283,27 +229,14 @@ class Training {
     return total;
   }
 
-  /// Adds `more` under names that begin with `prefix`.
-  static void add(State& state, const std::string& prefix, const State& more) {
-    for (const auto& [name, value] : more) state[prefix + name] = value;
-  }
-  /// What add() added.
-  static State part(const State& state, const std::string& prefix) {
-    State found;
-    for (const auto& [name, value] : state) {
-      if (name.starts_with(prefix)) found[name.substr(prefix.size())] = value;
-    }
-    return found;
-  }
-
-  void save(const Optimizers& optimizers) const {
+  void save(const LayerOptimizers& optimizers) const {
     State state;
-    add(state, "student.", student_.network.state_dict());
+    insert_prefixed(state, "student.", student_.network.state_dict());
     for (std::size_t i = 0; i < student_.projections.size(); ++i) {
       state[message("projection.", i)] = student_.projections[i].value();
     }
-    if (step_ > 0) add(state, "optimizer.", optimizers.state());
-    add(state, "painted.", painted_.state());
+    if (step_ > 0) insert_prefixed(state, "optimizer.", optimizers.state());
+    insert_prefixed(state, "painted.", painted_.state());
     state["progress"] =
         Tensor<float>::from({static_cast<float>(step_), static_cast<float>(running_)}, {2});
     io::write_file_atomically(log_path(), log_);
@@ -319,20 +252,20 @@ class Training {
 
   void load_student() {
     const State state = read_checkpoint();
-    student_.network.load_state_dict(part(state, "student."));
+    student_.network.load_state_dict(select_prefixed(state, "student."));
     student_.projections.clear();
     for (std::size_t i = 0; i < convolution_layers(teacher_).size(); ++i) {
       student_.projections.emplace_back(state.at(message("projection.", i)), true);
     }
   }
 
-  void resume(Optimizers& optimizers) {
+  void resume(LayerOptimizers& optimizers) {
     const State state = read_checkpoint();
     const auto progress = state.at("progress").to_vector();
     step_ = static_cast<std::int64_t>(progress.at(0));
     running_ = static_cast<double>(progress.at(1));
-    if (step_ > 0) optimizers.load_state(part(state, "optimizer."));
-    painted_.load_state(part(state, "painted."));
+    if (step_ > 0) optimizers.load_state(select_prefixed(state, "optimizer."));
+    painted_.load_state(select_prefixed(state, "painted."));
     scales_ = loss_scales_of(checkpoint_path());
     const auto bytes = io::FileReader(log_path()).read_all(std::uint64_t{1} << 30);
     log_.assign(bytes.begin(), bytes.end());

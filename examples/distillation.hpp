@@ -109,8 +109,7 @@ inline TapLoss tap_loss(const Variable<float>& full, const Variable<float>& slim
   const auto square = ops::matmul(projection, projection, {.transpose_a = true});
   const auto slim_gram = gram(slim);
   const auto cross = ops::matmul(flat(full), flat(slim), {.transpose_b = true}) / pixels;
-  const float size = std::max(
-      ops::mean(ops::square(full)).item() * static_cast<float>(full.elements()) / pixels, 1e-12F);
+  const float size = std::max(ops::sum(ops::square(full)).item() / pixels, 1e-12F);
   TapLoss loss;
   loss.features = (inner(slim_gram, square) - inner(cross, projection) * 2.0F) / size + 1.0F;
   if (with_gram) {
