@@ -23,6 +23,7 @@
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/safetensors.hpp"
 #include "sfumato/sfumato.hpp"
+#include "state.hpp"
 #include "training_pictures.hpp"
 
 namespace {

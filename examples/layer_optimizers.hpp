@@ -2,33 +2,15 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "sfumato/sfumato.hpp"
+#include "state.hpp"
 
 namespace examples {
 
-using sfumato::Tensor;
 using sfumato::Variable;
-
-/// Tensors by name, as checkpoints have them.
-using State = std::map<std::string, Tensor<float>>;
-
-/// Adds `more` under names that begin with `prefix`.
-inline void insert_prefixed(State& state, const std::string& prefix, const State& more) {
-  for (const auto& [name, value] : more) state[prefix + name] = value;
-}
-/// What insert_prefixed() added.
-inline State select_prefixed(const State& state, const std::string& prefix) {
-  State found;
-  for (const auto& [name, value] : state) {
-    if (name.starts_with(prefix)) found[name.substr(prefix.size())] = value;
-  }
-  return found;
-}
 
 /// AdamW with a rate for each parameter. Inputs of a convolution are outputs of a ReLU with mean 1,
 /// so a step that changes all weights of a filter alike changes its output by as much as there are

@@ -3,11 +3,11 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "sfumato/sfumato.hpp"
+#include "state.hpp"
 #include "training_pictures.hpp"
 
 namespace examples {
@@ -26,7 +26,6 @@ class PaintedPictures {
     std::int64_t shortest_life = 10;  ///< turns until a group begins with other pictures
     std::int64_t longest_life = 60;
   };
-  using State = std::map<std::string, sfumato::Tensor<float>>;
 
   /// `pictures` must outlive this.
   PaintedPictures(const std::vector<sfumato::Tensor<std::uint8_t>>& pictures,
@@ -66,9 +65,9 @@ class PaintedPictures {
     for (std::size_t i = 0; i < groups_.size(); ++i) {
       const Group& group = groups_[i];
       if (group.life == 0) continue;
-      for (const auto& [name, value] : group.pictures) state[key(i, "pictures", name)] = value;
-      for (const auto& [name, value] : group.adam) state[key(i, "adam", name)] = value;
-      state[key(i, "counts", "")] =
+      insert_prefixed(state, prefix(i, "pictures"), group.pictures);
+      insert_prefixed(state, prefix(i, "adam"), group.adam);
+      state[prefix(i, "counts")] =
           Tensor<float>::from({static_cast<float>(group.content_factor),
                                static_cast<float>(group.turns), static_cast<float>(group.life)},
                               {3});
@@ -80,15 +79,14 @@ class PaintedPictures {
     turn_ = static_cast<std::int64_t>(state.at("turn").item());
     for (std::size_t i = 0; i < groups_.size(); ++i) {
       Group& group = groups_[i];
-      for (const auto& [name, value] : state) {
-        const auto take = [&, &name = name, &value = value](const char* kind, State& to) {
-          const std::string prefix = key(i, kind, "");
-          if (name.starts_with(prefix)) to[name.substr(prefix.size())] = value.clone();
-        };
-        take("pictures", group.pictures);
-        take("adam", group.adam);
-      }
-      const auto counts = state.find(key(i, "counts", ""));
+      const auto take = [&](const char* kind, State& to) {
+        for (const auto& [name, value] : select_prefixed(state, prefix(i, kind))) {
+          to[name] = value.clone();
+        }
+      };
+      take("pictures", group.pictures);
+      take("adam", group.adam);
+      const auto counts = state.find(prefix(i, "counts"));
       if (counts == state.end()) continue;
       group.content_factor = static_cast<double>(counts->second.at({0}));
       group.turns = static_cast<std::int64_t>(counts->second.at({1}));
@@ -97,9 +95,6 @@ class PaintedPictures {
   }
 
  private:
-  template <class T>
-  using Tensor = sfumato::Tensor<T>;
-
   struct Group {
     State pictures;  ///< content, style and image
     State adam;
@@ -108,8 +103,8 @@ class PaintedPictures {
     std::int64_t life = 0;
   };
 
-  static std::string key(std::size_t group, const char* kind, const std::string& name) {
-    return sfumato::message(group, ".", kind, ".", name);
+  static std::string prefix(std::size_t group, const char* kind) {
+    return sfumato::message(group, ".", kind, ".");
   }
 
   void begin(Group& group, sfumato::Random& random) const {
