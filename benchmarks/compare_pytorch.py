@@ -29,13 +29,6 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-# Indices in torchvision's vgg19().features: where losses look, and where max-pooling stands.
-STYLE_LAYERS = (0, 5, 10, 19, 28)
-CONTENT_LAYER = 25
-CONVOLUTIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)
-POOLS = (4, 9, 18, 27)
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-CONTENT_WEIGHT, STYLE_WEIGHT, TV_WEIGHT, LEARNING_RATE = 1.0, 1e3, 10.0, 0.01
 MODES = ("plain", "channels_last", "compile")
 OURS = "sfumato"
 SLOW_GFLOPS = 10  # per thread: the reference BLAS stays below, every optimised one is well above
@@ -44,98 +37,20 @@ SLOW_GFLOPS = 10  # per thread: the reference BLAS stays below, every optimised 
 # ---- The PyTorch side, in its own process ---------------------------------------------------------------
 
 
-def load_weights(path):
-    """The tensors of a .safetensors file (read with NumPy alone) or a .pth file, by name."""
-    import numpy
-    import torch
-
-    if path.endswith(".pth"):
-        return torch.load(path, map_location="cpu")
-    types = {"F16": numpy.float16, "F32": numpy.float32, "F64": numpy.float64}
-    with open(path, "rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        data = file.read()
-    tensors = {}
-    for name, entry in header.items():
-        if name != "__metadata__":
-            begin, end = entry["data_offsets"]
-            values = numpy.frombuffer(data[begin:end], types[entry["dtype"]]).astype(numpy.float32)
-            tensors[name] = torch.from_numpy(values.reshape(entry["shape"]))
-    return tensors
-
-
 def run_pytorch(job):
     """Runs `job` and prints its seconds per iteration and its losses as JSON."""
-    import numpy
     import torch
-    from PIL import Image
-    from torch.nn import functional
+    from pytorch_iteration import StyleTransfer
 
     torch.set_num_threads(job["threads"])
-    layout = torch.channels_last if job["mode"] == "channels_last" else torch.contiguous_format
-    state = load_weights(job["weights"])
-    layers = {
-        index: (
-            state[f"features.{index}.weight"].contiguous(memory_format=layout),
-            state[f"features.{index}.bias"],
-        )
-        for index in CONVOLUTIONS
-    }
-    del state
-
-    def read(path):
-        pixels = numpy.asarray(Image.open(path).convert("RGB"), dtype=numpy.float32) / 255
-        pixels = (pixels - numpy.float32(MEAN)) / numpy.float32(STD)
-        return torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy()).contiguous(memory_format=layout)
-
-    def features(image):
-        found = {}
-        for index in range(CONVOLUTIONS[-1] + 1):
-            if index in layers:
-                image = functional.conv2d(image, *layers[index], padding=1)
-                if index in STYLE_LAYERS or index == CONTENT_LAYER:
-                    found[index] = image
-            elif index in POOLS:
-                image = functional.max_pool2d(image, 2)
-            else:
-                image = functional.relu(image)
-        return found
-
-    def gram(feature):
-        channels, area = feature.shape[1], feature.shape[2] * feature.shape[3]
-        flat = feature.reshape(channels, area)
-        return flat @ flat.T / (channels * area)
-
-    content, style = read(job["content"]), read(job["style"])
-    with torch.no_grad():
-        wanted_content = features(content)[CONTENT_LAYER]
-        style_features = features(style)
-        wanted_grams = {index: gram(style_features[index]) for index in STYLE_LAYERS}
-        del style_features
-
-    def loss_of(image):
-        found = features(image)
-        total = CONTENT_WEIGHT * (found[CONTENT_LAYER] - wanted_content).square().mean()
-        for index in STYLE_LAYERS:
-            total = total + STYLE_WEIGHT * (gram(found[index]) - wanted_grams[index]).square().mean()
-        down = (image[:, :, 1:, :] - image[:, :, :-1, :]).abs().mean()
-        across = (image[:, :, :, 1:] - image[:, :, :, :-1]).abs().mean()
-        return total + TV_WEIGHT * 0.5 * (down + across)
-
-    if job["mode"] == "compile":
-        loss_of = torch.compile(loss_of)
-    bf16 = job["precision"] == "bf16"
-    image = content.clone().requires_grad_(True)
-    optimizer = torch.optim.Adam([image], lr=LEARNING_RATE)
+    mode = job["mode"]
+    picture = StyleTransfer(job["weights"], job["content"], job["style"], (job["height"], job["width"]),
+                            channels_last=mode == "channels_last", bf16=job["precision"] == "bf16",
+                            compiled=mode == "compile")
     seconds, losses = [], []
     for _ in range(job["iterations"]):
         start = time.perf_counter()
-        optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            loss = loss_of(image)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
+        losses.append(picture.iterate())
         seconds.append(time.perf_counter() - start)
     print(json.dumps({"seconds": seconds, "losses": losses, "gflops": matrix_product_rate(torch)}))
 

@@ -141,7 +141,7 @@ const bool kRegistered = [] {
     if (cpu::vector_kernels() == nullptr) continue;
     add("conv2d_direct", s, [](const auto& g, const float* x, const float* w, float* y) {
       cpu::tensor_kernels<float>()->convolve_directly(
-          {.g = g, .x = x, .filters = {w, g.in_channels * 9, 9, false}, .y = y});
+          {.g = g, .x = x, .filters = cpu::forward_filters(g, w), .y = y});
     });
     // What cpu::plan_winograd() chooses from.
     for (const std::int64_t output : {4, 6}) {
@@ -151,7 +151,7 @@ const bool kRegistered = [] {
           add(message("conv2d_", name, "/", output, "/", most_tiles), s,
               [=](const auto& g, const float* x, const float* w, float* y) {
                 cpu::tensor_kernels<float>()->convolve_by_winograd(
-                    {.g = g, .x = x, .filters = {w, g.in_channels * 9, 9, false}, .y = y},
+                    {.g = g, .x = x, .filters = cpu::forward_filters(g, w), .y = y},
                     {output, order, most_tiles});
               });
         }

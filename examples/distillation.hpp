@@ -50,7 +50,7 @@ struct Tap {
 
 /// The taps of style transfer, and the last convolution, without which those after conv5_1 would
 /// not learn; a little of it is enough, and hardly bends what the others learn. conv5_1 is the
-/// hardest, and most of the style loss of many a picture.
+/// hardest, and most of the style loss of many a picture; conv4_4 decides what content is.
 inline std::vector<Tap> training_taps(const Network& network) {
   std::vector<Tap> taps;
   const std::vector<std::size_t> layers = convolution_layers(network);
@@ -60,7 +60,8 @@ inline std::vector<Tap> training_taps(const Network& network) {
     const bool content = name == "conv4_2" || name == "conv4_4";
     const bool last = i + 1 == layers.size();
     if (style || content || last) {
-      const float weight = last ? 0.1F : name == "conv5_1" ? 2.0F : 1.0F;
+      const bool twice = name == "conv5_1" || name == "conv4_4";
+      const float weight = last ? 0.1F : twice ? 2.0F : 1.0F;
       taps.push_back({layers[i], i, style, weight});
     }
   }

@@ -172,15 +172,14 @@ TEST_CASE("every plan for Winograd's algorithm gives the same, bits included") {
           CAPTURE(message(c.name(), ", ", output, ", ", static_cast<int>(order), ", ", most_tiles));
           auto y = Tensor<float>::full(dy.shape(), -1.0F);
           auto bits = Tensor<std::uint8_t>::full({rows.bytes()}, 0xff);
-          kernels->float32.convolve_by_winograd(
-              {.g = g,
-               .x = x.data(),
-               .filters = {weight.data(), g.in_channels * 9, 9, false},
-               .bias = bias.data(),
-               .y = y.data(),
-               .relu = true,
-               .positive = bits.data()},
-              {output, order, most_tiles});
+          kernels->float32.convolve_by_winograd({.g = g,
+                                                 .x = x.data(),
+                                                 .filters = cpu::forward_filters(g, weight.data()),
+                                                 .bias = bias.data(),
+                                                 .y = y.data(),
+                                                 .relu = true,
+                                                 .positive = bits.data()},
+                                                {output, order, most_tiles});
           CHECK(difference(y, expected) < (output == 4 ? 4e-6 : kRounding));
           bool same = true;
           for (std::int64_t i = 0; i < y.elements(); ++i) {

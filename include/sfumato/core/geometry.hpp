@@ -37,6 +37,10 @@ struct Conv2dGeometry {
   std::int64_t dilation_h = 1;
   std::int64_t dilation_w = 1;
   std::int64_t groups = 1;
+
+  std::int64_t weight_elements() const {
+    return out_channels * (in_channels / groups) * kernel_h * kernel_w;
+  }
 };
 
 /// Windows over planes: `planes` images of one channel, (in_h, in_w) to (out_h, out_w).

@@ -97,9 +97,7 @@ Tensor<T, Cpu> turned_filters(const Conv2dGeometry& g, const T* weight) {
 template <class T, class Function>
 void with_wide_filters(const Conv2dGeometry& g, const T* weight, const Function& function) {
   if constexpr (SixteenBits<T>) {
-    const std::int64_t count =
-        g.out_channels * (g.in_channels / g.groups) * g.kernel_h * g.kernel_w;
-    const auto wide = in_float(count, weight);
+    const auto wide = in_float(g.weight_elements(), weight);
     function(wide.data());
   } else {
     function(weight);
@@ -133,7 +131,7 @@ void convolve(const Conv2dGeometry& g, const T* x, const T* weight, const T* bia
   if constexpr (HasTensorKernels<T>) {
     if (convolve_in_vectors<T>(algorithm, {.g = g,
                                            .x = x,
-                                           .filters = {weight, g.in_channels * 9, 9, false},
+                                           .filters = forward_filters(g, weight),
                                            .bias = bias,
                                            .y = y,
                                            .relu = relu,
@@ -156,17 +154,14 @@ void convolve_backwards(const Conv2dGeometry& g, const T* dy, const std::uint8_t
                         const T* weight, T* dx) {
   // With few input channels the gradient has few rows, and gathering patches of the many output
   // channels would cost more than the product.
-  constexpr std::int64_t kFewChannels = 16;
-  const bool backwards_pays = convolves_backwards(g) && g.in_channels >= kFewChannels;
+  constexpr std::int64_t kEnoughRows = 16;
+  const bool backwards_pays = convolves_backwards(g) && g.in_channels >= kEnoughRows;
   if constexpr (HasTensorKernels<T>) {
     const Conv2dGeometry b = backwards(g);
     if (convolves_backwards(g) &&
-        convolve_in_vectors<T>(choose_convolution<T>(b),
-                               {.g = b,
-                                .x = dy,
-                                .gate = gate,
-                                .filters = {weight, 9, g.in_channels * 9, true},
-                                .y = dx})) {
+        convolve_in_vectors<T>(
+            choose_convolution<T>(b),
+            {.g = b, .x = dy, .gate = gate, .filters = backward_filters(g, weight), .y = dx})) {
       return;
     }
   }
@@ -223,9 +218,9 @@ void Cpu::conv2d_weight_gradient(const Conv2dGeometry& geometry, const T* x, con
     const Conv2dGeometry& g = geometry;
     const auto wide_x = cpu::in_float(g.batch * g.in_channels * g.in_h * g.in_w, x);
     const auto wide_dy = cpu::in_float(g.batch * g.out_channels * g.out_h * g.out_w, dy);
-    cpu::store_rounded(
-        g.out_channels * (g.in_channels / g.groups) * g.kernel_h * g.kernel_w, dweight,
-        [&](float* out) { conv2d_weight_gradient(g, wide_x.data(), wide_dy.data(), out); });
+    cpu::store_rounded(g.weight_elements(), dweight, [&](float* out) {
+      conv2d_weight_gradient(g, wide_x.data(), wide_dy.data(), out);
+    });
   } else {
     cpu::conv2d_weight_gradient_im2col(geometry, x, dy, dweight);
   }

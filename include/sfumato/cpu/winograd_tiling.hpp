@@ -18,6 +18,18 @@ struct Filters {
   bool turned;              ///< by 180°
 };
 
+/// Filters (out channels, in channels, 3, 3) as the convolution reads them.
+template <class S>
+Filters<S> forward_filters(const Conv2dGeometry& g, const S* weight) {
+  return {weight, g.in_channels * 9, 9, false};
+}
+
+/// The same as the input gradient reads them, of which in channels are the outputs.
+template <class S>
+Filters<S> backward_filters(const Conv2dGeometry& g, const S* weight) {
+  return {weight, 9, g.in_channels * 9, true};
+}
+
 /// A convolution and what is done on the way in and out. Everything is stored in S and computed in
 /// float.
 template <class S>

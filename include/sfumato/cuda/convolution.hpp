@@ -149,9 +149,7 @@ void Cuda::conv2d_weight_gradient(const Conv2dGeometry& geometry, const T* x, co
                                   T* dweight) {
   const Conv2dGeometry& g = geometry;
   if (cuda::is_empty(g)) {
-    const std::int64_t weights =
-        g.out_channels * (g.in_channels / g.groups) * g.kernel_h * g.kernel_w;
-    return cuda::fill_zeros(dweight, static_cast<std::size_t>(weights) * sizeof(T));
+    return cuda::fill_zeros(dweight, static_cast<std::size_t>(g.weight_elements()) * sizeof(T));
   }
   cuda::Context& context = cuda::Context::current();
   const std::lock_guard lock(context.library_mutex());
