@@ -10,7 +10,6 @@
 #include <exception>
 #include <filesystem>
 #include <limits>
-#include <numbers>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -169,19 +168,29 @@ struct Painting {
   double seconds;  ///< an iteration
 };
 
-/// What `paint` makes with the least content weight from `content_weight` on, in steps of 2 and
-/// then √2, that the content distance allows; after the last step whatever it is.
+/// What `paint` makes with the least content weight from `content_weight` on that the content
+/// distance allows, found by doubling it and then halving the last step three times, in proportion;
+/// after the last doubling whatever it is.
 template <class Paint>
 Painting paint_faithfully(const Paint& paint, double content_weight, double allowed) {
   constexpr int kMostDoublings = 9;
+  constexpr int kHalvings = 3;
   Painting best = paint(content_weight);
-  int doublings = 0;
-  for (; best.judgement.content > allowed && doublings < kMostDoublings; ++doublings) {
-    best = paint(2.0 * best.content_weight);
+  double too_little = 0.0;
+  for (int i = 0; best.judgement.content > allowed && i < kMostDoublings; ++i) {
+    too_little = best.content_weight;
+    best = paint(2.0 * too_little);
   }
-  if (doublings == 0 || best.judgement.content > allowed) return best;
-  const Painting less = paint(best.content_weight / std::numbers::sqrt2);
-  return less.judgement.content <= allowed ? less : best;
+  if (too_little == 0.0 || best.judgement.content > allowed) return best;
+  for (int i = 0; i < kHalvings; ++i) {
+    const Painting between = paint(std::sqrt(too_little * best.content_weight));
+    if (between.judgement.content <= allowed) {
+      best = between;
+    } else {
+      too_little = between.content_weight;
+    }
+  }
+  return best;
 }
 
 /// Paints one pair with each network. The slim ones get more content weight until the full network

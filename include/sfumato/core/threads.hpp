@@ -106,7 +106,7 @@ class ThreadPool {
   /// would cost more.
   template <class Condition>
   static void spin_until(const Condition& condition) {
-    constexpr int kSpins = 1000;  // some 50 µs
+    constexpr int kSpins = 4000;  // some 200 µs
     for (int i = 0; i < kSpins && !condition(); ++i) {
 #if defined(__x86_64__) || defined(__i386__)
       __builtin_ia32_pause();
