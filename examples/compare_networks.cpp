@@ -285,6 +285,7 @@ int compare(int argc, char** argv) {
   }
   balance(networks.control, uniform_lengths(networks.control), images);
   networks.control_scales = measure_loss_scales(networks.full, networks.control, images);
+  networks.control_scales.total_variation = networks.slim_scales.total_variation;
   compare_distances(networks, images);
   if (!arguments.transfers.empty()) {
     std::printf("\nPictures in the eyes of the full network, %lld pixels, %lld iterations\n\n",

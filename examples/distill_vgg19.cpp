@@ -37,8 +37,8 @@ struct Arguments {
   std::string output;
   std::string work;
   std::string weights;
-  std::vector<std::int64_t> widths{16,  16,  48,  48,  64,  64, 64, 64,
-                                   144, 144, 144, 144, 256, 16, 16, 16};
+  std::vector<std::int64_t> widths{16,  16,  32,  48,  64,  48, 48, 96,
+                                   112, 112, 112, 128, 256, 16, 16, 16};
   std::int64_t crop = 96;
   std::int64_t batch = 4;
   std::int64_t fit_crops = 384;
@@ -289,7 +289,9 @@ class Training {
   void write_weights() {
     Random random(a_.seed + 5);
     scale_channels(random);
-    std::map<std::string, std::string> metadata = to_metadata(loss_scales());
+    LossScales scales = loss_scales();
+    scales.total_variation = kSlimTotalVariation;
+    std::map<std::string, std::string> metadata = to_metadata(scales);
     metadata["network"] = "slim VGG-19, distilled by sfumato's distill_vgg19";
     metadata["derived_from"] = "VGG-19 of the Oxford Visual Geometry Group";
     metadata["licence"] = "CC BY 4.0";

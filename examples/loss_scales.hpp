@@ -23,16 +23,24 @@ namespace examples {
 struct LossScales {
   std::map<std::string, double> content;
   std::map<std::string, double> style;
+  double total_variation = 1.0;
 
   void apply_to(sfumato::style::ObjectiveOptions& options) const {
     options.content_layer_weights = content;
     options.style_layer_weights = style;
+    options.tv_weight *= total_variation;
   }
 };
+
+/// The scale of total variation to paint with by a slim network. Part of what such a network takes
+/// for style is noise to the full one, which this keeps down: at the same content, pictures have
+/// more of the style in the full one's eyes (weights/README.md has figures).
+inline constexpr double kSlimTotalVariation = 8.0;
 
 namespace detail {
 inline constexpr const char* kContentScale = "content_scale ";
 inline constexpr const char* kStyleScale = "style_scale ";
+inline constexpr const char* kTotalVariationScale = "total_variation_scale";
 }  // namespace detail
 
 /// Compares the losses between each two of `images` (1, 3, h, w), all of one size, at the layers of
@@ -84,15 +92,14 @@ inline LossScales measure_loss_scales(sfumato::nn::Vgg<float>& full, sfumato::nn
 /// The scales as a weights file says them of itself, to the last digit.
 inline std::map<std::string, std::string> to_metadata(const LossScales& scales) {
   std::map<std::string, std::string> metadata;
-  const auto write = [&](const std::string& prefix, const std::map<std::string, double>& from) {
-    for (const auto& [name, scale] : from) {
-      std::array<char, 32> text{};
-      const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), scale);
-      metadata[prefix + name] = std::string(text.data(), end);
-    }
+  const auto write = [&](const std::string& key, double scale) {
+    std::array<char, 32> text{};
+    const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), scale);
+    metadata[key] = std::string(text.data(), end);
   };
-  write(detail::kContentScale, scales.content);
-  write(detail::kStyleScale, scales.style);
+  for (const auto& [name, scale] : scales.content) write(detail::kContentScale + name, scale);
+  for (const auto& [name, scale] : scales.style) write(detail::kStyleScale + name, scale);
+  write(detail::kTotalVariationScale, scales.total_variation);
   return metadata;
 }
 
@@ -101,8 +108,7 @@ inline std::map<std::string, std::string> to_metadata(const LossScales& scales) 
 inline LossScales loss_scales_of(const std::filesystem::path& weights) {
   LossScales scales;
   for (const auto& [key, text] : sfumato::io::WeightsFile(weights).metadata()) {
-    const auto read = [&, &key = key, &text = text](const std::string& prefix, auto& to) {
-      if (!key.starts_with(prefix)) return;
+    const auto read = [&, &key = key, &text = text] {
       double scale = 0.0;
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), scale);
       if (error != std::errc{} || end != text.data() + text.size() || !(scale > 0.0) ||
@@ -110,10 +116,18 @@ inline LossScales loss_scales_of(const std::filesystem::path& weights) {
         throw sfumato::IoError(sfumato::message(weights.string(), ": the metadata '", key,
                                                 "' are '", text, "', not a positive number"));
       }
-      to[key.substr(prefix.size())] = scale;
+      return scale;
     };
-    read(detail::kContentScale, scales.content);
-    read(detail::kStyleScale, scales.style);
+    const auto name_behind = [&key = key](const std::string& prefix) {
+      return key.starts_with(prefix) ? key.substr(prefix.size()) : std::string();
+    };
+    if (const auto layer = name_behind(detail::kContentScale); !layer.empty()) {
+      scales.content[layer] = read();
+    } else if (const auto tap = name_behind(detail::kStyleScale); !tap.empty()) {
+      scales.style[tap] = read();
+    } else if (key == detail::kTotalVariationScale) {
+      scales.total_variation = read();
+    }
   }
   return scales;
 }

@@ -204,7 +204,7 @@ TEST_CASE("loss scales make a network's losses those of another, and outlive a f
   Network slim({.widths = {4, 4, 4, 4, 4}}, state);
   const std::vector<Tensor<float>> pictures{images(18), images(19)};
   const auto own = measure_loss_scales(full, full, pictures);
-  const auto scales = measure_loss_scales(full, slim, pictures);
+  auto scales = measure_loss_scales(full, slim, pictures);
   CHECK(scales.style.at("conv5_1") == doctest::Approx(own.style.at("conv5_1") / 16.0));
   CHECK(scales.style.at("conv4_1") == doctest::Approx(own.style.at("conv4_1")));
   CHECK(scales.content.at("conv4_4") == doctest::Approx(1.0));
@@ -229,10 +229,15 @@ TEST_CASE("loss scales make a network's losses those of another, and outlive a f
 
   const TemporaryDirectory folder;
   const auto path = folder.path() / "slim.safetensors";
+  scales.total_variation = 3.0;
   io::write_safetensors(path, slim.state_dict(), io::StoredType::kF32, to_metadata(scales));
   const LossScales read = loss_scales_of(path);
   CHECK(read.style == scales.style);
   CHECK(read.content == scales.content);
+  CHECK(read.total_variation == 3.0);
+  style::ObjectiveOptions options{.tv_weight = 10.0};
+  read.apply_to(options);
+  CHECK(options.tv_weight == 30.0);
   io::write_safetensors(path, slim.state_dict());
   CHECK(loss_scales_of(path).style.empty());
   for (const char* const text : {"", "fast", "0", "-1", "inf", "1x"}) {

@@ -34,6 +34,7 @@ TEST_CASE("the slim weights are small, and complete but for the classifier") {
   CHECK(examples::vgg_options_of(kSlim).widths.size() == 16);
   const auto scales = examples::loss_scales_of(kSlim);
   CHECK(scales.style.size() == 5);
+  CHECK(scales.total_variation == examples::kSlimTotalVariation);
   CHECK(scales.content.count("conv4_2") + scales.content.count("conv4_4") == 2);
 }
 
