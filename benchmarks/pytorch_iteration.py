@@ -77,9 +77,8 @@ class StyleTransfer:
         return loss.item()
 
     def read(self, path, size):
-        picture = Image.open(path).convert("RGB")
-        if picture.size != (size[1], size[0]):
-            picture = picture.resize((size[1], size[0]), Image.BILINEAR)
+        height, width = size
+        picture = Image.open(path).convert("RGB").resize((width, height), Image.BILINEAR)
         pixels = (numpy.asarray(picture, dtype=numpy.float32) / 255 - numpy.float32(MEAN)) / numpy.float32(STD)
         image = torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy())
         return image.to(self.device).contiguous(memory_format=self.layout)
