@@ -118,13 +118,13 @@ inline LossScales loss_scales_of(const std::filesystem::path& weights) {
       }
       return scale;
     };
-    const auto name_behind = [&key = key](const std::string& prefix) {
-      return key.starts_with(prefix) ? key.substr(prefix.size()) : std::string();
+    const auto layer_behind = [&key = key](const std::string& prefix) {
+      return key.substr(prefix.size());
     };
-    if (const auto layer = name_behind(detail::kContentScale); !layer.empty()) {
-      scales.content[layer] = read();
-    } else if (const auto tap = name_behind(detail::kStyleScale); !tap.empty()) {
-      scales.style[tap] = read();
+    if (key.starts_with(detail::kContentScale)) {
+      scales.content[layer_behind(detail::kContentScale)] = read();
+    } else if (key.starts_with(detail::kStyleScale)) {
+      scales.style[layer_behind(detail::kStyleScale)] = read();
     } else if (key == detail::kTotalVariationScale) {
       scales.total_variation = read();
     }
