@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -103,17 +104,21 @@ class ThreadPool {
   }
 
   /// Waits a little, awake: loops follow one another so closely that falling asleep and being woken
-  /// would cost more.
+  /// would cost more. Other programs that want the processor get it meanwhile.
   template <class Condition>
   static void spin_until(const Condition& condition) {
-    constexpr int kSpins = 4000;  // some 200 µs
-    for (int i = 0; i < kSpins && !condition(); ++i) {
+    constexpr std::chrono::milliseconds kLongest{1};
+    constexpr int kSpins = 1000;  // some 50 µs
+    const auto end = std::chrono::steady_clock::now() + kLongest;
+    do {
+      for (int i = 0; i < kSpins; ++i) {
+        if (condition()) return;
 #if defined(__x86_64__) || defined(__i386__)
-      __builtin_ia32_pause();
-#else
-      std::this_thread::yield();
+        __builtin_ia32_pause();
 #endif
-    }
+      }
+      std::this_thread::yield();
+    } while (std::chrono::steady_clock::now() < end);
   }
 
   void serve(std::uint64_t seen) {
