@@ -107,6 +107,23 @@ TEST_CASE("a large block is cut to size and grows together again") {
   CHECK(Small<5>::blocks.empty());
 }
 
+namespace {
+struct Paged : Small<7> {
+  static constexpr std::size_t kHugePage = 1 << 21;
+};
+}  // namespace
+
+TEST_CASE("large blocks share the huge pages of a device that has them") {
+  constexpr std::size_t kMebi = 1 << 20;
+  Paged::room = 16 * kMebi;
+  auto& paged = Pool<Paged>::shared();
+  const auto large = paged.allocate(3 * kMebi);
+  const auto smaller = paged.allocate(kMebi / 2);
+  CHECK(smaller.get() == static_cast<std::byte*>(large.get()) + 3 * kMebi);
+  const auto small = paged.allocate(kMebi / 16);  // is none of theirs
+  CHECK(Paged::asked == std::vector<std::size_t>{4 * kMebi, kMebi / 16});
+}
+
 TEST_CASE("a rest too small to serve a large request is not cut off") {
   constexpr std::size_t kMebi = 1 << 20;
   Small<6>::room = 8 * kMebi;

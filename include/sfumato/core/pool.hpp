@@ -26,11 +26,11 @@ struct PoolStatistics {
 /// Keeps the memory of freed tensors for the next ones, so that a training step, which asks for the
 /// same sizes again and again, asks the system for nothing after its first run.
 ///
-/// A request below a mebibyte is served by the smallest waiting block that is large enough and
-/// wastes at most an eighth of itself. Larger ones are cut from the smallest waiting span of memory
-/// that is large enough, and become one with their free neighbours when they return: in the deep
-/// layers of a network the memory of one shallow layer holds many. Safe to use from several
-/// threads.
+/// A request below 128 KiB is served by the smallest waiting block that is large enough and wastes
+/// at most an eighth of itself. Larger ones are cut from the smallest waiting span of memory that
+/// is large enough, and become one with their free neighbours when they return: in the deep layers
+/// of a network the memory of one shallow layer holds many. Spans come from the system in whole
+/// pages of Device::kHugePage bytes, if the device has them. Safe to use from several threads.
 template <class Device>
 class Pool : public std::enable_shared_from_this<Pool<Device>> {
  public:
@@ -84,7 +84,7 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
   template <class>
   friend class PoolScope;
 
-  static constexpr std::size_t kLarge = std::size_t{1} << 20;
+  static constexpr std::size_t kLarge = std::size_t{1} << 17;  // requests cut from spans
 
   struct Block {
     void* memory;
@@ -127,11 +127,12 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
   }
 
   Block take_large(std::size_t size) {
-    const auto fit = free_spans_.lower_bound({size, nullptr});
+    auto fit = free_spans_.lower_bound({size, nullptr});
     if (fit == free_spans_.end()) {
-      auto* const memory = static_cast<std::byte*>(allocate_from_system(size));
-      spans_.emplace(memory, Span{size, false, true});
-      return {memory, size};
+      const std::size_t taken = whole_pages(size);
+      auto* const memory = static_cast<std::byte*>(allocate_from_system(taken));
+      spans_.emplace(memory, Span{taken, true, true});
+      fit = free_spans_.emplace(taken, memory).first;
     }
     std::byte* const memory = fit->second;
     free_spans_.erase(fit);
@@ -144,6 +145,14 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
       free_spans_.emplace(rest, memory + size);
     }
     return {memory, span.size};
+  }
+
+  /// What is taken from the system for a span of `size` bytes.
+  static std::size_t whole_pages(std::size_t size) {
+    if constexpr (requires { Device::kHugePage; }) {
+      return (size + Device::kHugePage - 1) / Device::kHugePage * Device::kHugePage;
+    }
+    return size;
   }
 
   void* allocate_from_system(std::size_t size) {
