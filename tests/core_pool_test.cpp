@@ -136,7 +136,7 @@ TEST_CASE("a rest too small to serve a large request is not cut off") {
 
 TEST_CASE("sizes are rounded up, small ones to 256 bytes and large ones to pages") {
   auto& small = Pool<Small<2>>::shared();
-  for (const std::size_t bytes : {0, 1, 256, 257, 4096, 4097, 8193}) small.allocate(bytes);
+  for (const std::size_t bytes : {0U, 1U, 256U, 257U, 4096U, 4097U, 8193U}) small.allocate(bytes);
   // 0, 1 and 256 bytes share one block.
   CHECK(Small<2>::asked == std::vector<std::size_t>{256, 512, 4096, 8192, 12288});
 }

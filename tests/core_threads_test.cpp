@@ -180,11 +180,11 @@ TEST_CASE("matrix products have the same bits for any number of threads") {
   struct Sizes {
     std::int64_t m, n, k;
   };
-  for (const auto& [m, n, k] : {Sizes{5, 7, 3}, Sizes{65, 63, 64}, Sizes{300, 520, 33},
-                                Sizes{1, 700, 129}, Sizes{17, 19, 16384}, Sizes{3, 2, 70001}}) {
-    CAPTURE(m);
-    const auto a = random_variable<float>({m, k}, 3);
-    const auto b = random_variable<float>({k, n}, 4);
+  for (const Sizes& size : {Sizes{5, 7, 3}, Sizes{65, 63, 64}, Sizes{300, 520, 33},
+                            Sizes{1, 700, 129}, Sizes{17, 19, 16384}, Sizes{3, 2, 70001}}) {
+    CAPTURE(size.m);
+    const auto a = random_variable<float>({size.m, size.k}, 3);
+    const auto b = random_variable<float>({size.k, size.n}, 4);
     check_same_bits([&, a = a, b = b] { return ops::matmul(a, b).value().to_vector(); });
     check_same_bits([&, a = a, b = ops::transpose(b)] {
       return ops::matmul(a, b, {.transpose_b = true}).value().to_vector();

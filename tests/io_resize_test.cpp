@@ -67,17 +67,18 @@ TEST_CASE("every pixel is Pillow's, at sizes up and down") {
   const std::vector<std::array<std::int64_t, 2>> sizes{
       {7, 5}, {23, 19}, {50, 41}, {61, 97}, {1, 41}, {22, 42}, {24, 40}, {11, 20}, {3, 90}};
   const Image source = noise({23, 41, 3});
-  for (const auto& [name, filter] : kFilters) {
+  for (const NamedFilter& named : kFilters) {
+    const Filter filter = named.filter;
     const auto expected = io::read_npy<std::uint8_t>(std::filesystem::path(SFUMATO_TEST_FIXTURES) /
-                                                     "resize" / (std::string(name) + ".npy"))
+                                                     "resize" / (std::string(named.name) + ".npy"))
                               .to_vector();
     auto next = expected.begin();
-    for (const auto& [height, width] : sizes) {
-      CAPTURE(name);
-      CAPTURE(height);
-      CAPTURE(width);
-      const Image result = io::resize(source, height, width, filter);
-      REQUIRE(result.shape() == Shape{height, width, 3});
+    for (const auto& size : sizes) {
+      CAPTURE(named.name);
+      CAPTURE(size[0]);
+      CAPTURE(size[1]);
+      const Image result = io::resize(source, size[0], size[1], filter);
+      REQUIRE(result.shape() == Shape{size[0], size[1], 3});
       REQUIRE(result.elements() <= expected.end() - next);
       CHECK(std::equal(result.span().begin(), result.span().end(), next));
       next += result.elements();
@@ -204,11 +205,11 @@ TEST_CASE("a real photograph shrinks as with Pillow") {
                                        {60, 96, 30, 25, 8}}};
   const Image picture = io::read_image(*path);
   CHECK(picture.shape() == Shape{1365, 2048, 3});
-  for (const auto& [name, filter] : kFilters) {
-    const Image small = io::resize(picture, 61, 97, filter);
-    for (const Sample& sample : samples[filter == Filter::kBilinear ? 0 : 1]) {
+  for (const NamedFilter& named : kFilters) {
+    const Image small = io::resize(picture, 61, 97, named.filter);
+    for (const Sample& sample : samples[named.filter == Filter::kBilinear ? 0 : 1]) {
       for (std::int64_t c = 0; c < 3; ++c) {
-        CAPTURE(name);
+        CAPTURE(named.name);
         CAPTURE(sample[0]);
         CAPTURE(c);
         // Not exactly, for Pillow decodes JPEG with another library.

@@ -33,7 +33,9 @@ void check_round_trip(io::StoredType type, const std::vector<T>& values) {
   const io::SafetensorsFile file(path);
   CHECK(file.names() == std::vector<std::string>{"empty", "matrix", "scalar", "vector"});
   CHECK(file.metadata().empty());
-  for (const auto& [name, tensor] : tensors) {
+  for (const auto& entry : tensors) {
+    const std::string& name = entry.first;
+    const Tensor<T>& tensor = entry.second;
     CAPTURE(name);
     CHECK(file.contains(name));
     CHECK(file.type(name) == type);

@@ -127,8 +127,9 @@ TEST_CASE("gradients of every parameter of a small network agree with difference
   const auto loss = [&] { return ops::sum(ops::square(model(x))); };
   backward(loss());
   constexpr double kStep = 1e-6;
-  for (auto& [name, parameter] : model.named_parameters()) {
-    CAPTURE(name);
+  for (const auto& entry : model.named_parameters()) {
+    Variable<double> parameter = entry.second;
+    CAPTURE(entry.first);
     const std::vector<double> slopes = values(parameter.grad());
     const std::vector<double> start = values(parameter);
     for (std::size_t i = 0; i < start.size(); ++i) {
