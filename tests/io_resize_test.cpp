@@ -68,7 +68,6 @@ TEST_CASE("every pixel is Pillow's, at sizes up and down") {
       {7, 5}, {23, 19}, {50, 41}, {61, 97}, {1, 41}, {22, 42}, {24, 40}, {11, 20}, {3, 90}};
   const Image source = noise({23, 41, 3});
   for (const NamedFilter& named : kFilters) {
-    const Filter filter = named.filter;
     const auto expected = io::read_npy<std::uint8_t>(std::filesystem::path(SFUMATO_TEST_FIXTURES) /
                                                      "resize" / (std::string(named.name) + ".npy"))
                               .to_vector();
@@ -77,7 +76,7 @@ TEST_CASE("every pixel is Pillow's, at sizes up and down") {
       CAPTURE(named.name);
       CAPTURE(size[0]);
       CAPTURE(size[1]);
-      const Image result = io::resize(source, size[0], size[1], filter);
+      const Image result = io::resize(source, size[0], size[1], named.filter);
       REQUIRE(result.shape() == Shape{size[0], size[1], 3});
       REQUIRE(result.elements() <= expected.end() - next);
       CHECK(std::equal(result.span().begin(), result.span().end(), next));
