@@ -105,7 +105,7 @@ void multiply_long(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<co
 /// Copies what lies below the diagonal of a square matrix above it.
 template <class T>
 void mirror(std::int64_t size, MatrixView<T> c) {
-  constexpr std::int64_t kRows = 64;
+  constexpr std::int64_t kRows = 16;  // of which each cache line is written whole
   parallel_for(size, kRows, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t column = begin; column < size; ++column) {
       const std::int64_t rows = std::min(end, column);
