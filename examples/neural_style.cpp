@@ -123,7 +123,8 @@ void add_options(CLI::App& app, Arguments& a) {
                  "low computes the largest features again instead of keeping them (with float32)")
       ->check(CLI::IsMember({"normal", "low"}));
   app.add_flag("--tf32", a.tf32,
-               "On a GPU, round the factors of products to 10 bits: faster, a little less exact");
+               "On a GPU, round the factors of products to 10 bits: faster, a little less exact "
+               "(bf16 does so anyway)");
   app.add_option("--threads", a.threads, "Threads on the CPU (default: all)")
       ->check(CLI::Range(1, 1024));
   app.add_option("--losses", a.losses, "CSV file for the losses of every iteration");
@@ -346,7 +347,7 @@ int run_on_device(const Arguments& a, const char* program) {
 #ifdef SFUMATO_WITH_CUDA
   if (gpu) {
     cuda::select_device(*gpu);
-    cuda::options().allow_tf32 = a.tf32;
+    cuda::options().allow_tf32 = a.tf32 || a.precision == "bf16";  // which has 8 bits itself
     return run<Cuda>(a, program);
   }
 #else

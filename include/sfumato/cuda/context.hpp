@@ -22,7 +22,7 @@ struct Options {
   /// Only convolution algorithms that give the same bits every time, chosen without timing them.
   bool deterministic = false;
   /// The most bytes that a convolution may use beside its operands.
-  std::size_t workspace_limit = std::size_t{1} << 30;
+  std::size_t workspace_limit = std::size_t{4} << 30;
 };
 
 /// How many GPUs there are that CUDA can use; 0 without a driver.

@@ -62,7 +62,7 @@ struct AllKernels {
   Kernels<MapKernel<ops::detail::Where, T, std::uint8_t, T, T>> where;
   Reductions<T, SumReduction, MaxReduction, MinReduction> reductions;
   Kernels<ReluKernel<T>, GateKernel<T>, MaxPoolKernel<T>, MaxPoolScatterKernel<T>,
-          MaxPoolGatherKernel<T>, AvgPoolKernel<T>, AvgPoolGradientKernel<T>>
+          MaxPoolTilesKernel<T>, MaxPoolGatherKernel<T>, AvgPoolKernel<T>, AvgPoolGradientKernel<T>>
       others;
 };
 

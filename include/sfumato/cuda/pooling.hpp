@@ -111,6 +111,42 @@ struct MaxPoolScatterKernel {
   }
 };
 
+/// The same where windows lie side by side: window number `index`, of those that cover the image,
+/// writes all that it sees. The last of a row or column may reach beyond the image, and be no
+/// output.
+template <class T>
+struct MaxPoolTilesKernel {
+  Pool2dGeometry g;
+  std::int64_t rows;     ///< of windows in a plane
+  std::int64_t columns;  ///< of windows in a plane
+  const T* dy;
+  const std::int32_t* indices;
+  T* dx;
+
+  static bool applies(const Pool2dGeometry& g) {
+    return g.stride_h == g.kernel_h && g.stride_w == g.kernel_w && g.padding_h == 0 &&
+           g.padding_w == 0;
+  }
+
+  SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
+    const std::int64_t line = quotient(index, columns);
+    const std::int64_t column = index - line * columns;
+    const std::int64_t plane = quotient(line, rows);
+    const std::int64_t row = line - plane * rows;
+    const bool is_output = row < g.out_h && column < g.out_w;
+    const std::int64_t out = (plane * g.out_h + row) * g.out_w + column;
+    const std::int64_t chosen = is_output ? indices[out] : -1;
+    const T value = is_output ? dy[out] : T{0};
+    T* const image = dx + plane * g.in_h * g.in_w;
+    for (std::int64_t i = row * g.kernel_h; i < (row + 1) * g.kernel_h && i < g.in_h; ++i) {
+      for (std::int64_t j = column * g.kernel_w; j < (column + 1) * g.kernel_w && j < g.in_w; ++j) {
+        const std::int64_t place = i * g.in_w + j;
+        image[place] = place == chosen ? value : T{0};
+      }
+    }
+  }
+};
+
 template <class T>
 struct MaxPoolGatherKernel {
   Pool2dGeometry g;
@@ -184,8 +220,17 @@ void Cuda::max_pool2d_scatter(const Pool2dGeometry& geometry, const T* dy,
   const std::int64_t outputs = cuda::outputs(geometry);
   const std::array reads{cuda::dense(dy, outputs), cuda::dense(indices, outputs)};
   const std::array writes{cuda::dense(dx, inputs)};
-  cuda::launch("max_pool2d_scatter", cuda::MaxPoolScatterKernel<T>{geometry, dy, indices, dx},
-               inputs, reads, writes);
+  constexpr const char* kName = "max_pool2d_scatter";
+  using Tiles = cuda::MaxPoolTilesKernel<T>;
+  if (Tiles::applies(geometry)) {
+    const std::int64_t rows = (geometry.in_h + geometry.kernel_h - 1) / geometry.kernel_h;
+    const std::int64_t columns = (geometry.in_w + geometry.kernel_w - 1) / geometry.kernel_w;
+    cuda::launch(kName, Tiles{geometry, rows, columns, dy, indices, dx},
+                 geometry.planes * rows * columns, reads, writes);
+    return;
+  }
+  cuda::launch(kName, cuda::MaxPoolScatterKernel<T>{geometry, dy, indices, dx}, inputs, reads,
+               writes);
 }
 
 template <class T>

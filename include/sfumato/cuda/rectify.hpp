@@ -11,67 +11,101 @@ namespace sfumato {
 
 namespace cuda {
 
-/// Where bits and elements of BitRows are, in numbers that the GPU divides by.
-struct BitPlaces {
-  std::int64_t columns;
-  std::int64_t words;  ///< of 16 bits, for each row
+/// Eight neighbours, which move as 16 bytes at a time where they lie so.
+template <class T>
+struct alignas(16) Eight {
+  T values[8];
 
-  explicit BitPlaces(const BitRows& rows)
-      : columns(rows.columns), words(rows.bytes_per_row() / 2) {}
+  static SFUMATO_HOST_DEVICE bool fits(const T* place, std::int64_t count) {
+    return count >= 8 && reinterpret_cast<std::uintptr_t>(place) % alignof(Eight) == 0;
+  }
+  /// The first `count` come from memory, the others are zero.
+  static SFUMATO_HOST_DEVICE Eight load(const T* from, std::int64_t count) {
+    if (fits(from, count)) return *reinterpret_cast<const Eight*>(from);
+    Eight eight{};
+    for (int i = 0; i < 8; ++i) {
+      if (i < count) eight.values[i] = from[i];
+    }
+    return eight;
+  }
+  SFUMATO_HOST_DEVICE void store(T* to, std::int64_t count) const {
+    if (fits(to, count)) {
+      *reinterpret_cast<Eight*>(to) = *this;
+      return;
+    }
+    for (int i = 0; i < 8; ++i) {
+      if (i < count) to[i] = values[i];
+    }
+  }
 };
 
-/// For word number `index`: y = max(x, 0) of its elements, unless y is null, and which are
+/// The elements that byte number `index` of BitRows is about.
+struct BitPlace {
+  std::int64_t first;
+  std::int64_t count;  ///< to the end of the row, which may be more than eight, or none
+
+  SFUMATO_HOST_DEVICE BitPlace(std::int64_t columns, std::int64_t bytes_per_row,
+                               std::int64_t index) {
+    const std::int64_t row = quotient(index, bytes_per_row);
+    const std::int64_t column = (index - row * bytes_per_row) * 8;
+    first = row * columns + column;
+    count = columns - column;
+  }
+};
+
+/// For byte number `index`: y = max(x, 0) of its elements, unless y is null, and which are
 /// positive.
 template <class T>
 struct ReluKernel {
-  BitPlaces places;
+  std::int64_t columns;
+  std::int64_t bytes_per_row;
   const T* x;
   T* y;
   std::uint8_t* bits;  ///< may be null
 
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
-    const std::int64_t row = quotient(index, places.words);
-    const std::int64_t column = (index - row * places.words) * 16;
-    const std::int64_t first = row * places.columns + column;
-    const std::int64_t left = places.columns - column;
-    const int count = left < 16 ? static_cast<int>(left) : 16;
-    unsigned word = 0;
-    for (int i = 0; i < count; ++i) {
-      const T value = x[first + i];
-      word |= value > T{0} ? 1U << i : 0U;
-      if (y != nullptr) y[first + i] = value < T{0} ? T{0} : value;  // NaN stays NaN
+    const BitPlace place(columns, bytes_per_row, index);
+    Eight<T> eight = Eight<T>::load(x + place.first, place.count);
+    unsigned byte = 0;
+    for (int i = 0; i < 8; ++i) {
+      T& value = eight.values[i];
+      byte |= value > T{0} ? 1U << i : 0U;
+      value = value < T{0} ? T{0} : value;  // NaN stays NaN
     }
-    if (bits != nullptr) {
-      bits[index * 2] = static_cast<std::uint8_t>(word & 255U);
-      bits[index * 2 + 1] = static_cast<std::uint8_t>(word >> 8);
-    }
+    if (y != nullptr) eight.store(y + place.first, place.count);
+    if (bits != nullptr) bits[index] = static_cast<std::uint8_t>(byte);
   }
 };
 
-/// For element number `index`.
+/// For byte number `index`: y = x of its elements where their bits are set.
 template <class T>
 struct GateKernel {
-  BitPlaces places;
+  std::int64_t columns;
+  std::int64_t bytes_per_row;
   const T* x;
   const std::uint8_t* bits;
   T* y;
 
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
-    const std::int64_t row = quotient(index, places.columns);
-    const std::int64_t column = index - row * places.columns;
-    const int byte = bits[row * places.words * 2 + column / 8];
-    y[index] = (byte >> (column % 8) & 1) != 0 ? x[index] : T{0};
+    const BitPlace place(columns, bytes_per_row, index);
+    Eight<T> eight = Eight<T>::load(x + place.first, place.count);
+    const unsigned byte = bits[index];
+    for (int i = 0; i < 8; ++i) {
+      if ((byte >> i & 1U) == 0) eight.values[i] = T{0};
+    }
+    eight.store(y + place.first, place.count);
   }
 };
 
 template <class T>
 void launch_relu(const BitRows& rows, const T* x, T* y, std::uint8_t* bits) {
   const std::int64_t elements = rows.rows * rows.columns;
-  const std::int64_t words = rows.rows * rows.bytes_per_row() / 2;
+  const std::int64_t bytes = rows.rows * rows.bytes_per_row();
   const std::array reads{dense(x, elements)};
   const std::array writes{dense(y, y == nullptr ? 0 : elements),
-                          dense(bits, bits == nullptr ? 0 : words * 2)};
-  launch("relu", ReluKernel<T>{BitPlaces(rows), x, y, bits}, words, reads, writes);
+                          dense(bits, bits == nullptr ? 0 : bytes)};
+  launch("relu", ReluKernel<T>{rows.columns, rows.bytes_per_row(), x, y, bits}, bytes, reads,
+         writes);
 }
 
 }  // namespace cuda
@@ -84,11 +118,11 @@ void Cuda::relu(const BitRows& rows, const T* x, T* y, std::uint8_t* bits) {
 template <class T>
 void Cuda::gate(const BitRows& rows, const T* x, const std::uint8_t* bits, T* y) {
   const std::int64_t elements = rows.rows * rows.columns;
-  const std::array reads{cuda::dense(x, elements),
-                         cuda::dense(bits, rows.rows * rows.bytes_per_row())};
+  const std::int64_t bytes = rows.rows * rows.bytes_per_row();
+  const std::array reads{cuda::dense(x, elements), cuda::dense(bits, bytes)};
   const std::array writes{cuda::dense(y, elements)};
-  cuda::launch("gate", cuda::GateKernel<T>{cuda::BitPlaces(rows), x, bits, y}, elements, reads,
-               writes);
+  cuda::launch("gate", cuda::GateKernel<T>{rows.columns, rows.bytes_per_row(), x, bits, y}, bytes,
+               reads, writes);
 }
 
 }  // namespace sfumato
