@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The checks that need an NVIDIA GPU, in one command:
-#   tests/gpu_check.sh [--weights FILE] [--content FILE] [--style FILE] [--no-pytorch]
-# Builds; runs the typed tests on the GPU; runs a short style transfer under compute-sanitizer; compares CPU and
+#   tests/gpu_check.sh [--weights FILE] [--content FILE] [--style FILE] [--programs FOLDER] [--no-pytorch]
+# Builds, or takes what was built elsewhere (FOLDER is a build folder with the targets neural_style and
+# cuda_gpu_tests); runs the typed tests on the GPU; runs a short style transfer under compute-sanitizer; compares CPU and
 # GPU; times whole iterations at three sizes, beside PyTorch on the same GPU if it is installed, and prints a table
 # with the GPU memory in use. Ends with status 0 if every check passed; the times are figures, not checks.
 set -euo pipefail
@@ -11,15 +12,20 @@ weights=${SFUMATO_WEIGHTS:-}
 content=examples/images/cat.jpg
 style=examples/images/suns.jpg
 pytorch=yes
+programs=
 while [ $# -gt 0 ]; do
   case $1 in
-    --weights | --content | --style)
+    --weights | --content | --style | --programs)
       [ $# -ge 2 ] || { echo "gpu_check.sh: $1 needs a file" >&2; exit 2; }
       declare "${1#--}=$2"
       shift
       ;;
     --no-pytorch) pytorch=no ;;
-    *) echo "usage: tests/gpu_check.sh [--weights FILE] [--content FILE] [--style FILE] [--no-pytorch]" >&2; exit 2 ;;
+    *)
+      echo "usage: tests/gpu_check.sh [--weights FILE] [--content FILE] [--style FILE] [--programs FOLDER]" \
+        "[--no-pytorch]" >&2
+      exit 2
+      ;;
   esac
   shift
 done
@@ -37,11 +43,13 @@ check() {  # NAME COMMAND...
   "$@" || failures+=("$name")
 }
 
-build=build/gpu
-cmake --preset release -B "$build" -D SFUMATO_CUDA=ON -D CMAKE_CUDA_ARCHITECTURES=native
-cmake --build "$build" --target neural_style cuda_gpu_tests
+if [ -z "$programs" ]; then
+  programs=build/gpu
+  cmake --preset release -B "$programs" -D SFUMATO_CUDA=ON -D CMAKE_CUDA_ARCHITECTURES=native
+  cmake --build "$programs" --target neural_style cuda_gpu_tests
+fi
 
-for program in "$build"/tests/cuda_gpu_*_tests; do
+for program in "$programs"/tests/cuda_gpu_*_tests; do
   check "$(basename "$program")" "$program"
 done
 
@@ -56,11 +64,11 @@ if [ -z "$weights" ]; then
 fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-transfer() { "$build/neural_style" "$content" "$style" --weights "$weights" --quiet "$@"; }
+transfer() { "$programs/neural_style" "$content" "$style" --weights "$weights" --quiet "$@"; }
 
 sanitizer=$(command -v compute-sanitizer || true)
 if [ -n "$sanitizer" ]; then
-  check "compute-sanitizer" "$sanitizer" --error-exitcode 9 --leak-check no "$build/neural_style" "$content" "$style" \
+  check "compute-sanitizer" "$sanitizer" --error-exitcode 9 --leak-check no "$programs/neural_style" "$content" "$style" \
     --weights "$weights" --device cuda --height 64 --width 96 --iterations 4 --quiet -o "$folder/sanitized.png"
 else
   echo "compute-sanitizer is not installed: left out"
@@ -104,7 +112,7 @@ for size in 150x225 600x900 1200x1800; do
     flag=()
     [ "$mode" = tf32 ] && flag=(--tf32)
     [ "$mode" = bf16 ] && flag=(--precision bf16)
-    memory=$(peak_memory "$folder/log.txt" "$build/neural_style" "$content" "$style" --weights "$weights" --quiet \
+    memory=$(peak_memory "$folder/log.txt" "$programs/neural_style" "$content" "$style" --weights "$weights" --quiet \
       --device cuda --height "$height" --width "$width" --iterations 40 -o "$folder/out.png" \
       --losses "$folder/times.csv" "${flag[@]}") || { failures+=("timing $size $mode"); continue; }
     median=$(awk -F, 'NR > 1 { print $6 - last; last = $6 }' "$folder/times.csv" | tail -n +6 | sort -n |

