@@ -31,8 +31,8 @@ class StridedLoops {
   std::int64_t extent(std::size_t level) const { return extents_[level]; }
   const Offsets& strides(std::size_t level) const { return strides_[level]; }
 
-  std::int64_t inner() const { return extents_[last()]; }
-  const Offsets& inner_strides() const { return strides_[last()]; }
+  SFUMATO_HOST_DEVICE std::int64_t inner() const { return extents_[last()]; }
+  SFUMATO_HOST_DEVICE const Offsets& inner_strides() const { return strides_[last()]; }
 
   std::int64_t rows() const {
     std::int64_t product = 1;
@@ -41,20 +41,25 @@ class StridedLoops {
   }
 
   /// Where row number `row` begins in each operand.
-  Offsets row_offsets(std::int64_t row) const { return offsets_before(last(), row); }
+  SFUMATO_HOST_DEVICE Offsets row_offsets(std::int64_t row) const {
+    return offsets_before(last(), row);
+  }
 
   /// Where element number `index` is in each operand.
   SFUMATO_HOST_DEVICE Offsets offsets(std::int64_t index) const {
-    // Graphics processors divide 32 bits several times faster than 64.
-    return index >> 32 == 0 ? offsets_before(levels_, static_cast<std::uint32_t>(index))
-                            : offsets_before(levels_, index);
+    return offsets_before(levels_, index);
   }
 
  private:
-  std::size_t last() const { return levels_ - 1; }
+  SFUMATO_HOST_DEVICE std::size_t last() const { return levels_ - 1; }
+
+  SFUMATO_HOST_DEVICE Offsets offsets_before(std::size_t level, std::int64_t index) const {
+    // Graphics processors divide 32 bits several times faster than 64.
+    return index >> 32 == 0 ? walk(level, static_cast<std::uint32_t>(index)) : walk(level, index);
+  }
 
   template <class Index>
-  SFUMATO_HOST_DEVICE Offsets offsets_before(std::size_t level, Index index) const {
+  SFUMATO_HOST_DEVICE Offsets walk(std::size_t level, Index index) const {
     Offsets offsets{};
     while (level > 0) {
       --level;

@@ -101,6 +101,27 @@ using WeightGradientPlan = ConvolutionPlan<cudnnConvolutionBwdFilterAlgo_t>;
 
 using Workspace = Tensor<std::uint8_t, Cuda>;
 
+/// Memory for cuDNN to try algorithms in: as much as there is, up to a limit. It goes back to CUDA
+/// and not to the pool, as nothing else needs so much.
+class TrialRoom {
+ public:
+  TrialRoom(Context& context, std::size_t limit) : context_(context), bytes_(limit) {
+    while (bytes_ > 0 && (data_ = context.allocate(bytes_)) == nullptr) bytes_ /= 2;
+  }
+  TrialRoom(const TrialRoom&) = delete;
+  TrialRoom& operator=(const TrialRoom&) = delete;
+  ~TrialRoom() {
+    if (data_ != nullptr) context_.free(data_);
+  }
+  void* data() const { return data_; }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  Context& context_;
+  std::size_t bytes_;
+  void* data_ = nullptr;
+};
+
 /// All plans that a program has needed so far. Each is made once for its shapes, from what cuDNN
 /// finds fastest within the limit on workspace.
 class ConvolutionPlans {
@@ -108,12 +129,12 @@ class ConvolutionPlans {
   template <class T>
   ForwardPlan& forward(Context& context, const Conv2dGeometry& g, const T* x, const T* weight,
                        T* y) {
-    const auto time = [&](ForwardPlan& plan, Workspace& room,
+    const auto time = [&](ForwardPlan& plan, const TrialRoom& room,
                           std::span<cudnnConvolutionFwdAlgoPerf_t> found, int* count) {
       const ConvolutionDescriptors& d = plan.descriptors;
       return cudnnFindConvolutionForwardAlgorithmEx(
           context.cudnn(), d.x.get(), x, d.weight.get(), weight, d.convolution.get(), d.y.get(), y,
-          static_cast<int>(found.size()), count, found.data(), room.data(), bytes(room));
+          static_cast<int>(found.size()), count, found.data(), room.data(), room.bytes());
     };
     const auto measure = [&](ForwardPlan& plan, cudnnConvolutionFwdAlgo_t algorithm) {
       const ConvolutionDescriptors& d = plan.descriptors;
@@ -131,12 +152,12 @@ class ConvolutionPlans {
   template <class T>
   InputGradientPlan& input_gradient(Context& context, const Conv2dGeometry& g, const T* dy,
                                     const T* weight, T* dx) {
-    const auto time = [&](InputGradientPlan& plan, Workspace& room,
+    const auto time = [&](InputGradientPlan& plan, const TrialRoom& room,
                           std::span<cudnnConvolutionBwdDataAlgoPerf_t> found, int* count) {
       const ConvolutionDescriptors& d = plan.descriptors;
       return cudnnFindConvolutionBackwardDataAlgorithmEx(
           context.cudnn(), d.weight.get(), weight, d.y.get(), dy, d.convolution.get(), d.x.get(),
-          dx, static_cast<int>(found.size()), count, found.data(), room.data(), bytes(room));
+          dx, static_cast<int>(found.size()), count, found.data(), room.data(), room.bytes());
     };
     const auto measure = [&](InputGradientPlan& plan, cudnnConvolutionBwdDataAlgo_t algorithm) {
       const ConvolutionDescriptors& d = plan.descriptors;
@@ -153,12 +174,12 @@ class ConvolutionPlans {
   template <class T>
   WeightGradientPlan& weight_gradient(Context& context, const Conv2dGeometry& g, const T* x,
                                       const T* dy, T* dweight) {
-    const auto time = [&](WeightGradientPlan& plan, Workspace& room,
+    const auto time = [&](WeightGradientPlan& plan, const TrialRoom& room,
                           std::span<cudnnConvolutionBwdFilterAlgoPerf_t> found, int* count) {
       const ConvolutionDescriptors& d = plan.descriptors;
       return cudnnFindConvolutionBackwardFilterAlgorithmEx(
           context.cudnn(), d.x.get(), x, d.y.get(), dy, d.convolution.get(), d.weight.get(),
-          dweight, static_cast<int>(found.size()), count, found.data(), room.data(), bytes(room));
+          dweight, static_cast<int>(found.size()), count, found.data(), room.data(), room.bytes());
     };
     const auto measure = [&](WeightGradientPlan& plan, cudnnConvolutionBwdFilterAlgo_t algorithm) {
       const ConvolutionDescriptors& d = plan.descriptors;
@@ -194,21 +215,6 @@ class ConvolutionPlans {
   template <class Algorithm>
   using Cache = std::map<Key, ConvolutionPlan<Algorithm>>;
 
-  static std::size_t bytes(const Workspace& room) {
-    return static_cast<std::size_t>(room.elements());
-  }
-
-  /// As much room as there is, up to the limit.
-  static Workspace take_room(std::size_t limit) {
-    for (std::size_t size = limit;; size /= 2) {
-      try {
-        return Workspace::empty({static_cast<std::int64_t>(size)});
-      } catch (const ResourceError&) {
-        if (size == 0) throw;
-      }
-    }
-  }
-
   /// The plan for these shapes: what `time` finds fastest, or else the first of the plain
   /// algorithms that works and whose workspace, as `measure` says, is within the limit.
   template <class Found, class Algorithm, class Time, class Measure, std::size_t Plain>
@@ -230,7 +236,7 @@ class ConvolutionPlans {
     const bool tf32 = options.allow_tf32 && type == CUDNN_DATA_FLOAT;
     if (!options.deterministic) {
       if (tf32) allow(CUDNN_DEFAULT_MATH);
-      Workspace room = take_room(options.workspace_limit);
+      const TrialRoom room(context, options.workspace_limit);
       std::array<Found, 16> found{};
       int count = 0;
       if (time(plan, room, found, &count) == CUDNN_STATUS_SUCCESS) {

@@ -108,7 +108,7 @@ void launch(const char* name, const Kernel& kernel, std::int64_t count, Accesses
                        dim3(static_cast<unsigned>(blocks < most ? blocks : most)),
                        dim3(kThreadsPerBlock), arguments, 0, context.stream());
 #endif
-  check(status, "launch", " of ", name, " over ", count, " elements");
+  check(status, "launch", " of ", name, " in ", count, " parts");
 }
 #endif
 

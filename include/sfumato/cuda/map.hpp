@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -8,6 +9,7 @@
 
 #include "sfumato/core/loops.hpp"
 #include "sfumato/cuda/device.hpp"
+#include "sfumato/cuda/eight.hpp"
 #include "sfumato/cuda/launch.hpp"
 
 namespace sfumato {
@@ -31,41 +33,87 @@ SFUMATO_HOST_DEVICE T* get(const Operand<Number, T>& operand) {
   return operand.data;
 }
 
-/// target[i] = function(inputs[i]...), for element number `index`.
+/// target[i] = function(inputs[i]...), for element number `index`; or for eight neighbours at a
+/// time, where every operand has them side by side or one for all.
 template <class Function, class Result, class... T>
 struct MapKernel {
   using Inputs = Operands<std::index_sequence_for<T...>, const T...>;
+  using Loops = detail::StridedLoops<sizeof...(T) + 1>;
 
   Function function;
-  detail::StridedLoops<sizeof...(T) + 1> loops;
+  Loops loops;
   Result* target;
   Inputs inputs;
+  std::int64_t eights;  ///< in a row, the last of which may have fewer; 0 for single elements
+
+  /// How many eights a row of these loops is, or 0.
+  static std::int64_t eights_of(const Loops& loops) {
+    constexpr std::int64_t kShort = 32;  // elements, of which some eights would be half empty
+    const auto& strides = loops.inner_strides();
+    const bool side_by_side =
+        strides[0] == 1 && std::all_of(strides.begin(), strides.end(), [](std::int64_t stride) {
+          return stride == 0 || stride == 1;
+        });
+    return side_by_side && loops.inner() >= kShort ? (loops.inner() + 7) / 8 : 0;
+  }
+  std::int64_t count() const {
+    return eights == 0 ? loops.rows() * loops.inner() : loops.rows() * eights;
+  }
 
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
-    store(loops.offsets(index), std::index_sequence_for<T...>{});
+    if (eights == 0) {
+      store(loops.offsets(index), std::index_sequence_for<T...>{});
+    } else {
+      const std::int64_t row = quotient(index, eights);
+      store_eight(loops.row_offsets(row), (index - row * eights) * 8,
+                  std::index_sequence_for<T...>{});
+    }
   }
 
  private:
-  template <class Offsets, std::size_t... I>
+  using Offsets = typename Loops::Offsets;
+
+  template <std::size_t... I>
   SFUMATO_HOST_DEVICE void store(const Offsets& offsets, std::index_sequence<I...>) const {
     target[offsets[0]] = static_cast<Result>(function(get<I>(inputs)[offsets[I + 1]]...));
+  }
+
+  /// The elements from number `first` of a row on.
+  template <std::size_t... I>
+  SFUMATO_HOST_DEVICE void store_eight(const Offsets& row, std::int64_t first,
+                                       std::index_sequence<I...>) const {
+    const std::int64_t count = loops.inner() - first;
+    const std::tuple<Eight<T>...> values{
+        load_eight(get<I>(inputs) + row[I + 1], loops.inner_strides()[I + 1], first, count)...};
+    Eight<Result> results;
+    for (int i = 0; i < 8; ++i) {
+      results.values[i] = static_cast<Result>(function(std::get<I>(values).values[i]...));
+    }
+    results.store(target + row[0] + first, count);
+  }
+
+  template <class Element>
+  static SFUMATO_HOST_DEVICE Eight<Element> load_eight(const Element* row, std::int64_t stride,
+                                                       std::int64_t first, std::int64_t count) {
+    return stride == 0 ? Eight<Element>::repeat(*row) : Eight<Element>::load(row + first, count);
   }
 };
 
 template <class Function, class Result, class... T, std::size_t... I>
 void map_operands(const Function& function, const Shape& shape, std::index_sequence<I...>,
                   Strided<Result> target, Strided<const T>... inputs) {
-  const detail::StridedLoops<sizeof...(T) + 1> loops(shape, {target.strides, inputs.strides...});
+  using Kernel = MapKernel<Function, Result, T...>;
+  const typename Kernel::Loops loops(shape, {target.strides, inputs.strides...});
   const std::array writes{strided(target.data, loops, 0)};
-  const MapKernel<Function, Result, T...> kernel{function, loops, target.data, {{inputs.data}...}};
+  const Kernel kernel{function, loops, target.data, {{inputs.data}...}, Kernel::eights_of(loops)};
   if constexpr (requires { function.reads(); }) {
     const auto more = function.reads();
     const std::array reads{strided(inputs.data, loops, I + 1)...,
                            dense(more.data(), static_cast<std::int64_t>(more.size()))};
-    launch("map", kernel, shape.elements(), reads, writes);
+    launch("map", kernel, kernel.count(), reads, writes);
   } else {
     const std::array<Access, sizeof...(T)> reads{strided(inputs.data, loops, I + 1)...};
-    launch("map", kernel, shape.elements(), reads, writes);
+    launch("map", kernel, kernel.count(), reads, writes);
   }
 }
 

@@ -5,39 +5,12 @@
 #include <cstdint>
 
 #include "sfumato/cuda/device.hpp"
+#include "sfumato/cuda/eight.hpp"
 #include "sfumato/cuda/launch.hpp"
 
 namespace sfumato {
 
 namespace cuda {
-
-/// Eight neighbours, which move as 16 bytes at a time where they lie so.
-template <class T>
-struct alignas(16) Eight {
-  T values[8];
-
-  static SFUMATO_HOST_DEVICE bool fits(const T* place, std::int64_t count) {
-    return count >= 8 && reinterpret_cast<std::uintptr_t>(place) % alignof(Eight) == 0;
-  }
-  /// The first `count` come from memory, the others are zero.
-  static SFUMATO_HOST_DEVICE Eight load(const T* from, std::int64_t count) {
-    if (fits(from, count)) return *reinterpret_cast<const Eight*>(from);
-    Eight eight{};
-    for (int i = 0; i < 8; ++i) {
-      if (i < count) eight.values[i] = from[i];
-    }
-    return eight;
-  }
-  SFUMATO_HOST_DEVICE void store(T* to, std::int64_t count) const {
-    if (fits(to, count)) {
-      *reinterpret_cast<Eight*>(to) = *this;
-      return;
-    }
-    for (int i = 0; i < 8; ++i) {
-      if (i < count) to[i] = values[i];
-    }
-  }
-};
 
 /// The elements that byte number `index` of BitRows is about.
 struct BitPlace {
