@@ -74,11 +74,14 @@ void add_options(CLI::App& app, Arguments& a) {
       ->required();
   app.add_option("STYLE", a.style, "Picture whose style is taken")->required();
   app.add_option("-o,--output", a.output, "Picture to write (.png or .jpg)")->required();
-  app.add_option("--size", a.size, "Longer side in pixels, the other in proportion (default 512)")
+  app.add_option("--size", a.size,
+                 "Longer side in pixels, the other in proportion, to 8 pixels (default 512)")
       ->check(sides);
-  app.add_option("--height", a.height, "Height in pixels; alone, the width is in proportion")
+  app.add_option("--height", a.height,
+                 "Height in pixels; alone, the width is in proportion, to 8 pixels")
       ->check(sides);
-  app.add_option("--width", a.width, "Width in pixels; alone, the height is in proportion")
+  app.add_option("--width", a.width,
+                 "Width in pixels; alone, the height is in proportion, to 8 pixels")
       ->check(sides);
   app.add_option("--preset", a.preset,
                  "d2l: the two stages of \"Dive into Deep Learning\", 500 iterations at 150 x 225, "
@@ -138,24 +141,23 @@ void add_options(CLI::App& app, Arguments& a) {
 Stage single_stage(const Arguments& a, const Shape& content) {
   const auto height = static_cast<double>(content[0]);
   const auto width = static_cast<double>(content[1]);
-  const auto side = [](double pixels) {
-    return std::clamp<std::int64_t>(std::llround(pixels), kSmallest, kLargest);
+  // In eights of pixels: poolings leave out the last row or column of what they can't halve, and
+  // where the last layers don't look, the first ones draw lines.
+  const auto in_proportion = [](std::int64_t other, double ratio) {
+    constexpr std::int64_t kUnit = 8;
+    const double units = static_cast<double>(other) * ratio / static_cast<double>(kUnit);
+    return std::clamp<std::int64_t>(kUnit * std::llround(units), kSmallest, kLargest);
   };
   Stage stage{0, 0, a.transfer};
   if (a.height && a.width) {
     stage.height = *a.height;
     stage.width = *a.width;
-  } else if (a.height) {
-    stage.height = *a.height;
-    stage.width = side(static_cast<double>(*a.height) * width / height);
-  } else if (a.width) {
-    stage.width = *a.width;
-    stage.height = side(static_cast<double>(*a.width) * height / width);
+  } else if (a.height || (!a.width && height > width)) {
+    stage.height = a.height.value_or(a.size.value_or(kDefaultSize));
+    stage.width = in_proportion(stage.height, width / height);
   } else {
-    const double scale =
-        static_cast<double>(a.size.value_or(kDefaultSize)) / std::max(height, width);
-    stage.height = side(height * scale);
-    stage.width = side(width * scale);
+    stage.width = a.width.value_or(a.size.value_or(kDefaultSize));
+    stage.height = in_proportion(stage.width, height / width);
   }
   return stage;
 }
