@@ -220,16 +220,16 @@ void Cuda::max_pool2d_scatter(const Pool2dGeometry& geometry, const T* dy,
   const std::int64_t outputs = cuda::outputs(geometry);
   const std::array reads{cuda::dense(dy, outputs), cuda::dense(indices, outputs)};
   const std::array writes{cuda::dense(dx, inputs)};
-  constexpr const char* kName = "max_pool2d_scatter";
+  constexpr const char* kKernel = "max_pool2d_scatter";
   using Tiles = cuda::MaxPoolTilesKernel<T>;
   if (Tiles::applies(geometry)) {
     const std::int64_t rows = (geometry.in_h + geometry.kernel_h - 1) / geometry.kernel_h;
     const std::int64_t columns = (geometry.in_w + geometry.kernel_w - 1) / geometry.kernel_w;
-    cuda::launch(kName, Tiles{geometry, rows, columns, dy, indices, dx},
+    cuda::launch(kKernel, Tiles{geometry, rows, columns, dy, indices, dx},
                  geometry.planes * rows * columns, reads, writes);
     return;
   }
-  cuda::launch(kName, cuda::MaxPoolScatterKernel<T>{geometry, dy, indices, dx}, inputs, reads,
+  cuda::launch(kKernel, cuda::MaxPoolScatterKernel<T>{geometry, dy, indices, dx}, inputs, reads,
                writes);
 }
 
