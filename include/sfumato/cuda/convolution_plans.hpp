@@ -201,7 +201,7 @@ class ConvolutionPlans {
     bool allow_tf32;
     bool deterministic;
     std::size_t workspace_limit;
-    auto operator<=>(const Key&) const = default;
+    auto operator<=>(const Key&) const = default;  // NOLINT(modernize-use-nullptr): none here
 
     Key(const Conv2dGeometry& g, cudnnDataType_t data_type, const Options& options)
         : extents{g.batch,     g.in_channels, g.in_h,       g.in_w,     g.out_channels, g.out_h,

@@ -101,8 +101,7 @@ class Objective {
                                           network_.visit_taps(x, tapped_layers_, visit, 1);
                                         },
                                         [&](std::size_t k, const Variable<T, Device>& features) {
-                                          const auto part =
-                                              loss(terms_[tapped_terms_[k]], features);
+                                          auto part = loss(terms_[tapped_terms_[k]], features);
                                           parts[tapped_terms_[k]] = part.detach();
                                           return part;
                                         });
