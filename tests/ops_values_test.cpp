@@ -10,6 +10,7 @@
 
 #include "support/complaint.hpp"
 #include "support/device.hpp"
+#include "support/real_gpu.hpp"
 
 namespace sfumato::tested {
 
@@ -66,9 +67,13 @@ TEST_CASE_TEMPLATE("ops of two operands broadcast both", T, float, double) {
   CHECK(values_of(a / b) == List{T(0.5), -1, 2, T(-0.5), 1, -2});
   CHECK(values_of(ops::maximum(a, b)) == List{2, 2, 4, 1, -2, 4});
   CHECK(values_of(ops::minimum(a, b)) == List{1, -2, 2, -2, -2, -2});
-  const List powers{1, 4, 16, 1, T(0.25), T(0.0625)};  // which CUDA rounds once more
-  for (std::size_t i = 0; i < powers.size(); ++i) {
-    CHECK(values_of(ops::pow(a, b))[i] == doctest::Approx(powers[i]).epsilon(1e-7));
+  const List powers{1, 4, 16, 1, T(0.25), T(0.0625)};
+  if constexpr (kRealGpu) {  // CUDA's pow is rounded once more
+    for (std::size_t i = 0; i < powers.size(); ++i) {
+      CHECK(values_of(ops::pow(a, b))[i] == doctest::Approx(powers[i]).epsilon(1e-7));
+    }
+  } else {
+    CHECK(values_of(ops::pow(a, b)) == powers);
   }
   CHECK(values_of(ops::where(Tensor<std::uint8_t>::from({1, 0, 255}, {3}), a, b)) ==
         List{1, 2, 4, 1, -2, 4});
