@@ -143,6 +143,12 @@ const bool kRegistered = [] {
       cpu::tensor_kernels<float>()->convolve_directly(
           {.g = g, .x = x, .filters = cpu::forward_filters(g, w), .y = y});
     });
+    if (cpu::tensor_kernels<float>()->convolve_by_matrices != nullptr) {
+      add("conv2d_matrices", s, [](const auto& g, const float* x, const float* w, float* y) {
+        cpu::tensor_kernels<float>()->convolve_by_matrices(
+            {.g = g, .x = x, .filters = cpu::forward_filters(g, w), .y = y});
+      });
+    }
     // What cpu::plan_winograd() chooses from.
     for (const std::int64_t output : {4, 6}) {
       for (const auto order : {cpu::WinogradOrder::kBlocks, cpu::WinogradOrder::kPanels}) {

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -44,9 +45,9 @@ const std::vector<Case> kCases{
     {1, 16, 16, 8, 8, 1},     {2, 17, 33, 13, 19, 1},    {1, 64, 70, 50, 99, 1},
     {1, 20, 31, 9, 65, 0},    {3, 16, 48, 10, 7, 2},     {1, 129, 200, 12, 11, 1},
     {2, 150, 170, 10, 17, 0}, {1, 256, 161, 9, 14, 2},   {1, 130, 193, 53, 57, 1},
-    {2, 192, 130, 49, 61, 0}, {1, 160, 170, 98, 131, 1}, {2, 3, 64, 20, 33, 1},
-    {1, 64, 3, 20, 33, 1},    {2, 17, 2, 80, 400, 0},    {1, 1, 5, 7, 3, 2},
-    {1, 3, 9, 60, 500, 2},    {1, 11, 13, 30, 40, 1}};
+    {2, 192, 130, 49, 61, 0}, {1, 160, 170, 98, 131, 1}, {1, 270, 260, 7, 20, 1},
+    {2, 3, 64, 20, 33, 1},    {1, 64, 3, 20, 33, 1},     {2, 17, 2, 80, 400, 0},
+    {1, 1, 5, 7, 3, 2},       {1, 3, 9, 60, 500, 2},     {1, 11, 13, 30, 40, 1}};
 
 // What tiles of 6 × 6 outputs may lose to rounding; smaller tiles and plain sums lose half as much.
 constexpr double kRounding = 8e-6;
@@ -192,6 +193,90 @@ TEST_CASE("every plan for Winograd's algorithm gives the same, bits included") {
   }
 }
 
+namespace {
+
+/// The kernels whose matrix instructions multiply floats, or null, which it says.
+const cpu::VectorKernels* float_matrix_kernels() {
+  const cpu::VectorKernels* const kernels = cpu::vector_kernels();
+  if (kernels != nullptr && kernels->float32.convolve_by_matrices != nullptr) return kernels;
+  MESSAGE("skipped: this processor has no AMX, or SFUMATO_VECTORS forbids it");
+  return nullptr;
+}
+
+/// What matrix instructions make of x, with the weights and the bias of a case.
+Tensor<float> by_matrices(const Case& c, const Tensor<float>& x, const Data& data) {
+  auto y = Tensor<float>::full(data.dy.shape(), -1.0F);
+  cpu::vector_kernels()->float32.convolve_by_matrices(
+      {.g = c.geometry(),
+       .x = x.data(),
+       .filters = cpu::forward_filters(c.geometry(), data.weight.data()),
+       .bias = data.bias.data(),
+       .y = y.data()});
+  return y;
+}
+Tensor<double> exactly(const Case& c, const Tensor<float>& x, const Data& data) {
+  auto y = Tensor<double>::empty(data.dy.shape());
+  cpu::conv2d_im2col(c.geometry(), x.cast<double>().data(), data.weight.cast<double>().data(),
+                     data.bias.cast<double>().data(), y.data());
+  return y;
+}
+
+}  // namespace
+
+// Also where choose_convolution() takes another algorithm: few channels, narrow images.
+TEST_CASE("floats multiplied digit by digit are as exact as by Winograd's algorithm") {
+  if (float_matrix_kernels() == nullptr) return;
+  for (const Case& c : std::vector<Case>{{1, 3, 5, 4, 4, 1},
+                                         {1, 16, 20, 5, 6, 1},
+                                         {2, 33, 17, 13, 50, 1},
+                                         {1, 65, 70, 26, 121, 0},
+                                         {1, 140, 33, 7, 99, 2},
+                                         {1, 150, 130, 6, 33, 1},
+                                         {2, 260, 270, 9, 14, 1}}) {
+    CAPTURE(c.name());
+    const Data data(c);
+    CHECK(difference(by_matrices(c, data.x, data), exactly(c, data.x, data)) < 2e-6);
+    // Of any size: digits are of a unit that is chosen by the largest number.
+    for (const float size : {1e-25F, 1e25F}) {
+      auto x = data.x.clone();
+      for (std::int64_t i = 0; i < x.elements(); ++i) x.data()[i] *= size;
+      const Data scaled = [&] {
+        Data d(c);
+        for (std::int64_t i = 0; i < d.bias.elements(); ++i) d.bias.data()[i] *= size;
+        return d;
+      }();
+      CHECK(difference(by_matrices(c, x, scaled), exactly(c, x, scaled)) < 2e-6);
+    }
+    const auto zeros = Tensor<float>::zeros(data.x.shape());
+    CHECK(difference(by_matrices(c, zeros, data), exactly(c, zeros, data)) == 0.0);
+  }
+}
+
+TEST_CASE("a large number takes exactness from the four rows that see it only") {
+  if (float_matrix_kernels() == nullptr) return;
+  const Case c{1, 64, 64, 16, 20, 1};
+  const Data data(c);
+  auto x = data.x.clone();
+  x.set({0, 5, 1, 3}, 1e4F);
+  const auto y = by_matrices(c, x, data);
+  const auto expected = exactly(c, x, data);
+  const auto undisturbed = by_matrices(c, data.x, data);
+  double largest_error = 0.0;
+  bool same = true;
+  for (std::int64_t channel = 0; channel < 64; ++channel) {
+    for (std::int64_t i = 0; i < 16; ++i) {
+      for (std::int64_t j = 0; j < 20; ++j) {
+        const double error =
+            static_cast<double>(y.at({0, channel, i, j})) - expected.at({0, channel, i, j});
+        largest_error = std::max(largest_error, std::abs(error));
+        same = same && (i < 4 || y.at({0, channel, i, j}) == undisturbed.at({0, channel, i, j}));
+      }
+    }
+  }
+  CHECK(same);
+  CHECK(largest_error < 1e4 * 1e-5);  // the sum of 576 products, each 1e4 · 2⁻²⁴ · weight away
+}
+
 TEST_CASE("convolutions in bfloat16, with what is fused into them") {
   for (const Case& c : kCases) {
     CAPTURE(c.name());
@@ -239,6 +324,18 @@ TEST_CASE("convolutions in bfloat16, with what is fused into them") {
   }
 }
 
+TEST_CASE("a batch of no images takes every algorithm to no results") {
+  for (const std::int64_t channels : {3, 16, 64, 160, 300}) {
+    const Case c{0, channels, channels, 20, 20, 1};
+    const auto nothing = Tensor<float>::empty({0, channels, 20, 20});
+    const auto weight = random_tensor({channels, channels, 3, 3}, 12);
+    auto y = Tensor<float>::empty({0, channels, 20, 20});
+    Cpu::conv2d<float>(c.geometry(), nothing.data(), weight.data(), nullptr, y.data());
+    Cpu::conv2d_input_gradient<float>(c.geometry(), nothing.data(), weight.data(), y.data());
+    CHECK(y.elements() == 0);
+  }
+}
+
 TEST_CASE("NaN reaches every output that sees it, through the relu too") {
   for (const std::int64_t channels : {16, 160}) {
     const Case c{1, channels, channels, 14, 21, 1};
@@ -255,6 +352,7 @@ TEST_CASE("NaN reaches every output that sees it, through the relu too") {
           CHECK_FALSE(bit(bits, {channels * 14, 21}, channel * 14 + i, j));
         }
       }
+      // Matrix instructions make NaN of all of the four rows.
       CHECK_FALSE(std::isnan(y.at({0, channel, 0, 0})));
     }
   }

@@ -4,6 +4,7 @@
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/x86/avx512.h>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -21,11 +22,15 @@
 #undef _mm512_cvtepi32_epi16
 #undef _mm256_maskz_loadu_epi16
 #undef _mm256_mask_storeu_epi16
+#undef _mm512_cvtps_epi32
+#undef _mm512_maskz_cvtepi32_ps
 #undef _tile_loadconfig
 #undef _tile_release
 #undef _tile_loadd
 #undef _tile_stored
 #undef _tile_dpbf16ps
+#undef _tile_dpbssd
+#undef _tile_zero
 #define _mm512_maskz_loadu_ps emulated_load
 #define _mm512_mask_storeu_ps emulated_store
 #define _mm512_maskz_loadu_epi32 emulated_load_integers
@@ -35,11 +40,15 @@
 #define _mm512_cvtepi32_epi16 emulated_narrowing
 #define _mm256_maskz_loadu_epi16 emulated_load_halves
 #define _mm256_mask_storeu_epi16 emulated_store_halves
+#define _mm512_cvtps_epi32 emulated_rounding
+#define _mm512_maskz_cvtepi32_ps emulated_conversion
 #define _tile_loadconfig emulated_configuration
 #define _tile_release emulated_release
 #define _tile_loadd emulated_tile_load
 #define _tile_stored emulated_tile_store
 #define _tile_dpbf16ps emulated_tile_products
+#define _tile_dpbssd emulated_tile_byte_products
+#define _tile_zero emulated_tile_zero
 
 namespace {
 
@@ -91,6 +100,18 @@ simde__m256i emulated_load_halves(unsigned mask, const void* from) {
 }
 void emulated_store_halves(void* to, unsigned mask, simde__m256i x) {
   store_lanes(mask, to, x);
+}
+
+simde__m512i emulated_rounding(const simde__m512& x) {
+  float from[kLanes];
+  std::memcpy(from, &x, sizeof(from));
+  for (float& value : from) value = std::nearbyint(value);
+  simde__m512 rounded;
+  std::memcpy(&rounded, from, sizeof(from));
+  return convert_lanes<std::int32_t, simde__m512i, float>(rounded);
+}
+simde__m512 emulated_conversion(unsigned, const simde__m512i& x) {
+  return convert_lanes<float, simde__m512, std::int32_t>(x);
 }
 
 simde__m512 emulated_load(unsigned mask, const void* from) {
@@ -167,6 +188,33 @@ void emulated_tile_products(int sums, int a, int b) {
       std::memcpy(tile(sums).bytes[i] + 4 * j, &sum, sizeof(sum));
     }
   }
+}
+/// sums[i][j] += Σ over k and q < 4 of a[i][4 k + q] b[k][4 j + q]
+__attribute__((optimize("O3"))) void emulated_tile_byte_products(int sums, int a, int b) {
+  const Tile left = tile(a);
+  const Tile right = tile(b);
+  float total[16][16];  // exact, and faster than whole numbers without a processor's help
+  for (int i = 0; i < 16; ++i) {
+    for (int j = 0; j < 16; ++j) total[i][j] = 0.0F;
+  }
+  for (int k = 0; k < 64; ++k) {
+    float factors[16];
+    for (int j = 0; j < 16; ++j)
+      factors[j] = static_cast<std::int8_t>(right.bytes[k / 4][4 * j + k % 4]);
+    for (int i = 0; i < 16; ++i) {
+      const float x = static_cast<std::int8_t>(left.bytes[i][k]);
+      for (int j = 0; j < 16; ++j) total[i][j] += x * factors[j];
+    }
+  }
+  for (int i = 0; i < 16; ++i) {
+    for (int j = 0; j < 16; ++j) {
+      const int sum = element<std::int32_t>(tile(sums), i, j) + static_cast<int>(total[i][j]);
+      std::memcpy(tile(sums).bytes[i] + 4 * j, &sum, sizeof(sum));
+    }
+  }
+}
+void emulated_tile_zero(int index) {
+  std::memset(tile(index).bytes, 0, sizeof(Tile));
 }
 
 }  // namespace

@@ -26,6 +26,15 @@ enum class ConvolutionAlgorithm {
   kMatrixInstructions
 };
 
+/// Whether matrix instructions have enough to do. In float they take 64 channels at a time of 16
+/// neighbouring pixels, and their whole numbers have room for the sums of so many channels.
+template <class T>
+bool enough_for_matrices(const Conv2dGeometry& g) {
+  constexpr std::int64_t kMostChannels = 8192;
+  return SixteenBits<T> || (std::min(g.in_channels, g.out_channels) >= 64 && g.out_w >= 12 &&
+                            g.in_channels <= kMostChannels);
+}
+
 /// Which algorithm computes a convolution of elements of type T. Winograd's saves three quarters of
 /// the multiplications but moves every value more often, which pays when each is used for enough
 /// channels, and transforms the filters in every call, which pays when there are enough pixels.
@@ -40,7 +49,7 @@ ConvolutionAlgorithm choose_convolution(const Conv2dGeometry& g) {
   if constexpr (HasTensorKernels<T>) {
     if (const TensorKernels<T>* const kernels = tensor_kernels<T>()) {
       if (fewest_channels <= kFewChannels) return ConvolutionAlgorithm::kDirectVectors;
-      if (kernels->convolve_by_matrices != nullptr) {
+      if (kernels->convolve_by_matrices != nullptr && enough_for_matrices<T>(g)) {
         return ConvolutionAlgorithm::kMatrixInstructions;
       }
       return pixels < 64 ? ConvolutionAlgorithm::kIm2col : ConvolutionAlgorithm::kWinogradVectors;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <algorithm>
+#include <bit>
+#include <concepts>
 #include <cstdint>
 
 #include "sfumato/core/half.hpp"
@@ -148,6 +151,59 @@ SFUMATO_INLINE void store(Lanes lanes, std::int32_t* to, Integers x) {
   _mm512_mask_storeu_epi32(to, lanes, x);
 }
 
+SFUMATO_INLINE Vector as_floats(Integers bits) {
+  return _mm512_castsi512_ps(bits);
+}
+SFUMATO_INLINE Vector load(const std::uint8_t* from) {
+  return _mm512_castsi512_ps(_mm512_loadu_si512(from));
+}
+SFUMATO_INLINE void store(std::uint8_t* to, Vector x) {
+  _mm512_storeu_si512(to, _mm512_castps_si512(x));
+}
+SFUMATO_INLINE void store(std::uint8_t* to, Integers x) {
+  _mm512_storeu_si512(to, x);
+}
+SFUMATO_INLINE Integers round_to_integers(Vector x) {
+  return _mm512_cvtps_epi32(x);
+}
+SFUMATO_INLINE Vector to_floats(const std::int32_t* from) {
+  // GCC 12 takes the one without lanes for the use of something uninitialised.
+  return _mm512_maskz_cvtepi32_ps(0xffff, _mm512_loadu_si512(from));
+}
+/// The larger one of magnitudes that are given by their bits, of which NaN is the largest.
+SFUMATO_INLINE Integers larger_magnitude(Integers largest, Vector x) {
+  const __m512i magnitude = _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7fffffff));
+  return _mm512_max_epi32(largest, magnitude);
+}
+SFUMATO_INLINE float largest_lane(Integers magnitudes) {
+  std::int32_t lanes[kLanes];
+  _mm512_storeu_si512(lanes, magnitudes);
+  return std::bit_cast<float>(*std::max_element(lanes, lanes + kLanes));
+}
+
+/// Of each bit, a where `which` is set, else b.
+SFUMATO_INLINE __m512i choose_bits(std::uint32_t which, __m512i a, __m512i b) {
+  return _mm512_ternarylogic_epi32(_mm512_set1_epi32(static_cast<int>(which)), a, b, 0xca);
+}
+/// Of four vectors of numbers below 2²⁴ whose bytes are digits, each increased by 128: the digits
+/// of each lane side by side.
+SFUMATO_INLINE void join_digits(const Integers (&x)[4], Integers& high, Integers& middle,
+                                Integers& low) {
+  constexpr std::uint32_t kEvenBytes = 0x00ff00ff;
+  constexpr std::uint32_t kEvenPairs = 0x0000ffff;
+  const __m512i outer_01 = choose_bits(kEvenBytes, x[0], _mm512_slli_epi32(x[1], 8));
+  const __m512i outer_23 = choose_bits(kEvenBytes, x[2], _mm512_slli_epi32(x[3], 8));
+  const __m512i middle_01 = choose_bits(kEvenBytes, _mm512_srli_epi32(x[0], 8), x[1]);
+  const __m512i middle_23 = choose_bits(kEvenBytes, _mm512_srli_epi32(x[2], 8), x[3]);
+  const __m512i offset = _mm512_set1_epi8(-128);
+  low = choose_bits(kEvenPairs, outer_01, _mm512_slli_epi32(outer_23, 16));
+  middle = choose_bits(kEvenPairs, middle_01, _mm512_slli_epi32(middle_23, 16));
+  high = choose_bits(kEvenPairs, _mm512_srli_epi32(outer_01, 16), outer_23);
+  low = _mm512_xor_si512(low, offset);
+  middle = _mm512_xor_si512(middle, offset);
+  high = _mm512_xor_si512(high, offset);
+}
+
 /// Of neighbours in two vectors, those in even places and those in odd ones.
 SFUMATO_INLINE void separate(Vector low, Vector high, Vector& even, Vector& odd) {
   const __m512i places = even_numbers();
@@ -195,11 +251,43 @@ SFUMATO_INLINE void transpose(Vector (&rows)[kLanes]) {
   }
 }
 
+/// Four neighbouring numbers of each of the rows `first`, `first` + 4, … + 12.
+SFUMATO_INLINE Vector load_fours(const float* first, std::int64_t stride) {
+  const __m512 two = _mm512_insertf32x4(_mm512_castps128_ps512(_mm_loadu_ps(first)),
+                                        _mm_loadu_ps(first + 4 * stride), 1);
+  const __m512 three = _mm512_insertf32x4(two, _mm_loadu_ps(first + 8 * stride), 2);
+  return _mm512_insertf32x4(three, _mm_loadu_ps(first + 12 * stride), 3);
+}
+/// The columns of a matrix of four numbers in each of 16 rows, which are `stride` apart.
+SFUMATO_INLINE void load_four_columns(const float* first, std::int64_t stride, Vector* columns) {
+  Vector rows[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) rows[i] = load_fours(first + i * stride, stride);
+  const __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(rows[0], rows[1]));
+  const __m512d b = _mm512_castps_pd(_mm512_unpackhi_ps(rows[0], rows[1]));
+  const __m512d c = _mm512_castps_pd(_mm512_unpacklo_ps(rows[2], rows[3]));
+  const __m512d d = _mm512_castps_pd(_mm512_unpackhi_ps(rows[2], rows[3]));
+  columns[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
+  columns[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, c));
+  columns[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
+  columns[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
+}
+
 /// The columns of a matrix of nine numbers in each row, of which the first `rows` are there and
 /// `stride` apart; zeros for the others.
 template <class S>
 SFUMATO_INLINE void load_nines(const S* first, std::int64_t stride, std::int64_t rows,
                                Vector (&columns)[9]) {
+  if constexpr (std::same_as<S, float>) {
+    if (rows == kLanes) {
+      Vector last[4];
+      load_four_columns(first + 5, stride, last);
+      load_four_columns(first, stride, columns);
+      load_four_columns(first + 4, stride, columns + 4);
+      columns[8] = last[3];
+      return;
+    }
+  }
   Vector nine[kLanes];
 #pragma GCC unroll 16
   for (int row = 0; row < kLanes; ++row) {

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/core/threads.hpp"
@@ -55,17 +58,17 @@ inline constexpr std::int64_t round_up(std::int64_t value, std::int64_t unit) {
 namespace sfumato::cpu {
 
 #if defined(SFUMATO_AVX2) && defined(SFUMATO_AMX)
-/// Whether the processor has AMX for bfloat16, and the system lets this process use its registers,
-/// for which it must be asked: "Using XSTATE features in user space applications" in Linux's
-/// documentation.
+/// Whether the processor has AMX for bytes and bfloat16, and the system lets this process use its
+/// registers, for which it must be asked: "Using XSTATE features in user space applications" in
+/// Linux's documentation.
 inline bool request_amx() {
   unsigned eax = 0;
   unsigned ebx = 0;
   unsigned ecx = 0;
   unsigned edx = 0;
-  constexpr unsigned kTilesAndBFloat16 = 1U << 24 | 1U << 22;
+  constexpr unsigned kNeeded = 1U << 24 | 1U << 25 | 1U << 22;  // tiles, bytes, bfloat16
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
-  if ((edx & kTilesAndBFloat16) != kTilesAndBFloat16) return false;
+  if ((edx & kNeeded) != kNeeded) return false;
   constexpr long kRequestPermission = 0x1023;
   constexpr long kTileData = 18;
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;

@@ -10,7 +10,7 @@
 #define SFUMATO_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma")))
 #ifdef __linux__  // which programs have to ask for the registers
 #define SFUMATO_AMX \
-  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,amx-tile,amx-bf16")))
+  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,amx-tile,amx-bf16,amx-int8")))
 #endif
 #ifndef __clang__
 // Some vectors in GCC's header are uninitialised on purpose, which GCC 12 warns its users about.
