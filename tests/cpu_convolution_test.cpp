@@ -82,6 +82,17 @@ struct Data {
   Tensor<float> dy;
 };
 
+/// y of a case, in double.
+template <class T>
+Tensor<double> exactly(const Case& c, const Tensor<T>& x, const Tensor<T>& weight,
+                       const Tensor<T>& bias) {
+  auto y = Tensor<double>::empty({c.batch, c.out_channels, c.out_h(), c.out_w()});
+  const auto exact_x = x.template cast<double>();
+  cpu::conv2d_im2col(c.geometry(), exact_x.data(), weight.template cast<double>().data(),
+                     bias.template cast<double>().data(), y.data());
+  return y;
+}
+
 bool bit(const Tensor<std::uint8_t>& bits, const BitRows& rows, std::int64_t row,
          std::int64_t column) {
   return (bits.data()[row * rows.bytes_per_row() + column / 8] >> (column % 8) & 1) != 0;
@@ -96,10 +107,8 @@ TEST_CASE("convolutions and their input gradients equal im2col in double") {
     const auto [x, weight, bias, dy] = Data(c);
     auto y = Tensor<float>::empty(dy.shape());
     auto dx = Tensor<float>::empty(x.shape());
-    auto expected_y = Tensor<double>::empty(dy.shape());
+    const auto expected_y = exactly(c, x, weight, bias);
     auto expected_dx = Tensor<double>::empty(x.shape());
-    cpu::conv2d_im2col(g, x.cast<double>().data(), weight.cast<double>().data(),
-                       bias.cast<double>().data(), expected_y.data());
     cpu::conv2d_input_gradient_im2col(g, dy.cast<double>().data(), weight.cast<double>().data(),
                                       expected_dx.data());
     Cpu::conv2d(g, x.data(), weight.data(), bias.data(), y.data());
@@ -161,9 +170,7 @@ TEST_CASE("every plan for Winograd's algorithm gives the same, bits included") {
     const Conv2dGeometry g = c.geometry();
     const auto [x, weight, bias, dy] = Data(c);
     const BitRows rows = cpu::output_rows(g);
-    auto expected = Tensor<double>::empty(dy.shape());
-    cpu::conv2d_im2col(g, x.cast<double>().data(), weight.cast<double>().data(),
-                       bias.cast<double>().data(), expected.data());
+    auto expected = exactly(c, x, weight, bias);
     for (std::int64_t i = 0; i < expected.elements(); ++i) {
       if (expected.data()[i] < 0.0) expected.data()[i] = 0.0;
     }
@@ -195,12 +202,12 @@ TEST_CASE("every plan for Winograd's algorithm gives the same, bits included") {
 
 namespace {
 
-/// The kernels whose matrix instructions multiply floats, or null, which it says.
-const cpu::VectorKernels* float_matrix_kernels() {
+/// Whether matrix instructions multiply floats here. Says so if not.
+bool matrices_multiply_floats() {
   const cpu::VectorKernels* const kernels = cpu::vector_kernels();
-  if (kernels != nullptr && kernels->float32.convolve_by_matrices != nullptr) return kernels;
+  if (kernels != nullptr && kernels->float32.convolve_by_matrices != nullptr) return true;
   MESSAGE("skipped: this processor has no AMX, or SFUMATO_VECTORS forbids it");
-  return nullptr;
+  return false;
 }
 
 /// What matrix instructions make of x, with the weights and the bias of a case.
@@ -214,18 +221,12 @@ Tensor<float> by_matrices(const Case& c, const Tensor<float>& x, const Data& dat
        .y = y.data()});
   return y;
 }
-Tensor<double> exactly(const Case& c, const Tensor<float>& x, const Data& data) {
-  auto y = Tensor<double>::empty(data.dy.shape());
-  cpu::conv2d_im2col(c.geometry(), x.cast<double>().data(), data.weight.cast<double>().data(),
-                     data.bias.cast<double>().data(), y.data());
-  return y;
-}
 
 }  // namespace
 
 // Also where choose_convolution() takes another algorithm: few channels, narrow images.
 TEST_CASE("floats multiplied digit by digit are as exact as by Winograd's algorithm") {
-  if (float_matrix_kernels() == nullptr) return;
+  if (!matrices_multiply_floats()) return;
   for (const Case& c : std::vector<Case>{{1, 3, 5, 4, 4, 1},
                                          {1, 16, 20, 5, 6, 1},
                                          {2, 33, 17, 13, 50, 1},
@@ -235,31 +236,31 @@ TEST_CASE("floats multiplied digit by digit are as exact as by Winograd's algori
                                          {2, 260, 270, 9, 14, 1}}) {
     CAPTURE(c.name());
     const Data data(c);
-    CHECK(difference(by_matrices(c, data.x, data), exactly(c, data.x, data)) < 2e-6);
+    CHECK(difference(by_matrices(c, data.x, data), exactly(c, data.x, data.weight, data.bias)) <
+          2e-6);
     // Of any size: digits are of a unit that is chosen by the largest number.
     for (const float size : {1e-25F, 1e25F}) {
-      auto x = data.x.clone();
-      for (std::int64_t i = 0; i < x.elements(); ++i) x.data()[i] *= size;
-      const Data scaled = [&] {
-        Data d(c);
-        for (std::int64_t i = 0; i < d.bias.elements(); ++i) d.bias.data()[i] *= size;
-        return d;
-      }();
-      CHECK(difference(by_matrices(c, x, scaled), exactly(c, x, scaled)) < 2e-6);
+      Data scaled(c);
+      for (Tensor<float>* const values : {&scaled.x, &scaled.bias}) {
+        for (std::int64_t i = 0; i < values->elements(); ++i) values->data()[i] *= size;
+      }
+      CHECK(difference(by_matrices(c, scaled.x, scaled),
+                       exactly(c, scaled.x, scaled.weight, scaled.bias)) < 2e-6);
     }
     const auto zeros = Tensor<float>::zeros(data.x.shape());
-    CHECK(difference(by_matrices(c, zeros, data), exactly(c, zeros, data)) == 0.0);
+    CHECK(difference(by_matrices(c, zeros, data), exactly(c, zeros, data.weight, data.bias)) ==
+          0.0);
   }
 }
 
 TEST_CASE("a large number takes exactness from the four rows that see it only") {
-  if (float_matrix_kernels() == nullptr) return;
+  if (!matrices_multiply_floats()) return;
   const Case c{1, 64, 64, 16, 20, 1};
   const Data data(c);
   auto x = data.x.clone();
   x.set({0, 5, 1, 3}, 1e4F);
   const auto y = by_matrices(c, x, data);
-  const auto expected = exactly(c, x, data);
+  const auto expected = exactly(c, x, data.weight, data.bias);
   const auto undisturbed = by_matrices(c, data.x, data);
   double largest_error = 0.0;
   bool same = true;
@@ -287,9 +288,7 @@ TEST_CASE("convolutions in bfloat16, with what is fused into them") {
     const auto bias = data.bias.cast<BFloat16>();
     const auto dy = data.dy.cast<BFloat16>();
     const BitRows rows = cpu::output_rows(g);
-    auto expected = Tensor<double>::empty(dy.shape());
-    cpu::conv2d_im2col(g, x.cast<double>().data(), weight.cast<double>().data(),
-                       bias.cast<double>().data(), expected.data());
+    const auto expected = exactly(c, x, weight, bias);
     // A result is rounded once, or twice.
     constexpr double kRounded = 1.0 / 256.0;
     auto y = Tensor<BFloat16>::empty(dy.shape());

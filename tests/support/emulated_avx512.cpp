@@ -193,10 +193,7 @@ void emulated_tile_products(int sums, int a, int b) {
 __attribute__((optimize("O3"))) void emulated_tile_byte_products(int sums, int a, int b) {
   const Tile left = tile(a);
   const Tile right = tile(b);
-  float total[16][16];  // exact, and faster than whole numbers without a processor's help
-  for (int i = 0; i < 16; ++i) {
-    for (int j = 0; j < 16; ++j) total[i][j] = 0.0F;
-  }
+  float total[16][16] = {};  // exact, and faster than whole numbers without a processor's help
   for (int k = 0; k < 64; ++k) {
     float factors[16];
     for (int j = 0; j < 16; ++j)

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <concepts>
 #include <cstdint>
 
 #include "sfumato/core/half.hpp"
@@ -124,8 +123,14 @@ SFUMATO_INLINE Vector pair_up(Vector even, Vector odd) {
   const __m512i low = _mm512_srli_epi32(_mm512_castps_si512(even), 16);
   return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_castps_si512(odd)));
 }
-SFUMATO_INLINE void store_bits(BFloat16* to, Vector x) {
+SFUMATO_INLINE void store_bits(void* to, Vector x) {
   _mm512_storeu_si512(to, _mm512_castps_si512(x));
+}
+SFUMATO_INLINE void store_bits(void* to, Integers x) {
+  _mm512_storeu_si512(to, x);
+}
+SFUMATO_INLINE Vector load_bits(const void* from) {
+  return _mm512_castsi512_ps(_mm512_loadu_si512(from));
 }
 
 SFUMATO_INLINE Integers broadcast(std::int32_t x) {
@@ -151,18 +156,6 @@ SFUMATO_INLINE void store(Lanes lanes, std::int32_t* to, Integers x) {
   _mm512_mask_storeu_epi32(to, lanes, x);
 }
 
-SFUMATO_INLINE Vector as_floats(Integers bits) {
-  return _mm512_castsi512_ps(bits);
-}
-SFUMATO_INLINE Vector load(const std::uint8_t* from) {
-  return _mm512_castsi512_ps(_mm512_loadu_si512(from));
-}
-SFUMATO_INLINE void store(std::uint8_t* to, Vector x) {
-  _mm512_storeu_si512(to, _mm512_castps_si512(x));
-}
-SFUMATO_INLINE void store(std::uint8_t* to, Integers x) {
-  _mm512_storeu_si512(to, x);
-}
 SFUMATO_INLINE Integers round_to_integers(Vector x) {
   return _mm512_cvtps_epi32(x);
 }
@@ -251,43 +244,11 @@ SFUMATO_INLINE void transpose(Vector (&rows)[kLanes]) {
   }
 }
 
-/// Four neighbouring numbers of each of the rows `first`, `first` + 4, … + 12.
-SFUMATO_INLINE Vector load_fours(const float* first, std::int64_t stride) {
-  const __m512 two = _mm512_insertf32x4(_mm512_castps128_ps512(_mm_loadu_ps(first)),
-                                        _mm_loadu_ps(first + 4 * stride), 1);
-  const __m512 three = _mm512_insertf32x4(two, _mm_loadu_ps(first + 8 * stride), 2);
-  return _mm512_insertf32x4(three, _mm_loadu_ps(first + 12 * stride), 3);
-}
-/// The columns of a matrix of four numbers in each of 16 rows, which are `stride` apart.
-SFUMATO_INLINE void load_four_columns(const float* first, std::int64_t stride, Vector* columns) {
-  Vector rows[4];
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) rows[i] = load_fours(first + i * stride, stride);
-  const __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(rows[0], rows[1]));
-  const __m512d b = _mm512_castps_pd(_mm512_unpackhi_ps(rows[0], rows[1]));
-  const __m512d c = _mm512_castps_pd(_mm512_unpacklo_ps(rows[2], rows[3]));
-  const __m512d d = _mm512_castps_pd(_mm512_unpackhi_ps(rows[2], rows[3]));
-  columns[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
-  columns[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, c));
-  columns[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
-  columns[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
-}
-
 /// The columns of a matrix of nine numbers in each row, of which the first `rows` are there and
 /// `stride` apart; zeros for the others.
 template <class S>
 SFUMATO_INLINE void load_nines(const S* first, std::int64_t stride, std::int64_t rows,
                                Vector (&columns)[9]) {
-  if constexpr (std::same_as<S, float>) {
-    if (rows == kLanes) {
-      Vector last[4];
-      load_four_columns(first + 5, stride, last);
-      load_four_columns(first, stride, columns);
-      load_four_columns(first + 4, stride, columns + 4);
-      columns[8] = last[3];
-      return;
-    }
-  }
   Vector nine[kLanes];
 #pragma GCC unroll 16
   for (int row = 0; row < kLanes; ++row) {
