@@ -4,8 +4,10 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <mutex>
 #include <numeric>
 #include <stdexcept>
@@ -24,6 +26,7 @@ namespace {
 class Threads {
  public:
   explicit Threads(int count) : before_(thread_count()) { set_thread_count(count); }
+  // NOLINTNEXTLINE(bugprone-exception-escape): a number that was set before can be set again.
   ~Threads() { set_thread_count(before_); }
   Threads(const Threads&) = delete;
   Threads& operator=(const Threads&) = delete;
@@ -89,6 +92,46 @@ TEST_CASE("a grain below one means one and a huge one means one piece") {
   CHECK(seen == 10);
   parallel_for(-3, 1, [&](std::int64_t, std::int64_t) { seen = -1; });
   CHECK(seen == 10);
+}
+
+TEST_CASE("each thread begins with a part of the range of its own") {
+  const Threads several(2);
+  REQUIRE(thread_count() == 2);
+  std::mutex mutex;
+  std::map<std::thread::id, std::int64_t> first_chunks;
+  std::atomic<int> arrived = 0;
+  parallel_for(100, 1, [&](std::int64_t chunk, std::int64_t) {
+    {
+      const std::lock_guard lock(mutex);
+      if (first_chunks.emplace(std::this_thread::get_id(), chunk).second) ++arrived;
+    }
+    while (arrived < 2) std::this_thread::yield();  // lest one does all before the other comes
+  });
+  CHECK(first_chunks.extract(std::this_thread::get_id()).mapped() == 0);
+  REQUIRE(first_chunks.size() == 1);
+  CHECK(first_chunks.begin()->second == 50);
+}
+
+TEST_CASE("a thread that has finished takes chunks of those that have not") {
+  for (const std::int64_t slow : {0, 50}) {
+    CAPTURE(slow);
+    const Threads several(2);
+    REQUIRE(thread_count() == 2);
+    std::atomic<int> others = 0;
+    std::atomic<bool> in_time = false;
+    parallel_for(100, 1, [&](std::int64_t chunk, std::int64_t) {
+      if (chunk != slow) {
+        ++others;
+        return;
+      }
+      // Until all others are done, of which its own thread does none meanwhile.
+      const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+      while (others < 99 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+      in_time = others == 99;
+    });
+    CHECK(in_time);
+    CHECK(others == 99);
+  }
 }
 
 TEST_CASE("an exception ends the loop, reaches the caller, and leaves the pool usable") {

@@ -56,14 +56,13 @@ class ThreadPool {
       const std::lock_guard lock(mutex_);
       body_ = body;
       context_ = context;
-      chunks_ = chunks;
-      next_chunk_.store(0, std::memory_order_relaxed);
+      share_out(chunks);
       failure_ = nullptr;
       open_ = true;
       ++loop_number_;
     }
     wake_.notify_all();
-    work();
+    work(0);
     std::unique_lock lock(mutex_);
     open_ = false;  // whoever has slept until now has nothing left to do
     lock.unlock();
@@ -74,6 +73,13 @@ class ThreadPool {
   }
 
  private:
+  /// Consecutive chunks that one thread begins with. In the next loop over the same data it gets
+  /// the same part and finds it in its own cache.
+  struct alignas(64) Share {
+    std::atomic<std::int64_t> next = 0;
+    std::int64_t end = 0;
+  };
+
   explicit ThreadPool(unsigned threads) { start(threads); }
 
   static bool& inside_loop() {
@@ -85,12 +91,13 @@ class ThreadPool {
     stopping_ = false;
     try {
       for (unsigned i = 1; i < threads; ++i) {
-        workers_.emplace_back([this, seen = loop_number_.load()] { serve(seen); });
+        workers_.emplace_back([this, i, seen = loop_number_.load()] { serve(i, seen); });
       }
     } catch (const std::system_error&) {
       // Fewer threads than asked for still compute the same results.
     }
-    thread_count_.store(static_cast<int>(workers_.size()) + 1, std::memory_order_relaxed);
+    shares_ = std::vector<Share>(workers_.size() + 1);
+    thread_count_.store(static_cast<int>(shares_.size()), std::memory_order_relaxed);
   }
 
   void stop() {
@@ -122,7 +129,7 @@ class ThreadPool {
     } while (std::chrono::steady_clock::now() < end);
   }
 
-  void serve(std::uint64_t seen) {
+  void serve(std::size_t thread, std::uint64_t seen) {
     while (true) {
       spin_until([&] { return loop_number_ != seen; });
       std::unique_lock lock(mutex_);
@@ -132,24 +139,37 @@ class ThreadPool {
       if (!open_) continue;
       ++busy_;
       lock.unlock();
-      work();
+      work(thread);
       lock.lock();
       if (--busy_ == 0) done_.notify_one();
     }
   }
 
-  void work() {
+  void share_out(std::int64_t chunks) {
+    const auto threads = static_cast<std::int64_t>(shares_.size());
+    for (std::int64_t thread = 0; thread < threads; ++thread) {
+      Share& share = shares_[static_cast<std::size_t>(thread)];
+      share.next.store(chunks * thread / threads, std::memory_order_relaxed);
+      share.end = chunks * (thread + 1) / threads;
+    }
+  }
+
+  /// Takes chunks of the thread's own share, then of others' that have not finished theirs.
+  void work(std::size_t thread) {
     inside_loop() = true;
     try {
-      while (true) {
-        const std::int64_t chunk = next_chunk_.fetch_add(1, std::memory_order_relaxed);
-        if (chunk >= chunks_) break;
-        body_(context_, chunk);
+      for (std::size_t i = 0; i < shares_.size(); ++i) {
+        Share& share = shares_[(thread + i) % shares_.size()];
+        while (true) {
+          const std::int64_t chunk = share.next.fetch_add(1, std::memory_order_relaxed);
+          if (chunk >= share.end) break;
+          body_(context_, chunk);
+        }
       }
     } catch (...) {
       const std::lock_guard lock(mutex_);
       if (!failure_) failure_ = std::current_exception();
-      next_chunk_.store(chunks_, std::memory_order_relaxed);
+      for (Share& share : shares_) share.next.store(share.end, std::memory_order_relaxed);
     }
     inside_loop() = false;
   }
@@ -168,8 +188,7 @@ class ThreadPool {
   std::exception_ptr failure_;
   void (*body_)(void*, std::int64_t) = nullptr;
   void* context_ = nullptr;
-  std::int64_t chunks_ = 0;
-  std::atomic<std::int64_t> next_chunk_ = 0;
+  std::vector<Share> shares_;  // the caller's and each worker's
 };
 
 }  // namespace detail
