@@ -51,15 +51,15 @@ Pool<Cpu>& pool() {
 
 TEST_CASE("a freed block is handed out again instead of a new one") {
   auto& small = Pool<Small<0>>::shared();
-  void* first = small.allocate(1000).get();
-  CHECK(small.allocate(1000).get() == first);
-  CHECK(small.allocate(900).get() == first);
+  void* first = small.allocate(1000).data();
+  CHECK(small.allocate(1000).data() == first);
+  CHECK(small.allocate(900).data() == first);
   CHECK(small.statistics().system_allocations == 1);
   // While it is in use, it is nobody else's.
   const auto held = small.allocate(1000);
   const auto other = small.allocate(1000);
-  CHECK(held.get() == first);
-  CHECK(other.get() != first);
+  CHECK(held.data() == first);
+  CHECK(other.data() != first);
   CHECK(small.statistics().system_allocations == 2);
 }
 
@@ -80,27 +80,27 @@ TEST_CASE("a large block is cut to size and grows together again") {
   Small<5>::room = 16 * kMebi;
   auto& small = Pool<Small<5>>::shared();
   auto whole = small.allocate(8 * kMebi);
-  auto* const begin = static_cast<std::byte*>(whole.get());
-  whole.reset();
+  auto* const begin = static_cast<std::byte*>(whole.data());
+  whole = {};
   auto first = small.allocate(3 * kMebi);
   auto second = small.allocate(2 * kMebi);
   auto third = small.allocate(3 * kMebi);
-  CHECK(first.get() == begin);
-  CHECK(second.get() == begin + 3 * kMebi);
-  CHECK(third.get() == begin + 5 * kMebi);
+  CHECK(first.data() == begin);
+  CHECK(second.data() == begin + 3 * kMebi);
+  CHECK(third.data() == begin + 5 * kMebi);
   CHECK(small.statistics().system_allocations == 1);
   CHECK(small.statistics().bytes_in_use == 8 * kMebi);
   // The hole in the middle serves what fits into it, and nothing larger.
-  second.reset();
-  CHECK(small.allocate(2 * kMebi).get() == begin + 3 * kMebi);
-  CHECK(small.allocate(4 * kMebi).get() != begin);
+  second = {};
+  CHECK(small.allocate(2 * kMebi).data() == begin + 3 * kMebi);
+  CHECK(small.allocate(4 * kMebi).data() != begin);
   CHECK(small.statistics().system_allocations == 2);
   // A block of which a part is in use stays; the other goes.
   small.trim();
   CHECK(small.statistics().bytes_held == 8 * kMebi);
-  third.reset();
-  first.reset();
-  CHECK(small.allocate(8 * kMebi).get() == begin);
+  third = {};
+  first = {};
+  CHECK(small.allocate(8 * kMebi).data() == begin);
   CHECK(small.statistics().system_allocations == 2);
   small.trim();
   CHECK(small.statistics().bytes_held == 0);
@@ -119,7 +119,7 @@ TEST_CASE("large blocks share the huge pages of a device that has them") {
   auto& paged = Pool<Paged>::shared();
   const auto large = paged.allocate(3 * kMebi);
   const auto smaller = paged.allocate(kMebi / 2);
-  CHECK(smaller.get() == static_cast<std::byte*>(large.get()) + 3 * kMebi);
+  CHECK(smaller.data() == static_cast<std::byte*>(large.data()) + 3 * kMebi);
   const auto small = paged.allocate(kMebi / 16);  // is none of theirs
   CHECK(Paged::asked == std::vector<std::size_t>{4 * kMebi, kMebi / 16});
 }
@@ -148,7 +148,7 @@ TEST_CASE("statistics follow what is handed out, returned and trimmed") {
   CHECK(small.statistics().bytes_in_use == 12288);
   CHECK(small.statistics().bytes_held == 12288);
   CHECK(small.statistics().peak_bytes_in_use == 12288);
-  first.reset();
+  first = {};
   CHECK(small.statistics().bytes_in_use == 8192);
   CHECK(small.statistics().bytes_held == 12288);
   CHECK(small.statistics().peak_bytes_in_use == 12288);
@@ -158,8 +158,8 @@ TEST_CASE("statistics follow what is handed out, returned and trimmed") {
   CHECK(small.statistics().bytes_held == 8192);
   CHECK(Small<3>::blocks.size() == 1);
   // What is in use survives trim() and can be returned afterwards.
-  std::memset(second.get(), 7, 8192);
-  second.reset();
+  std::memset(second.data(), 7, 8192);
+  second = {};
   small.trim();
   CHECK(Small<3>::blocks.empty());
   CHECK(small.statistics().bytes_held == 0);
@@ -171,7 +171,7 @@ TEST_CASE("when the system has no more, waiting blocks are given back before giv
   auto& small = Pool<Small<4>>::shared();
   small.allocate(768 << 10);  // now waits, in a size too small for the next request
   const auto block = small.allocate(1000 << 10);
-  CHECK(block != nullptr);
+  CHECK(block.data() != nullptr);
   CHECK(Small<4>::blocks.size() == 1);
   CHECK(small.statistics().bytes_held == 1000 << 10);
   CHECK(complaint([&] { small.allocate(100 << 10); }) ==
@@ -179,7 +179,7 @@ TEST_CASE("when the system has no more, waiting blocks are given back before giv
   // The failure left nothing behind.
   CHECK(small.statistics().bytes_held == 1000 << 10);
   CHECK(small.statistics().bytes_in_use == 1000 << 10);
-  CHECK(small.allocate(4096) != nullptr);
+  CHECK(small.allocate(4096).data() != nullptr);
 }
 
 TEST_CASE("a request that no machine can serve is a ResourceError, not a crash") {
@@ -257,7 +257,7 @@ TEST_CASE("several threads allocate, share and free at once") {
 TEST_CASE("in a scope, memory comes from another pool, which lives as long as its blocks") {
   using Device = Small<20>;
   const std::size_t room = Device::room;
-  std::shared_ptr<void> kept;
+  Storage kept;
   {
     const auto other = Pool<Device>::make();
     CHECK(&Pool<Device>::current() == &Pool<Device>::shared());
@@ -276,7 +276,7 @@ TEST_CASE("in a scope, memory comes from another pool, which lives as long as it
     CHECK(Pool<Device>::shared().statistics().bytes_held == 0);
   }
   CHECK(Device::blocks.size() == 2);
-  kept.reset();
+  kept = {};
   CHECK(Device::blocks.empty());
   CHECK(Device::room == room);
 }

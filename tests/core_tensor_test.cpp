@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "support/complaint.hpp"
@@ -144,6 +145,47 @@ TEST_CASE("copy_from overwrites for everyone who shares the storage") {
   x.copy_from(handle);  // itself
   CHECK(x.at({0, 0}) == 3.0);
   CHECK_FALSE(x.clone().shares_storage_with(x));
+}
+
+TEST_CASE("the version tells of changes in place, and not of reading") {
+  auto x = Tensor<double>::zeros({2, 2});
+  const auto view = x.reshape({4});
+  const auto copy = x.clone();
+  std::uint64_t before = x.version();
+  const auto changed = [&] { return x.version() != std::exchange(before, x.version()); };
+  CHECK(view.version() == before);
+
+  (void)view.data();
+  (void)view.at({3});
+  (void)view.to_vector();
+  (void)view.clone();
+  (void)view.cast<float>();
+  (void)view.to<Device>();
+  (void)view.reshape({2, 2});
+  if constexpr (HostAccessible<Device>) (void)view.span();
+  x.copy_from(x);
+  CHECK_FALSE(changed());
+
+  x.copy_from(copy);
+  CHECK(changed());
+  x.set({1, 1}, 2.0);
+  CHECK(changed());
+  (void)x.data();
+  CHECK(changed());
+  if constexpr (HostAccessible<Device>) {
+    x.span()[0] = 1.0;
+    CHECK(changed());
+  }
+  x.reshape({4}).set({2}, 3.0);  // by another who shares the storage
+  CHECK(changed());
+  CHECK(view.version() == x.version());
+
+  auto other = Tensor<double>::zeros({2, 2});
+  other.set({0, 0}, 1.0);
+  CHECK_FALSE(changed());
+  x = other;  // other storage, and no change of what `view` holds
+  CHECK(view.version() == before);
+  CHECK(Tensor<double>().version() == 0);
 }
 
 TEST_CASE("cast converts as static_cast does and to returns the same tensor") {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <iterator>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -12,6 +12,8 @@
 
 #include "sfumato/core/device.hpp"
 #include "sfumato/core/error.hpp"
+#include "sfumato/core/fork.hpp"
+#include "sfumato/core/storage.hpp"
 
 namespace sfumato {
 
@@ -52,15 +54,15 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
 
   /// A block of at least `bytes`, returned to the pool when its last owner lets go.
   /// Throws ResourceError when the system has no more memory.
-  std::shared_ptr<void> allocate(std::size_t bytes) {
+  Storage allocate(std::size_t bytes) {
     const std::size_t size = round_up(bytes);
     const std::lock_guard lock(mutex_);
-    const Block block = size < kLarge ? take_small(size) : take_large(size);
-    statistics_.bytes_in_use += block.size;
+    Place& place = size < kLarge ? take_small(size) : take_large(size);
+    place.pool = this->shared_from_this();
+    statistics_.bytes_in_use += place.size;
     statistics_.peak_bytes_in_use =
         std::max(statistics_.peak_bytes_in_use, statistics_.bytes_in_use);
-    return std::shared_ptr<void>(block.memory, [pool = this->shared_from_this(), size = block.size](
-                                                   void* freed) { pool->put_back(freed, size); });
+    return Storage(place);
   }
 
   PoolStatistics statistics() const {
@@ -86,19 +88,35 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
 
   static constexpr std::size_t kLarge = std::size_t{1} << 17;  // requests cut from spans
 
-  struct Block {
-    void* memory;
-    std::size_t size;
+  struct Place;
+  /// By size, and then by address.
+  struct Order {
+    using is_transparent = void;
+    bool operator()(const Place* a, const Place* b) const {
+      return a->size != b->size ? a->size < b->size : std::less<>()(a->memory, b->memory);
+    }
+    bool operator()(const Place* a, std::size_t size) const { return a->size < size; }
+    bool operator()(std::size_t size, const Place* b) const { return size < b->size; }
   };
-  /// A part of a large block of the system.
-  struct Span {
-    std::size_t size;
-    bool free;
-    bool begins;  ///< the system's block begins here, so what lies before is none of ours
-  };
-  using Spans = std::map<std::byte*, Span>;
+  using Waiting = std::set<Place*, Order>;
 
-  Pool() = default;
+  /// A block with the pool's account of it, complete when the block is handed out: to take it back,
+  /// nothing need be allocated.
+  struct Place : detail::Block {
+    std::shared_ptr<Pool> pool;            // while it is in use
+    typename Waiting::node_type position;  // among the waiting ones; empty while it waits
+    Place* before = nullptr;               // what it was cut from, and has to grow together with
+    Place* after = nullptr;
+    bool waits() const { return position.empty(); }
+  };
+
+  Pool() {
+    static const bool known = [] {
+      detail::at_fork([] { mutex_.lock(); }, [] { mutex_.unlock(); }, [] { mutex_.unlock(); });
+      return true;
+    }();
+    (void)known;
+  }
 
   /// This thread's own choice; null for the shared pool.
   static Pool*& chosen() {
@@ -120,35 +138,50 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
     return std::max<std::size_t>(unit, multiple_of(unit, bytes));
   }
 
-  Block take_small(std::size_t size) {
-    const auto waiting = waiting_.lower_bound(size);
-    if (waiting == waiting_.end() || waiting->first - size > waiting->first / 8) {
-      return {allocate_from_system(size), size};
+  Place& take_small(std::size_t size) {
+    const auto found = small_.lower_bound(size);
+    if (found == small_.end() || (*found)->size - size > (*found)->size / 8) {
+      return *take_from_system(size).release();
     }
-    const Block block{waiting->second, waiting->first};
-    waiting_.erase(waiting);
-    return block;
+    return take_out(small_, **found);
   }
 
-  Block take_large(std::size_t size) {
-    auto fit = free_spans_.lower_bound({size, nullptr});
-    if (fit == free_spans_.end()) {
-      const std::size_t taken = whole_pages(size);
-      auto* const memory = static_cast<std::byte*>(allocate_from_system(taken));
-      spans_.emplace(memory, Span{taken, true, true});
-      fit = free_spans_.emplace(taken, memory).first;
+  Place& take_large(std::size_t size) {
+    auto found = large_.lower_bound(size);
+    if (found == large_.end()) {
+      auto taken = take_from_system(whole_pages(size));
+      found = large_.insert(std::move(taken->position)).position;
+      taken.release();
     }
-    std::byte* const memory = fit->second;
-    free_spans_.erase(fit);
-    Span& span = spans_.at(memory);
-    span.free = false;
-    const std::size_t rest = span.size - size;
-    if (rest >= kLarge) {
-      span.size = size;
-      spans_.emplace(memory + size, Span{rest, true, false});
-      free_spans_.emplace(rest, memory + size);
-    }
-    return {memory, span.size};
+    Place& place = **found;
+    if (place.size - size < kLarge) return take_out(large_, place);
+    auto rest = account_of(place.memory + size, place.size - size);
+    take_out(large_, place);
+    place.size = size;
+    link(*rest, place.after);
+    link(place, rest.get());
+    large_.insert(std::move(rest.release()->position));
+    return place;
+  }
+
+  static Place& take_out(Waiting& waiting, Place& place) {
+    place.position = waiting.extract(&place);
+    return place;
+  }
+
+  static void link(Place& before, Place* after) {
+    before.after = after;
+    if (after != nullptr) after->before = &before;
+  }
+
+  static std::unique_ptr<Place> account_of(std::byte* memory, std::size_t size) {
+    auto place = std::make_unique<Place>();
+    place->memory = memory;
+    place->size = size;
+    place->put_back = put_back;
+    Waiting alone{place.get()};
+    place->position = alone.extract(alone.begin());
+    return place;
   }
 
   /// What is taken from the system for a span of `size` bytes.
@@ -159,76 +192,84 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
     return size;
   }
 
-  void* allocate_from_system(std::size_t size) {
-    void* block = Device::allocate(size);
-    if (block == nullptr) {
+  /// A block of the system's memory, not yet waiting.
+  std::unique_ptr<Place> take_from_system(std::size_t size) {
+    auto place = account_of(nullptr, size);
+    void* memory = Device::allocate(size);
+    if (memory == nullptr) {
       // What waits in the wrong sizes may be just what the system lacks.
       release_waiting();
-      block = Device::allocate(size);
+      memory = Device::allocate(size);
     }
-    if (block == nullptr) {
+    if (memory == nullptr) {
       std::string note;
       if constexpr (requires { Device::memory_note(); }) note = Device::memory_note();
       throw ResourceError(message("pool: the system has no ", size, " bytes left; ",
                                   statistics_.bytes_in_use, " bytes are in use by tensors", note));
     }
+    place->memory = static_cast<std::byte*>(memory);
     statistics_.bytes_held += size;
     ++statistics_.system_allocations;
-    return block;
+    return place;
   }
 
-  void put_back(void* block, std::size_t size) {
+  /// Nothing here allocates: it is called by destructors, when there may be no memory left.
+  static void put_back(detail::Block& block) noexcept {
+    Place& place = static_cast<Place&>(block);
+    const std::shared_ptr<Pool> pool = std::move(place.pool);  // may be the last to hold the pool
     const std::lock_guard lock(mutex_);
-    statistics_.bytes_in_use -= size;
-    if constexpr (requires { Device::recycled(block, size); }) Device::recycled(block, size);
-    if (size < kLarge) {
-      waiting_.emplace(size, block);
+    pool->keep(place);
+  }
+
+  void keep(Place& place) {
+    statistics_.bytes_in_use -= place.size;
+    if constexpr (requires { Device::recycled(place.memory, place.size); }) {
+      Device::recycled(place.memory, place.size);
+    }
+    if (place.size < kLarge) {
+      small_.insert(std::move(place.position));
       return;
     }
-    auto span = spans_.find(static_cast<std::byte*>(block));
-    const auto next = std::next(span);
-    if (next != spans_.end() && next->second.free && !next->second.begins) merge(span, next);
-    if (!span->second.begins && std::prev(span)->second.free) {
-      const auto before = std::prev(span);
-      merge(before, span);
-      span = before;
+    Place* whole = &place;
+    if (place.after != nullptr && place.after->waits())
+      merge(place, take_out(large_, *place.after));
+    if (place.before != nullptr && place.before->waits()) {
+      whole = place.before;
+      merge(take_out(large_, *whole), place);
     }
-    span->second.free = true;
-    free_spans_.emplace(span->second.size, span->first);
+    large_.insert(std::move(whole->position));
   }
 
-  /// Makes two neighbours one, which is not yet among the free spans.
-  void merge(typename Spans::iterator first, typename Spans::iterator second) {
-    free_spans_.erase({first->second.size, first->first});
-    free_spans_.erase({second->second.size, second->first});
-    first->second.size += second->second.size;
-    spans_.erase(second);
+  /// Makes two neighbours one, neither of which waits.
+  static void merge(Place& first, Place& second) {
+    first.size += second.size;
+    link(first, second.after);
+    delete &second;
   }
 
   void release_waiting() {
-    for (const auto& [size, block] : waiting_) release(block, size);
-    waiting_.clear();
-    for (auto span = spans_.begin(); span != spans_.end();) {
-      const auto next = std::next(span);
-      const bool whole = span->second.begins && (next == spans_.end() || next->second.begins);
-      if (whole && span->second.free) {
-        release(span->first, span->second.size);
-        free_spans_.erase({span->second.size, span->first});
-        spans_.erase(span);
+    const auto release_from = [this](Waiting& waiting) {
+      for (auto place = waiting.begin(); place != waiting.end();) {
+        const bool whole = (*place)->before == nullptr && (*place)->after == nullptr;
+        if (whole) release(**place);
+        place = whole ? waiting.erase(place) : std::next(place);
       }
-      span = next;
-    }
+    };
+    release_from(small_);
+    release_from(large_);
   }
 
-  void release(void* block, std::size_t size) {
-    Device::free(block);
-    statistics_.bytes_held -= size;
+  void release(Place& place) {
+    Device::free(place.memory);
+    statistics_.bytes_held -= place.size;
+    delete &place;
   }
 
-  mutable std::mutex mutex_;
-  std::multimap<std::size_t, void*> waiting_;                // small blocks by size
-  Spans spans_;                                              // large ones, in use and free
-  std::set<std::pair<std::size_t, std::byte*>> free_spans_;  // by size
+  // One for all pools of the device. At a fork it is held, so that the child finds them whole.
+  static inline constinit std::mutex mutex_;
+
+  Waiting small_;  // blocks of their own
+  Waiting large_;  // blocks and parts of them
   PoolStatistics statistics_;
 };
 

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
-#include <memory>
 #include <span>
 #include <type_traits>
 #include <vector>
@@ -18,6 +17,7 @@
 #include "sfumato/core/pool.hpp"
 #include "sfumato/core/random.hpp"
 #include "sfumato/core/shape.hpp"
+#include "sfumato/core/storage.hpp"
 
 namespace sfumato {
 
@@ -110,14 +110,18 @@ class Tensor {
     });
   }
 
-  bool defined() const { return storage_ != nullptr; }
+  bool defined() const { return storage_.data() != nullptr; }
   const Shape& shape() const { return shape_; }
   int rank() const { return shape_.rank(); }
   std::int64_t elements() const { return shape_.elements(); }
 
-  /// The first element, in the device's memory.
-  T* data() { return static_cast<T*>(storage_.get()); }
-  const T* data() const { return static_cast<const T*>(storage_.get()); }
+  /// The first element, in the device's memory. Asking a Tensor that is not const for it, or for
+  /// span(), counts as a change of the values; see version().
+  T* data() {
+    storage_.note_change();
+    return reinterpret_cast<T*>(storage_.data());
+  }
+  const T* data() const { return reinterpret_cast<const T*>(storage_.data()); }
 
   /// The same storage under another shape; one extent may be -1 and is worked out from the others.
   /// Throws ShapeError when the numbers of elements differ.
@@ -150,7 +154,8 @@ class Tensor {
     if (source.shape() != shape_) {
       throw ShapeError(message("copy_from: source ", source.shape(), " does not fit ", shape_));
     }
-    if (elements() > 0 && source.data() != data()) Device::copy(data(), source.data(), bytes());
+    if (elements() > 0 && !shares_storage_with(source))
+      Device::copy(data(), source.data(), bytes());
   }
 
   /// The same values on another device.
@@ -208,10 +213,17 @@ class Tensor {
   }
 
   /// True when nobody else shares the storage, so that nobody would notice a change of the values.
-  bool owns_alone() const { return storage_.use_count() == 1; }
+  bool owns_alone() const { return storage_.owned_alone(); }
 
   /// True when both are views of one storage.
   bool shares_storage_with(const Tensor& other) const { return storage_ == other.storage_; }
+
+  /// Another number after each time when the values may have been changed in place, by anyone who
+  /// shares the storage: by copy_from(), set(), optimisers, or whoever asked a Tensor that is not
+  /// const for data() or span(). Who only reads does so through a const Tensor, and is not counted.
+  /// What is written later through a pointer or span once asked for goes unnoticed, as does what a
+  /// Repeat runs again. It is what autodiff compares before it uses values that were saved.
+  std::uint64_t version() const { return storage_.version(); }
 
  private:
   explicit Tensor(const Shape& shape)
@@ -270,7 +282,7 @@ class Tensor {
     return shape;
   }
 
-  std::shared_ptr<void> storage_;
+  Storage storage_;
   Shape shape_;
 };
 
