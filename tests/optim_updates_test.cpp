@@ -171,6 +171,23 @@ TEST_CASE("steps take nothing from the system once they are warm") {
   for (int i = 0; i < 5; ++i) CHECK(step() == warm);
 }
 
+TEST_CASE("a step counts as a change of what it changes") {
+  const auto check = [](auto make) {
+    Variable<double> p(Tensor<double>::ones({2}), true);
+    Variable<double> idle(Tensor<double>::ones({2}), true);
+    auto optimizer = make({p, idle});
+    backward(ops::sum(p * p));
+    const auto before = p.value().version();
+    const auto idle_before = idle.value().version();
+    optimizer->step();
+    CHECK(p.value().version() != before);
+    CHECK(idle.value().version() == idle_before);
+  };
+  using Parameters = std::vector<Variable<double>>;
+  check([](const Parameters& p) { return std::make_unique<optim::Sgd<double>>(p); });
+  check([](const Parameters& p) { return std::make_unique<optim::Adam<double>>(p); });
+}
+
 TEST_CASE("parameters without a gradient stay as they are") {
   const auto p = start();
   const auto unused = start();

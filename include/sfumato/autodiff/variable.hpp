@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
-#include <iterator>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -113,17 +112,14 @@ class Node {
   Node& operator=(const Node&) = delete;
 
   /// Takes a long chain of nodes apart in a loop: were each to destroy the one before it, 100,000
-  /// of them would overflow the stack.
+  /// of them would overflow the stack. Nor may it need memory, which there may be none of.
   ~Node() {
-    std::vector<std::shared_ptr<Node>> orphans = std::move(inputs_);
-    gradient_ = nullptr;  // after inputs_: what it holds is then still held by `orphans`
-    while (!orphans.empty()) {
-      const std::shared_ptr<Node> node = std::move(orphans.back());
-      orphans.pop_back();
-      if (node != nullptr && node.use_count() == 1) {
-        std::move(node->inputs_.begin(), node->inputs_.end(), std::back_inserter(orphans));
-        node->inputs_.clear();
-      }
+    std::shared_ptr<Node> orphans;
+    leave_inputs(orphans);
+    while (orphans != nullptr) {
+      const std::shared_ptr<Node> node = std::move(orphans);
+      orphans = std::move(node->next_);
+      node->leave_inputs(orphans);
     }
   }
 
@@ -152,6 +148,17 @@ class Node {
     return count.fetch_add(1, std::memory_order_relaxed);
   }
 
+  /// Puts the inputs that nobody else holds before `orphans`.
+  void leave_inputs(std::shared_ptr<Node>& orphans) {
+    gradient_ = nullptr;  // while inputs_ holds all that it holds
+    for (std::shared_ptr<Node>& input : inputs_) {
+      const std::shared_ptr<Node> node = std::move(input);
+      if (node == nullptr || node.use_count() > 1) continue;
+      node->next_ = std::move(orphans);
+      orphans = node;
+    }
+  }
+
   const char* name_;
   Shape shape_;
   std::uint64_t number_;
@@ -159,6 +166,7 @@ class Node {
   bool requires_grad_ = true;
   std::vector<std::shared_ptr<Node>> inputs_;
   GradientFunction gradient_;
+  std::shared_ptr<Node> next_;  // of the orphans of the same destructor
 };
 
 /// What an operation's gradient function is given.

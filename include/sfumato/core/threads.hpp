@@ -6,23 +6,27 @@
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <list>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "sfumato/core/error.hpp"
+#include "sfumato/core/fork.hpp"
 
 namespace sfumato {
 
 namespace detail {
 
-/// Workers that share the chunks of one loop at a time with the thread that started it.
+/// Workers that share the chunks of one loop at a time with the thread that started it. In a child
+/// of fork(), where none of them lives, the first loop starts others.
 class ThreadPool {
  public:
   static ThreadPool& shared() {
-    static ThreadPool pool(std::max(1U, std::thread::hardware_concurrency()));
+    static ThreadPool pool;
     return pool;
   }
 
@@ -37,9 +41,10 @@ class ThreadPool {
     if (inside_loop()) {
       throw ValueError("set_thread_count: called inside a parallel loop; call it outside");
     }
-    const std::lock_guard caller(caller_);
+    const std::lock_guard caller(meeting_.caller);
     stop();
-    start(static_cast<unsigned>(threads));
+    thread_count_.store(threads, std::memory_order_relaxed);
+    start();
   }
 
   /// Runs `body(context, chunk)` for every chunk in [0, chunks), each exactly once, and returns
@@ -47,29 +52,37 @@ class ThreadPool {
   void run(std::int64_t chunks, void (*body)(void*, std::int64_t), void* context) {
     // A loop inside a loop, or in a second program thread, runs on its own thread: no waiting for
     // workers that may be waiting for us.
-    std::unique_lock caller(caller_, std::defer_lock);
+    std::unique_lock caller(meeting_.caller, std::defer_lock);
     if (inside_loop() || chunks <= 1 || thread_count() == 1 || !caller.try_lock()) {
       for (std::int64_t chunk = 0; chunk < chunks; ++chunk) body(context, chunk);
       return;
     }
+    if (!started_) start();
+    const int forks = forks_;
     {
-      const std::lock_guard lock(mutex_);
+      const std::lock_guard lock(meeting_.mutex);
       body_ = body;
       context_ = context;
       share_out(chunks);
-      failure_ = nullptr;
-      open_ = true;
-      ++loop_number_;
+      meeting_.failure = nullptr;
+      meeting_.open = true;
+      ++meeting_.loop_number;
     }
-    wake_.notify_all();
+    meeting_.wake.notify_all();
     work(0);
-    std::unique_lock lock(mutex_);
-    open_ = false;  // whoever has slept until now has nothing left to do
+    if (forks_ != forks) {
+      caller.release();  // what it held is not in this process
+      throw ResourceError(
+          "parallel_for: the process was forked inside the loop, whose other threads are in the "
+          "parent alone; leave such a child by exec or _exit");
+    }
+    std::unique_lock lock(meeting_.mutex);
+    meeting_.open = false;  // whoever has slept until now has nothing left to do
     lock.unlock();
-    spin_until([this] { return busy_ == 0; });
+    spin_until([this] { return meeting_.busy == 0; });
     lock.lock();
-    done_.wait(lock, [this] { return busy_ == 0; });
-    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    meeting_.done.wait(lock, [this] { return meeting_.busy == 0; });
+    if (meeting_.failure) std::rethrow_exception(std::exchange(meeting_.failure, nullptr));
   }
 
  private:
@@ -80,34 +93,77 @@ class ThreadPool {
     std::int64_t end = 0;
   };
 
-  explicit ThreadPool(unsigned threads) { start(threads); }
+  /// Where the threads meet.
+  struct Meeting {
+    std::mutex caller;  // held by the program thread whose loop is running
+    std::mutex mutex;   // guards what follows
+    std::condition_variable wake;
+    std::condition_variable done;
+    bool stopping = false;
+    bool open = false;  // a loop is running that workers may join
+    // Changed with the mutex held, but watched without it.
+    std::atomic<std::uint64_t> loop_number = 0;
+    std::atomic<int> busy = 0;  // workers in the loop
+    std::exception_ptr failure;
+  };
+
+  ThreadPool()
+      : thread_count_(static_cast<int>(std::max(1U, std::thread::hardware_concurrency()))) {
+    static ThreadPool* only;
+    only = this;
+    lost_threads();  // made now, as the child can't be sure of memory
+    at_fork(nullptr, nullptr, [] { only->begin_anew(); });
+  }
 
   static bool& inside_loop() {
     thread_local bool inside = false;
     return inside;
   }
 
-  void start(unsigned threads) {
-    stopping_ = false;
+  /// Threads of processes that this one was forked from. Never destroyed: they can't be joined.
+  static std::list<std::thread>& lost_threads() {
+    static auto* const lost = new std::list<std::thread>();
+    return *lost;
+  }
+
+  /// What a child does first.
+  void begin_anew() noexcept {
+    lost_threads().splice(lost_threads().end(), workers_);
+    new (&meeting_) Meeting;  // over one that those who hold its mutexes will never leave
+    started_ = false;
+    ++forks_;
+  }
+
+  /// Throws std::bad_alloc, and has started nothing then.
+  void start() {
+    const int threads = thread_count();
+    shares_ = std::vector<Share>(static_cast<std::size_t>(threads));
+    meeting_.stopping = false;
     try {
-      for (unsigned i = 1; i < threads; ++i) {
-        workers_.emplace_back([this, i, seen = loop_number_.load()] { serve(i, seen); });
+      for (int i = 1; i < threads; ++i) {
+        workers_.emplace_back([this, i, seen = meeting_.loop_number.load()] {
+          serve(static_cast<std::size_t>(i), seen);
+        });
       }
     } catch (const std::system_error&) {
       // Fewer threads than asked for still compute the same results.
+    } catch (...) {
+      stop();
+      throw;
     }
-    shares_ = std::vector<Share>(workers_.size() + 1);
-    thread_count_.store(static_cast<int>(shares_.size()), std::memory_order_relaxed);
+    thread_count_.store(static_cast<int>(workers_.size()) + 1, std::memory_order_relaxed);
+    started_ = true;
   }
 
   void stop() {
     {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
+      const std::lock_guard lock(meeting_.mutex);
+      meeting_.stopping = true;
     }
-    wake_.notify_all();
+    meeting_.wake.notify_all();
     for (std::thread& worker : workers_) worker.join();
     workers_.clear();
+    started_ = false;
   }
 
   /// Waits a little, awake: loops follow one another so closely that falling asleep and being woken
@@ -131,22 +187,22 @@ class ThreadPool {
 
   void serve(std::size_t thread, std::uint64_t seen) {
     while (true) {
-      spin_until([&] { return loop_number_ != seen; });
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [&] { return stopping_ || loop_number_ != seen; });
-      if (stopping_) return;
-      seen = loop_number_;
-      if (!open_) continue;
-      ++busy_;
+      spin_until([&] { return meeting_.loop_number != seen; });
+      std::unique_lock lock(meeting_.mutex);
+      meeting_.wake.wait(lock, [&] { return meeting_.stopping || meeting_.loop_number != seen; });
+      if (meeting_.stopping) return;
+      seen = meeting_.loop_number;
+      if (!meeting_.open) continue;
+      ++meeting_.busy;
       lock.unlock();
       work(thread);
       lock.lock();
-      if (--busy_ == 0) done_.notify_one();
+      if (--meeting_.busy == 0) meeting_.done.notify_one();
     }
   }
 
   void share_out(std::int64_t chunks) {
-    const auto threads = static_cast<std::int64_t>(shares_.size());
+    const int threads = thread_count();
     for (std::int64_t thread = 0; thread < threads; ++thread) {
       Share& share = shares_[static_cast<std::size_t>(thread)];
       share.next.store(chunks * thread / threads, std::memory_order_relaxed);
@@ -167,28 +223,21 @@ class ThreadPool {
         }
       }
     } catch (...) {
-      const std::lock_guard lock(mutex_);
-      if (!failure_) failure_ = std::current_exception();
+      const std::lock_guard lock(meeting_.mutex);
+      if (!meeting_.failure) meeting_.failure = std::current_exception();
       for (Share& share : shares_) share.next.store(share.end, std::memory_order_relaxed);
     }
     inside_loop() = false;
   }
 
-  std::mutex caller_;  // held by the program thread whose loop is running
-  std::mutex mutex_;   // guards what follows
-  std::condition_variable wake_;
-  std::condition_variable done_;
-  std::vector<std::thread> workers_;
-  std::atomic<int> thread_count_ = 1;  // the workers and the caller; read without the mutexes
-  bool stopping_ = false;
-  bool open_ = false;  // a loop is running that workers may join
-  // Changed with the mutex held, but watched without it.
-  std::atomic<std::uint64_t> loop_number_ = 0;
-  std::atomic<int> busy_ = 0;  // workers in the loop
-  std::exception_ptr failure_;
+  Meeting meeting_;
+  std::list<std::thread> workers_;
+  std::atomic<int> thread_count_;  // the workers and the caller; read without the mutexes
+  bool started_ = false;           // there are as many workers as that
+  int forks_ = 0;                  // between the first process and this one
   void (*body_)(void*, std::int64_t) = nullptr;
   void* context_ = nullptr;
-  std::vector<Share> shares_;  // the caller's and each worker's
+  std::vector<Share> shares_;  // the caller's and each worker's; more when threads were refused
 };
 
 }  // namespace detail
