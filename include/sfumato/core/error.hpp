@@ -5,13 +5,15 @@
 #include <string>
 #include <string_view>
 
+#include "sfumato/core/printable.hpp"
+
 namespace sfumato {
 
 /// Base of every exception that sfumato throws: one line that names the op, the shapes or the file
-/// offset, and the remedy.
+/// offset, and the remedy. Whatever text from a file has got into it is made printable.
 class Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit Error(std::string_view what) : std::runtime_error(printable(what)) {}
 };
 
 /// Shapes that do not fit the op they were given to.
