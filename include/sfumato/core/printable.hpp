@@ -59,7 +59,8 @@ inline std::string escaped(const Utf8Character& character) {
 }  // namespace detail
 
 /// Text of unknown origin, such as a name from a file, as one line that any terminal can show:
-/// control characters, invisible ones and bytes that are not UTF-8 become `\n`, `\x1b` or `\u{202e}`.
+/// control characters, invisible ones and bytes that are not UTF-8 become `\n`, `\x1b` or
+/// `\u{202e}`.
 inline std::string printable(std::string_view text) {
   std::string result;
   while (!text.empty()) {
