@@ -149,7 +149,7 @@ inline void balance(Student& student, const std::vector<Eigen::VectorXd>& length
                     const std::vector<Tensor<float>>& batches) {
   const auto scales = sfumato::no_grad([&] { return balance(student.network, lengths, batches); });
   for (std::size_t i = 0; i < scales.size(); ++i) {
-    Tensor<float>& values = student.projections[i].mutable_value();
+    auto values = student.projections[i].mutable_value();
     Rows projection(values.data(), values.shape()[0], values.shape()[1]);
     projection *= scales[i].cwiseInverse().cast<float>().asDiagonal();
   }

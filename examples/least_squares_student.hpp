@@ -144,8 +144,8 @@ inline Eigen::MatrixXd choose_channels(const std::string& layer, const NormalEqu
 }
 
 /// A convolution's weight and bias from `filters`, laid out as convolution_inputs().
-inline void assign_filters(const Eigen::MatrixXd& filters, Tensor<float>& weight,
-                           Tensor<float>& bias) {
+inline void assign_filters(const Eigen::MatrixXd& filters, Tensor<float> weight,
+                           Tensor<float> bias) {
   const std::int64_t channels = weight.shape()[1];
   for (std::int64_t o = 0; o < weight.shape()[0]; ++o) {
     for (std::int64_t c = 0; c < channels; ++c) {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/complaint.hpp"
 #include "support/device.hpp"
 
 namespace sfumato::tested {
@@ -78,6 +79,23 @@ TEST_CASE("parameters are handles to the module's own") {
   for (const auto& parameter : module.parameters()) CHECK(parameter.grad().defined());
   module.zero_grad();
   for (const auto& parameter : module.parameters()) CHECK_FALSE(parameter.grad().defined());
+}
+
+TEST_CASE("assigning to a parameter's value changes the module's") {
+  Scaled module;
+  const std::vector<double> before = output(module);
+  module.parameters()[0].mutable_value() = Tensor<double>::full({2}, 6.0);
+  const std::vector<double> after = output(module);
+  for (std::size_t i = 0; i < before.size(); ++i) CHECK(after[i] == 2.0 * before[i]);
+
+  auto named = module.named_parameters();
+  named[0].second.mutable_value() = module.parameters().back().mutable_value();
+  CHECK(module.parameters()[0].value().to_vector() == std::vector<double>{20.0, 20.0});
+  // The numbers were copied: the two have not become one.
+  module.parameters().back().mutable_value() = Tensor<double>::zeros({2});
+  CHECK(module.parameters()[0].value().to_vector() == std::vector<double>{20.0, 20.0});
+  CHECK(complaint([&] { module.parameters()[0].mutable_value() = Tensor<double>::zeros({3}); }) ==
+        "copy_from: source (3,) does not fit (2,)");
 }
 
 TEST_CASE("a state dict holds copies that restore the module") {

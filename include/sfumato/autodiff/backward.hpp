@@ -58,7 +58,8 @@ void accumulate(Variable<T, Device>& sum, const Variable<T, Device>& gradient) {
   if (grad_enabled() || !sum.value().owns_alone()) {
     sum = add_gradients(sum, gradient);
   } else {
-    add_into(sum.mutable_value(), sum.value(), gradient.value());
+    auto place = sum.mutable_value();
+    add_into<T, Device>(place, sum.value(), gradient.value());
   }
 }
 

@@ -20,6 +20,24 @@ class Node;
 template <class T, class Device>
 class Backward;
 
+/// A Variable's value, to be changed in place. Assigning copies the numbers into the storage that
+/// all of its handles share, where assigning to a Tensor would only make it another handle. Throws
+/// ShapeError when the shapes differ.
+template <class T, class Device>
+class ValueInPlace : public Tensor<T, Device> {
+ public:
+  explicit ValueInPlace(const Tensor<T, Device>& value) : Tensor<T, Device>(value) {}
+  ValueInPlace(const ValueInPlace&) = default;
+  ValueInPlace& operator=(const Tensor<T, Device>& source) {
+    this->copy_from(source);
+    return *this;
+  }
+  ValueInPlace& operator=(const ValueInPlace& source) {
+    this->copy_from(source);
+    return *this;
+  }
+};
+
 /// A Tensor with a place on the tape: it remembers from which operation it came, so that backward()
 /// can find the gradient of a result with respect to it. Copies are handles to one value and place.
 ///
@@ -45,9 +63,11 @@ class Variable {
 
   bool defined() const { return value_.defined(); }
   const Tensor<T, Device>& value() const { return value_; }
-  /// The value, to be changed in place; an optimiser's way in. A graph that was recorded from the
-  /// old value gives wrong gradients afterwards.
-  Tensor<T, Device>& mutable_value() { return value_; }
+  /// The value, to be changed in place for all handles; an optimiser's way in. A graph that was
+  /// recorded from the old value gives wrong gradients afterwards.
+  ///
+  ///     model.parameters()[0].mutable_value() = weights;
+  ValueInPlace<T, Device> mutable_value() { return ValueInPlace<T, Device>(value_); }
   const Shape& shape() const { return value_.shape(); }
   int rank() const { return value_.rank(); }
   std::int64_t elements() const { return value_.elements(); }

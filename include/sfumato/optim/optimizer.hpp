@@ -73,7 +73,9 @@ class Optimizer {
   void apply_gradients() {
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       const Variable<T, Device> gradient = parameters_[i].grad();
-      if (gradient.defined()) update(i, parameters_[i].mutable_value(), gradient.value());
+      if (!gradient.defined()) continue;
+      auto parameter = parameters_[i].mutable_value();
+      update(i, parameter, gradient.value());
     }
   }
 
