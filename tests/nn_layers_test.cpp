@@ -93,6 +93,25 @@ TEST_CASE("dropout passes the gradient where it passed the value") {
   CHECK(values(same(x)) == values(y));
 }
 
+TEST_CASE("each dropout layer drops elements of its own") {
+  const Variable<double> x(Tensor<double>::ones({400}));
+  nn::Dropout<double> first;
+  nn::Dropout<double> second;
+  nn::Dropout<double> third(0.5);
+  nn::Dropout<double> zeroth(0.5, 0);
+  nn::Dropout<double> one(0.5, 1);
+  const std::vector<std::vector<double>> masks{values(first(x)), values(second(x)),
+                                               values(third(x)), values(zeroth(x)), values(one(x))};
+  for (std::size_t i = 0; i < masks.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      int same = 0;
+      for (std::size_t k = 0; k < masks[i].size(); ++k) same += masks[i][k] == masks[j][k] ? 1 : 0;
+      // Of 400 independent pairs half agree, ± 10 (one standard deviation).
+      CHECK(std::abs(same - 200) < 60);
+    }
+  }
+}
+
 TEST_CASE("dropout of nothing does nothing, and some probabilities are refused") {
   const auto x = input({5}, 7);
   CHECK(nn::Dropout<double>(0.0)(x).value().shares_storage_with(x.value()));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -126,14 +127,26 @@ class Flatten : public Module<T, Device> {
   }
 };
 
+namespace detail {
+/// A seed that nobody else was given: far from the others, and from numbers that people choose.
+inline std::uint64_t next_seed() {
+  static std::atomic<std::uint64_t> count = 0;
+  return 0x9E3779B97F4A7C15U * ++count;
+}
+}  // namespace detail
+
 /// In training, sets each element to zero with the given probability and scales the others up, so
 /// that the mean stays; otherwise does nothing. Srivastava et al., "Dropout" (2014).
 template <class T, class Device = Cpu>
 class Dropout : public Module<T, Device> {
  public:
-  /// Throws ValueError unless 0 ≤ probability < 1.
-  explicit Dropout(double probability = 0.5, std::uint64_t seed = 0)
-      : probability_(probability), random_(seed) {
+  /// Draws from a stream of its own, another one for each layer that the program makes: the same
+  /// from run to run when layers are made in the same order. Throws ValueError unless
+  /// 0 ≤ probability < 1.
+  explicit Dropout(double probability = 0.5) : Dropout(probability, detail::next_seed()) {}
+
+  /// Draws from the stream of a seed: layers with one seed drop the same elements.
+  Dropout(double probability, std::uint64_t seed) : probability_(probability), random_(seed) {
     if (!(probability >= 0.0 && probability < 1.0)) {
       throw ValueError(
           message("Dropout: probability ", probability, " must be at least 0 and less than 1"));
