@@ -159,6 +159,91 @@ TEST_CASE("a long list of missing parameters is cut short") {
                        ValueError);
 }
 
+namespace {
+/// A module that hands out what only derived ones may do.
+class Open : public nn::Module<double> {
+ public:
+  using nn::Module<double>::add_parameter;
+  using nn::Module<double>::add_part;
+  Variable<double> forward(const Variable<double>& x) override { return x; }
+};
+}  // namespace
+
+TEST_CASE("a layer that is used twice has its parameters once") {
+  const auto layer = std::make_shared<nn::Linear<double>>(
+      Tensor<double>::from({1, 2, 3, 4}, {2, 2}), Tensor<double>::from({5, 6}, {2}));
+  const auto inner = std::make_shared<nn::Sequential<double>>();
+  inner->push_back(layer);
+  nn::Sequential<double> model{layer, std::make_shared<nn::ReLU<double>>(), layer, inner};
+  std::vector<std::string> names;
+  for (const auto& entry : model.named_parameters()) names.push_back(entry.first);
+  CHECK(names == std::vector<std::string>{"0.weight", "0.bias"});
+  CHECK(model.parameters().size() == 2);
+
+  // The gradient is of all uses together, and one step is one step.
+  const auto x = input();
+  backward(ops::sum(model(x)));
+  const auto weight = model.parameters()[0];
+  const std::vector<double> before = weight.value().to_vector();
+  const std::vector<double> gradient = weight.grad().value().to_vector();
+  optim::Sgd<double>(model.parameters(), {.learning_rate = 0.5}).step();
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    CHECK(weight.value().to_vector()[i] == before[i] - 0.5 * gradient[i]);
+  }
+}
+
+TEST_CASE("a state dict has every name of a layer that is used twice, and needs one") {
+  const auto layer = std::make_shared<nn::Linear<double>>(Tensor<double>::full({1, 1}, 7.0),
+                                                          Tensor<double>::full({1}, 8.0));
+  nn::Sequential<double> model{layer, layer};
+  auto state = model.state_dict();
+  CHECK(state.size() == 4);
+  CHECK(state.at("1.weight").item() == 7.0);
+  CHECK_FALSE(state.at("0.weight").shares_storage_with(state.at("1.weight")));
+  model.load_state_dict(state);
+
+  state.insert_or_assign("1.weight", Tensor<double>::full({1, 1}, 9.0));
+  CHECK(
+      complaint([&] { model.load_state_dict(state); }) ==
+      "load_state_dict: 0.weight and 1.weight are one parameter of the module, but have different "
+      "values");
+  CHECK(layer->parameters()[0].item() == 7.0);
+  state.erase("0.weight");
+  state.erase("1.bias");
+  model.load_state_dict(state);
+  CHECK(layer->parameters()[0].item() == 9.0);
+  state.erase("0.bias");
+  CHECK(complaint([&] { model.load_state_dict(state); }) ==
+        "load_state_dict: missing 0.bias, 1.bias");
+}
+
+TEST_CASE("names that a state dict can't tell apart are refused, as are cycles and nothing") {
+  Open module;
+  module.add_parameter("a", Tensor<double>::ones({1}));
+  const auto part = module.add_part("b", std::make_shared<Open>());
+  const auto says = [](const char* name) {
+    return message("module: a parameter or part can't be called '", name,
+                   "': names are unique, not empty and without dots");
+  };
+  for (const char* const name : {"a", "b", "", "b.c"}) {
+    CHECK(complaint([&] { module.add_parameter(name, Tensor<double>::ones({1})); }) == says(name));
+    CHECK(complaint([&] { module.add_part(name, std::make_shared<Open>()); }) == says(name));
+  }
+  CHECK(complaint([&] { module.add_parameter("c", {}); }) ==
+        "module: the parameter c is undefined");
+  CHECK(complaint([&] { module.add_part("c", std::shared_ptr<Open>()); }) ==
+        "module: the part c is null");
+  const auto outer = std::make_shared<nn::Sequential<double>>();
+  const auto middle = std::make_shared<nn::Sequential<double>>();
+  outer->push_back(middle);
+  CHECK(complaint([&] { middle->push_back(outer); }) ==
+        "module: the part 0 is or contains the module itself");
+  CHECK(complaint([&] { middle->push_back(middle); }) ==
+        "module: the part 0 is or contains the module itself");
+  CHECK(middle->size() == 0);
+  CHECK(module.parameters().size() == 1);
+}
+
 TEST_CASE("a frozen module leaves nothing on the tape") {
   Scaled module;
   module.freeze();
@@ -196,6 +281,29 @@ TEST_CASE("training is told to all parts") {
   CHECK_FALSE(dropout->training());
   model.set_training(true);
   CHECK(dropout->training());
+}
+
+TEST_CASE("what is added to a module in use is in use, too") {
+  nn::Sequential<double> model;
+  model.set_training(false);
+  const auto inner = std::make_shared<nn::Sequential<double>>();
+  const auto dropout = std::make_shared<nn::Dropout<double>>();
+  inner->push_back(dropout);
+  model.push_back(inner);
+  CHECK_FALSE(inner->training());
+  CHECK_FALSE(dropout->training());
+  CHECK(output(model) == input().value().to_vector());
+  // And inside of what was added before.
+  const auto late = std::make_shared<nn::Dropout<double>>();
+  inner->push_back(late);
+  CHECK_FALSE(late->training());
+
+  // What was told to be in use stays so in a module that nobody has told anything.
+  nn::Sequential<double> training{inner};
+  CHECK(training.training());
+  CHECK_FALSE(inner->training());
+  training.set_training(true);
+  CHECK(late->training());
 }
 
 }  // namespace sfumato::tested

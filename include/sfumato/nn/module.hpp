@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <string>
-#include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -26,6 +28,13 @@ inline std::string join(const std::vector<std::string>& names) {
     text += names[i];
   }
   return names.size() > kMost ? text + message(" and ", names.size() - kMost, " more") : text;
+}
+template <class T, class Device>
+bool same_bits(const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
+  const std::vector<T> values = a.to_vector();
+  const std::vector<T> others = b.to_vector();
+  return values.empty() ||
+         std::memcmp(values.data(), others.data(), values.size() * sizeof(T)) == 0;
 }
 }  // namespace detail
 
@@ -50,16 +59,16 @@ class Module {
   virtual bool is_relu() const { return false; }
   Variable<T, Device> operator()(const Variable<T, Device>& x) { return forward(x); }
 
-  /// Every parameter, its own first, then those of its parts in order. They are handles: what is
-  /// done to them is done to the module's.
+  /// Every parameter once, its own first, then those of its parts in order; one that is used in
+  /// several places has the name of the first. They are handles: what is done to them is done to
+  /// the module's.
   Named named_parameters() const {
-    Named all = parameters_;
-    for (const auto& [name, part] : parts_) {
-      for (auto& [inner, parameter] : part->named_parameters()) {
-        all.emplace_back(message(name, ".", inner), std::move(parameter));
-      }
+    Named once;
+    std::unordered_set<const void*> seen;
+    for (auto& [name, parameter] : names_of_parameters()) {
+      if (seen.insert(parameter.node().get()).second) once.emplace_back(name, parameter);
     }
-    return all;
+    return once;
   }
 
   std::vector<Variable<T, Device>> parameters() const {
@@ -83,31 +92,41 @@ class Module {
   }
   bool training() const { return training_; }
 
-  /// Copies of all parameters by name.
+  /// Copies of all parameters by name; one that is used in several places has all of its names, as
+  /// in PyTorch.
   StateDict<T, Device> state_dict() const {
     StateDict<T, Device> state;
-    for (const auto& [name, parameter] : named_parameters()) {
+    for (const auto& [name, parameter] : names_of_parameters()) {
       state.emplace(name, parameter.value().clone());
     }
     return state;
   }
 
-  /// Sets all parameters. Throws ValueError, before it has changed anything, when one is missing,
-  /// has another shape, or, unless not `strict`, when there is one too many.
+  /// Sets all parameters; of the names of one that is used in several places, one is enough. Throws
+  /// ValueError, before it has changed anything, when one is missing, has another shape, would be
+  /// given two values, or, unless not `strict`, when there is one too many.
   void load_state_dict(const StateDict<T, Device>& state, bool strict = true) {
     std::vector<std::string> missing;
     std::vector<std::string> surplus;
-    Named named = named_parameters();
-    std::map<std::string, Variable<T, Device>> own(named.begin(), named.end());
+    const Named named = names_of_parameters();
+    const std::map<std::string, Variable<T, Device>> own(named.begin(), named.end());
+    std::map<const void*, std::string> sources;  // the names that values are taken from
     for (const auto& [name, parameter] : own) {
       const auto found = state.find(name);
-      if (found == state.end()) {
-        missing.push_back(name);
-      } else if (found->second.shape() != parameter.shape()) {
+      if (found == state.end()) continue;
+      if (found->second.shape() != parameter.shape()) {
         throw ValueError(message("load_state_dict: ", name, " has the shape ",
                                  found->second.shape(), " but the module's is ",
                                  parameter.shape()));
       }
+      const auto [first, is_new] = sources.emplace(parameter.node().get(), name);
+      if (!is_new && !detail::same_bits(state.at(first->second), found->second)) {
+        throw ValueError(message("load_state_dict: ", first->second, " and ", name,
+                                 " are one parameter of the module, but have different values"));
+      }
+    }
+    for (const auto& [name, parameter] : own) {
+      if (!sources.contains(parameter.node().get())) missing.push_back(name);
     }
     for (const auto& [name, tensor] : state) {
       if (!own.contains(name)) surplus.push_back(name);
@@ -118,24 +137,66 @@ class Module {
     if (strict && !surplus.empty()) {
       throw ValueError(message("load_state_dict: the module has no ", detail::join(surplus)));
     }
-    for (auto& [name, parameter] : own) parameter.mutable_value().copy_from(state.at(name));
+    for (auto& [name, parameter] : named_parameters()) {
+      parameter.mutable_value() = state.at(sources.at(parameter.node().get()));
+    }
   }
 
  protected:
   /// Makes a tensor one of the parameters and returns the handle to compute with.
+  /// Throws ValueError for an undefined one, and for a name that is empty, taken or has a dot.
   Variable<T, Device> add_parameter(std::string name, Tensor<T, Device> value) {
+    check_name(name);
+    if (!value.defined())
+      throw ValueError(message("module: the parameter ", name, " is undefined"));
     return parameters_.emplace_back(std::move(name), Variable<T, Device>(std::move(value), true))
         .second;
   }
 
-  /// Makes another module a part of this one.
+  /// Makes another module a part of this one; in a module that is not in training it no longer is
+  /// either. Throws ValueError for a null pointer, for a module that would contain itself, and for
+  /// a name that is empty, taken or has a dot.
   template <class Part>
   std::shared_ptr<Part> add_part(std::string name, std::shared_ptr<Part> part) {
+    check_name(name);
+    if (part == nullptr) throw ValueError(message("module: the part ", name, " is null"));
+    if (part->contains(*this)) {
+      throw ValueError(message("module: the part ", name, " is or contains the module itself"));
+    }
+    if (!training_) part->set_training(false);
     parts_.emplace_back(std::move(name), part);
     return part;
   }
 
  private:
+  /// Every name of every parameter, those that are used in several places again and again.
+  Named names_of_parameters() const {
+    Named all = parameters_;
+    for (const auto& [name, part] : parts_) {
+      for (auto& [inner, parameter] : part->names_of_parameters()) {
+        all.emplace_back(message(name, ".", inner), std::move(parameter));
+      }
+    }
+    return all;
+  }
+
+  /// Two parameters under one name would be one in a state dict.
+  void check_name(const std::string& name) const {
+    const auto is_taken = [&](const auto& entry) { return entry.first == name; };
+    if (name.empty() || name.find('.') != std::string::npos ||
+        std::any_of(parameters_.begin(), parameters_.end(), is_taken) ||
+        std::any_of(parts_.begin(), parts_.end(), is_taken)) {
+      throw ValueError(message("module: a parameter or part can't be called '", name,
+                               "': names are unique, not empty and without dots"));
+    }
+  }
+
+  bool contains(const Module& other) const {
+    return this == &other || std::any_of(parts_.begin(), parts_.end(), [&](const auto& part) {
+             return part.second->contains(other);
+           });
+  }
+
   void set_requires_grad(bool requires_grad) {
     for (auto& parameter : parameters()) parameter.set_requires_grad(requires_grad);
   }
