@@ -55,8 +55,6 @@ TEST_CASE("SGD takes PyTorch's steps") {
         {0.0156759111256425, 1.43936202760374, -2.23366093225195});
   after({.learning_rate = 0.05, .momentum = 0.9, .nesterov = true, .weight_decay = 0.1},
         {0.0228709313504121, 0.874599046724563, -1.43792824453687});
-  CHECK(complaint([] { optim::Sgd<double>({start()}, {.nesterov = true}); }) ==
-        "Sgd: Nesterov's variant needs a momentum above 0");
 }
 
 TEST_CASE("Adam and AdamW take PyTorch's steps") {
@@ -76,12 +74,220 @@ TEST_CASE("Adam and AdamW take PyTorch's steps") {
          .weight_decay = 0.1,
          .decoupled_weight_decay = true},
         {0.398701267601799, -1.30499976909355, -0.102633382967155});
-  CHECK(complaint([] { optim::Adam<double>({start()}, {.beta1 = 1.0}); }) ==
+}
+
+namespace {
+
+/// Eight steps: the first parameter has a gradient in all, the second from the sixth on (frozen
+/// before), the third in the first, fourth and seventh.
+template <class T, class Optimizer, class Options>
+std::vector<std::vector<T>> staggered(const Options& options) {
+  const auto loss_of = [](const Variable<T>& p) {
+    const Variable<T> target(
+        Tensor<T>::from({static_cast<T>(0.3), static_cast<T>(0.1), T{-1}}, {3}));
+    const Variable<T> scale(Tensor<T>::from({1, 2, 3}, {3}));
+    return ops::sum(ops::square(p - target) * scale) +
+           ops::sum(ops::pow(p, T{3})) * static_cast<T>(0.1);
+  };
+  std::vector<Variable<T>> p;
+  for (int i = 0; i < 3; ++i) {
+    p.emplace_back(Tensor<T>::from({1, -2, static_cast<T>(0.5)}, {3}), true);
+  }
+  p[1].set_requires_grad(false);
+  Optimizer optimizer(p, options);
+  for (int i = 1; i <= 8; ++i) {
+    if (i == 6) p[1].set_requires_grad(true);
+    optimizer.zero_grad();
+    backward(loss_of(p[0]) + loss_of(p[1]));
+    if (i % 3 == 1) backward(loss_of(p[2]));
+    optimizer.step();
+  }
+  return {p[0].value().to_vector(), p[1].value().to_vector(), p[2].value().to_vector()};
+}
+
+/// In both precisions; the second and third parameter come to the same.
+template <template <class> class Optimizer, class Options>
+void check_staggered(const Options& options, const std::vector<double>& always,
+                     const std::vector<double>& at_times) {
+  const auto check = [&](const auto& values, double tolerance) {
+    for (std::size_t i = 0; i < always.size(); ++i) {
+      CHECK(std::abs(values[0][i] - always[i]) <= tolerance * std::abs(always[i]));
+      CHECK(std::abs(values[1][i] - at_times[i]) <= tolerance * std::abs(at_times[i]));
+      CHECK(values[2][i] == values[1][i]);
+    }
+  };
+  check(staggered<double, Optimizer<double>>(options), 2e-15);
+  check(staggered<float, Optimizer<float>>(options), 1e-6);
+}
+
+}  // namespace
+
+TEST_CASE("PyTorch's steps for parameters that do not take part in each, in both precisions") {
+  // PyTorch 2.15 in double.
+  check_staggered<optim::Adam>(optim::AdamOptions{.learning_rate = 0.1},
+                               {0.2725506225294301, -1.209487565409518, -0.2808734676561633},
+                               {0.7029671057126528, -1.7004683986745208, 0.2009423973830648});
+  check_staggered<optim::Adam>(optim::AdamOptions{.learning_rate = 0.1, .weight_decay = 0.1},
+                               {0.2700614609264465, -1.209560056380314, -0.28055967039873464},
+                               {0.7028778199532673, -1.700472401096731, 0.2009555671107408});
+  check_staggered<optim::Adam>(optim::AdamOptions{.learning_rate = 0.1,
+                                                  .beta1 = 0.8,
+                                                  .beta2 = 0.95,
+                                                  .epsilon = 1e-6,
+                                                  .weight_decay = 0.1,
+                                                  .decoupled_weight_decay = true},
+                               {0.2582081228651352, -1.090231640908337, -0.28321954276435646},
+                               {0.6778897442644565, -1.644471997015578, 0.18960263387463805});
+  check_staggered<optim::Sgd>(
+      optim::SgdOptions{
+          .learning_rate = 0.05, .momentum = 0.9, .nesterov = true, .weight_decay = 0.1},
+      {-0.028791382696377554, 0.42325287399628236, -0.9864330707533615},
+      {0.42840561005267197, 0.20516561883281742, -1.5525141756871517});
+}
+
+TEST_CASE("the first step is as long as the learning rate, whenever it is") {
+  const auto step_of = [](auto size, int late) {
+    using T = decltype(size);
+    const Variable<T> other(Tensor<T>::ones({1}), true);
+    Variable<T> p(Tensor<T>::zeros({1}), true);
+    optim::Adam<T> adam({other, p}, {.learning_rate = 0.01, .epsilon = 1e-30});
+    for (int i = 0; i < late; ++i) adam.step();
+    p.set_grad(Variable<T>(Tensor<T>::full({1}, size)));
+    adam.step();
+    return -static_cast<double>(p.item()) / 0.01;
+  };
+  for (const int late : {0, 1, 1000}) {
+    CHECK(std::abs(step_of(3.0, late) - 1.0) < 1e-15);
+    CHECK(std::abs(step_of(3.0F, late) - 1.0) < 1.5e-7);
+  }
+}
+
+TEST_CASE("parameters of 16 bits take the steps of floats and are rounded") {
+  const auto check = [](auto bits) {
+    using T = decltype(bits);
+    // The smallest, whose square is none of 16 bits, and none: that parameter stays.
+    const std::vector<float> slopes{6e-8F, 0.0F, 1.0F, -300.0F};
+    const auto of_bits = [](const std::vector<float>& values) {
+      return Tensor<float>::from(values, {4}).template cast<T>();
+    };
+    const auto same_steps = [&](auto make) {
+      Variable<T> p(of_bits({1.0F, 0.5F, -2.0F, 0.0F}), true);
+      Variable<float> q(p.value().template cast<float>(), true);
+      const auto optimizer = make(p);
+      const auto reference = make(q);
+      for (int i = 0; i < 10; ++i) {
+        p.set_grad(Variable<T>(of_bits(slopes)));
+        q.set_grad(Variable<float>(of_bits(slopes).template cast<float>()));
+        optimizer->step();
+        reference->step();
+        q.mutable_value() = q.value().template cast<T>().template cast<float>();
+        CHECK(p.value().template cast<float>().to_vector() == q.value().to_vector());
+      }
+      CHECK(q.value().to_vector()[1] == 0.5F);
+      CHECK(q.value().to_vector()[3] > 0.0F);
+      // And what is saved restores it.
+      const auto state = optimizer->state_dict();
+      reference->load_state_dict(state);
+      for (const auto& [name, tensor] : reference->state_dict()) {
+        CHECK(tensor.to_vector() == state.at(name).to_vector());
+      }
+    };
+    same_steps([]<class U>(const Variable<U>& p) {
+      return std::make_unique<optim::Adam<U>>(std::vector{p},
+                                              optim::AdamOptions{.learning_rate = 0.01});
+    });
+    same_steps([]<class U>(const Variable<U>& p) {
+      return std::make_unique<optim::Sgd<U>>(
+          std::vector{p}, optim::SgdOptions{.learning_rate = 0.001, .momentum = 0.9});
+    });
+  };
+  check(Half(0.0F));
+  check(BFloat16(0.0F));
+}
+
+TEST_CASE("what can't be trained, or would be twice, is refused") {
+  const auto says = [](const std::vector<Variable<double>>& parameters) {
+    return complaint([&] { optim::Sgd<double> sgd(parameters); });
+  };
+  const auto p = start();
+  const auto q = start();
+  CHECK(says({p, q}) == "nothing");
+  CHECK(says({}) == "optimizer: there are no parameters to change");
+  CHECK(says({p, q, Variable<double>(p)}) ==
+        "optimizer: parameters 0 and 2 are one, which would be changed twice a step; give it once");
+  const Variable<double> sharing(q.value().reshape({3, 1}), true);
+  CHECK(
+      says({p, q, sharing}) ==
+      "optimizer: parameters 1 and 2 share their memory, which would be changed twice a step; use "
+      "one Variable in both places, or clone() the value of one");
+  CHECK(says({p, {}}) == "optimizer: parameter 1 is undefined");
+  CHECK(says({p * 2.0}) ==
+        "optimizer: parameter 0 (3,) is the result of affine; give the parameters that it was "
+        "computed from, or detach() it");
+  CHECK(says({p, p.detach()}) ==
+        "optimizer: parameter 1 (3,) is a constant, which gets no gradient; make it a parameter "
+        "with Variable(value, true)");
+  const Variable<double> nothing(Tensor<double>::zeros({0}), true);
+  const Variable<double> no_more(Tensor<double>::zeros({0}), true);
+  CHECK(says({nothing, no_more}) == "nothing");
+}
+
+TEST_CASE("a frozen parameter stays as it is, even with a gradient from before") {
+  auto p = start();
+  optim::Adam<double> adam({p}, {.learning_rate = 0.1});
+  run(adam, p, 2);
+  const std::vector<double> before = p.value().to_vector();
+  p.set_requires_grad(false);
+  adam.step();
+  CHECK(p.value().to_vector() == before);
+  p.set_requires_grad(true);
+  adam.step();
+  CHECK(p.value().to_vector() != before);
+}
+
+TEST_CASE("options that are no numbers to compute with are refused") {
+  const auto adam = [](const optim::AdamOptions& options) {
+    return complaint([&] { optim::Adam<double>({start()}, options); });
+  };
+  const auto sgd = [](const optim::SgdOptions& options) {
+    return complaint([&] { optim::Sgd<double>({start()}, options); });
+  };
+  const double nan = std::nan("");
+  const double infinity = std::numeric_limits<double>::infinity();
+  CHECK(adam({.beta1 = 1.0}) ==
         "Adam: betas 1.000000 and 0.999000 must be at least 0 and less than 1");
-  CHECK(complaint([] { optim::Adam<double>({start()}, {.learning_rate = -1.0}); }) ==
+  CHECK(adam({.beta2 = nan}) != "nothing");
+  CHECK(adam({.learning_rate = -1.0}) ==
         "optimizer: learning rate -1.000000 must be a number that is not negative");
-  CHECK(complaint([] { optim::Adam<double>({start()}, {.learning_rate = std::nan("")}); }) !=
-        "nothing");
+  CHECK(adam({.weight_decay = -0.5}) ==
+        "Adam: weight decay -0.500000 must be a number that is not negative");
+  for (const double value : {nan, infinity, -1.0}) {
+    CHECK(adam({.learning_rate = value}) != "nothing");
+    CHECK(adam({.epsilon = value}) != "nothing");
+    CHECK(adam({.weight_decay = value}) != "nothing");
+    CHECK(sgd({.learning_rate = value}) != "nothing");
+    CHECK(sgd({.momentum = value}) != "nothing");
+    CHECK(sgd({.weight_decay = value}) != "nothing");
+    optim::Sgd<double> optimizer({start()}, {.learning_rate = 0.5});
+    CHECK(complaint([&] { optimizer.set_learning_rate(value); }) != "nothing");
+    CHECK(optimizer.learning_rate() == 0.5);
+  }
+  CHECK(sgd({.nesterov = true}) == "Sgd: Nesterov's variant needs a momentum above 0");
+  CHECK(sgd({.learning_rate = 0.0}) == "nothing");
+
+  CHECK(adam({.epsilon = 0.0}).starts_with("Adam: epsilon 0.000000 is 0 in the parameters'"));
+  CHECK(adam({.epsilon = 1e-60}) == "nothing");
+  const Variable<float> p(Tensor<float>::ones({1}), true);
+  CHECK(complaint([&] { optim::Adam<float>({p}, {.epsilon = 1e-60}); }) != "nothing");
+}
+
+TEST_CASE("a gradient that is no number is not hidden") {
+  auto p = start();
+  optim::Adam<double> adam({p});
+  p.set_grad(Variable<double>(Tensor<double>::from({1.0, std::nan(""), 1.0}, {3})));
+  adam.step();
+  CHECK(p.value().to_vector()[0] == doctest::Approx(0.999).epsilon(1e-10));
+  CHECK(std::isnan(p.value().to_vector()[1]));
 }
 
 TEST_CASE("a restored optimiser goes on with the same bits") {
@@ -110,7 +316,68 @@ TEST_CASE("a restored optimiser goes on with the same bits") {
   state.erase("steps");
   CHECK(complaint([&] { second.load_state_dict(state); }) ==
         "load_state_dict: the optimiser's state has no steps");
+  state = first.state_dict();
+  state.erase("second_moment.0");
+  CHECK(complaint([&] { second.load_state_dict(state); }) ==
+        "load_state_dict: the optimiser's state has no second_moment.0, but more of the same "
+        "parameter");
+  state.erase("first_moment.0");
+  CHECK(complaint([&] { second.load_state_dict(state); }) ==
+        "load_state_dict: this optimiser has no count.0");
+  state = first.state_dict();
+  state.insert_or_assign("count.0", Tensor<double>::from({4.5, 0, 0}, {3}));
+  CHECK(complaint([&] { second.load_state_dict(state); }) ==
+        "load_state_dict: the optimiser's count.0 can't be 4.500000");
+  state.insert_or_assign("count.0", Tensor<double>::from({5, 0, 0}, {3}));
+  CHECK(complaint([&] { second.load_state_dict(state); }) ==
+        "load_state_dict: the optimiser's count.0 can't be 5.000000");
   CHECK(second.steps() == 10);
+}
+
+TEST_CASE("what is saved knows how often each parameter was updated") {
+  const auto train = [](optim::Adam<float>& adam, const std::vector<Variable<float>>& p, int from,
+                        int to) {
+    for (int i = from; i < to; ++i) {
+      adam.zero_grad();
+      auto loss = ops::sum(ops::square(p[0]));
+      if (i >= 3) loss = loss + ops::sum(ops::square(p[1]));
+      backward(loss);
+      adam.step();
+    }
+  };
+  const auto two = [] {
+    return std::vector{Variable<float>(Tensor<float>::full({2}, 3.0F), true),
+                       Variable<float>(Tensor<float>::full({2}, 3.0F), true)};
+  };
+  const auto whole = two();
+  optim::Adam<float> uninterrupted(whole, {.learning_rate = 0.1});
+  train(uninterrupted, whole, 0, 9);
+  for (const int pause : {0, 2, 3, 5}) {
+    const auto p = two();
+    optim::Adam<float> first(p, {.learning_rate = 0.1});
+    train(first, p, 0, pause);
+    optim::Adam<float> second(p, {.learning_rate = 0.1});
+    const std::vector<Tensor<float>> values{p[0].value().clone(), p[1].value().clone()};
+    train(second, p, 3, 5);  // what it remembers of these steps goes
+    for (std::size_t i = 0; i < p.size(); ++i) {
+      Variable<float>(p[i]).mutable_value() = values[i];
+    }
+    second.load_state_dict(first.state_dict());
+    train(second, p, pause, 9);
+    CHECK(p[0].value().to_vector() == whole[0].value().to_vector());
+    CHECK(p[1].value().to_vector() == whole[1].value().to_vector());
+  }
+  const auto state = uninterrupted.state_dict();
+  CHECK(state.at("count.0").to_vector() == std::vector<float>{9, 0, 0});
+  CHECK(state.at("count.1").to_vector() == std::vector<float>{6, 0, 0});
+
+  // Earlier versions did not count for each parameter.
+  auto earlier = state;
+  earlier.erase("count.0");
+  earlier.erase("count.1");
+  uninterrupted.load_state_dict(earlier);
+  CHECK(uninterrupted.state_dict().at("count.0").to_vector() == std::vector<float>{9, 0, 0});
+  CHECK(uninterrupted.state_dict().at("count.1").to_vector() == std::vector<float>{9, 0, 0});
 }
 
 TEST_CASE("in single precision too, a restored optimiser has the very learning rate and steps") {
@@ -142,9 +409,9 @@ TEST_CASE("a state that no optimiser can be in changes nothing") {
   CHECK(says("learning_rate", Tensor<double>::zeros({2})) ==
         "load_state_dict: the optimiser's learning_rate has the shape (2,) and not (3,)");
   CHECK(says("steps", Tensor<double>::full({3}, -1.0)) ==
-        "load_state_dict: the optimiser can't have made -3.000000 steps");
+        "load_state_dict: the optimiser's steps can't be -3.000000");
   CHECK(says("steps", Tensor<double>::full({3}, std::nan(""))) ==
-        "load_state_dict: the optimiser can't have made nan steps");
+        "load_state_dict: the optimiser's steps can't be nan");
   CHECK(says("learning_rate", Tensor<double>::full({3}, -1.0)) ==
         "optimizer: learning rate -3.000000 must be a number that is not negative");
   CHECK(adam.steps() == 3);

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <emulator.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,41 @@ TEST_CASE("a recorded transfer gives the same bits as one that is not, with a la
   CHECK(recorded.second == plain_run.second);
   // The host waits once an iteration, for the losses, and once for the graph at its end.
   CHECK(emulator::counters().synchronizations <= 8 + 4);
+}
+
+TEST_CASE("recorded steps of optimisers read rates, counts and moments where they are") {
+  const auto run = [](auto make, bool record) {
+    const Variable<float> p(Tensor<float>::from({1.0F, -2.0F, 0.5F}, {3}), true);
+    const auto optimizer = make(p);
+    Repeat<Cuda> step(
+        [&] {
+          optimizer->zero_grad();
+          backward(ops::sum(ops::square(p)));
+          optimizer->apply_gradients();
+        },
+        record);
+    auto saved = optimizer->state_dict();
+    for (int i = 0; i < 9; ++i) {
+      optimizer->set_learning_rate(0.1 / (i + 1));
+      if (i == 4) saved = optimizer->state_dict();
+      if (i == 7) optimizer->load_state_dict(saved);  // the recording goes on from there
+      optimizer->begin_step();
+      step();
+    }
+    auto state = optimizer->state_dict();
+    state.emplace("parameter", p.value());
+    std::vector<std::vector<float>> all;
+    for (const auto& [name, tensor] : state) all.push_back(tensor.to_vector());
+    return all;
+  };
+  const auto adam = [](const Variable<float>& p) {
+    return std::make_unique<optim::Adam<float>>(std::vector{p}, optim::AdamOptions{});
+  };
+  const auto sgd = [](const Variable<float>& p) {
+    return std::make_unique<optim::Sgd<float>>(std::vector{p}, optim::SgdOptions{.momentum = 0.9});
+  };
+  CHECK(run(adam, true) == run(adam, false));
+  CHECK(run(sgd, true) == run(sgd, false));
 }
 
 TEST_CASE("tensors made between recorded runs are not overwritten by them") {

@@ -30,13 +30,22 @@ struct Kernels {
   std::tuple<Launch<Kernel>...> addresses{&launch<Kernel>...};
 };
 
-/// Functions of one, two and three operands of type T that give a T.
+/// Functions of one and two operands of type T that give a T.
 template <class T, class... Function>
 using Maps1 = Kernels<MapKernel<Function, T, T>...>;
 template <class T, class... Function>
 using Maps2 = Kernels<MapKernel<Function, T, T, T>...>;
-template <class T, class... Function>
-using Maps3 = Kernels<MapKernel<Function, T, T, T, T>...>;
+
+/// What optimisers map, for parameters in T and what is remembered of them in Number.
+template <class T, class Number>
+using OptimizerMaps =
+    std::tuple<Kernels<MapKernel<optim::detail::AddScaled<Number>, Number, Number, T>>,
+               Maps2<Number, optim::detail::AddScaled<Number>, optim::detail::Average<Number>,
+                     optim::detail::AverageSquare<Number>, optim::detail::Velocity<Number>>,
+               Kernels<MapKernel<optim::detail::Descend<Number>, T, T, Number>,
+                       MapKernel<optim::detail::AdamStep<Number>, T, T, Number, Number>,
+                       MapKernel<optim::detail::AdamRates<Number>, Number, double, double>,
+                       MapKernel<optim::detail::Increment, double, double>>>;
 
 template <class T, class... Reduction>
 using Reductions = std::tuple<Kernels<ReduceKernel<Reduction, T, T>...>,
@@ -55,10 +64,9 @@ struct AllKernels {
       of_one;
   Maps2<T, sfumato::detail::Plus, ops::detail::Subtract, ops::detail::Multiply, ops::detail::Divide,
         ops::detail::Power, ops::detail::Maximum, ops::detail::Minimum,
-        ops::detail::ShareOfFirst<T>, ops::detail::Equal, AddBias, optim::detail::AddScaled<T>,
-        optim::detail::Average<T>, optim::detail::AverageSquare<T>, optim::detail::Velocity<T>>
+        ops::detail::ShareOfFirst<T>, ops::detail::Equal, AddBias>
       of_two;
-  Maps3<T, optim::detail::AdamStep<T>> of_three;
+  OptimizerMaps<T, Compute<T>> of_optimizers;
   Kernels<MapKernel<ops::detail::Where, T, std::uint8_t, T, T>> where;
   Reductions<T, SumReduction, MaxReduction, MinReduction> reductions;
   Kernels<ReluKernel<T>, GateKernel<T>, MaxPoolKernel<T>, MaxPoolScatterKernel<T>,

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <span>
@@ -12,6 +11,15 @@
 
 namespace sfumato::optim {
 
+/// Where epsilon stands.
+enum class AdamForm {
+  kPaper,  ///< beside the root of the corrected mean of squares: Algorithm 1 of the paper, PyTorch
+  /// Beside the root of the uncorrected one, where it weighs 1 / √(1 - beta2^t) times as much, as
+  /// at the end of the paper's section 2 and in MXNet 1.x; and as there, the step size, betas and
+  /// epsilon are rounded to float whatever the parameters are.
+  kMxnet,
+};
+
 struct AdamOptions {
   double learning_rate = 1e-3;
   double beta1 = 0.9;    ///< decay of the mean of the gradients
@@ -21,88 +29,125 @@ struct AdamOptions {
   /// Adds weight_decay · parameter to the gradient (false: Adam) or takes learning rate ·
   /// weight_decay · parameter off the parameter itself (true: AdamW).
   bool decoupled_weight_decay = false;
+  AdamForm form = AdamForm::kPaper;
 };
 
 namespace detail {
-/// Moves a running mean towards x.
+/// Moves a running mean towards x; `rest` is 1 - decay, which as a float of its own is exacter than
+/// the difference of floats.
 template <class T>
 struct Average {
   T decay;
-  SFUMATO_HOST_DEVICE T operator()(T mean, T x) const { return mean * decay + x * (T{1} - decay); }
+  T rest;
+  SFUMATO_HOST_DEVICE T operator()(T mean, T x) const { return mean * decay + x * rest; }
 };
 template <class T>
 struct AverageSquare {
   T decay;
-  SFUMATO_HOST_DEVICE T operator()(T mean, T x) const {
-    return mean * decay + x * x * (T{1} - decay);
-  }
+  T rest;
+  SFUMATO_HOST_DEVICE T operator()(T mean, T x) const { return mean * decay + x * rest * x; }
 };
-/// The numbers that change from step to step are in the device's memory, where a recorded step
-/// finds them: the step size, 1 / √(1 - beta2^t), and 1 - learning rate · weight decay when
-/// decoupled.
+/// The numbers of a step that depend on how often the parameter was updated: the step size, epsilon
+/// and 1 - learning rate · weight decay, by `which`. In the step, both are times √(1 - beta2^t): so
+/// the root of the mean square need not be divided by it. In double, as differences from 1 are.
 template <class T>
-struct AdamStep {
-  static constexpr std::size_t kRates = 3;
-  const T* rates;
-  T epsilon;
-  SFUMATO_HOST_DEVICE T operator()(T parameter, T mean, T mean_square) const {
+struct AdamRates {
+  const double* learning_rate;
+  double beta1;
+  double beta2;
+  double epsilon;
+  double weight_decay;
+  AdamForm form;
+
+  SFUMATO_HOST_DEVICE T operator()(double which, double count) const {
+    using std::pow;
     using std::sqrt;
-    return parameter * rates[2] - rates[0] * mean / (sqrt(mean_square) * rates[1] + epsilon);
+    const double root = sqrt(1.0 - pow(beta2, count));
+    if (which == 0.0) return number(*learning_rate * root / (1.0 - pow(beta1, count)));
+    if (which == 1.0) return number(form == AdamForm::kMxnet ? epsilon : epsilon * root);
+    return static_cast<T>(1.0 - *learning_rate * weight_decay);
+  }
+  /// A number that MXNet keeps as a float.
+  SFUMATO_HOST_DEVICE T number(double x) const {
+    return form == AdamForm::kMxnet ? static_cast<T>(static_cast<float>(x)) : static_cast<T>(x);
   }
   /// What it reads beside its operands; devices that keep account ask.
-  std::span<const T> reads() const { return {rates, kRates}; }
+  std::span<const double> reads() const { return {learning_rate, 1}; }
+};
+template <class T>
+struct AdamStep {
+  const T* rates;  ///< see AdamRates
+  SFUMATO_HOST_DEVICE T operator()(T parameter, T mean, T mean_square) const {
+    using std::sqrt;
+    return parameter * rates[2] - rates[0] * mean / (sqrt(mean_square) + rates[1]);
+  }
+  std::span<const T> reads() const { return {rates, 3}; }
 };
 }  // namespace detail
 
 /// Kingma and Ba, "Adam" (2014); with decoupled_weight_decay, Loshchilov and Hutter, "Decoupled
-/// weight decay regularization" (2017).
+/// weight decay regularization" (2017). The correction of the means' start at zero goes by how
+/// often the parameter at hand was updated, not by the optimiser's steps.
 template <class T, class Device = Cpu>
 class Adam : public Optimizer<T, Device> {
  public:
+  /// Throws ValueError for options out of range; see also Optimizer.
   explicit Adam(std::vector<Variable<T, Device>> parameters, const AdamOptions& options = {})
       : Optimizer<T, Device>(std::move(parameters), options.learning_rate,
-                             {"first_moment", "second_moment"}),
+                             {"first_moment", "second_moment"}, true),
         options_(options) {
     if (!(options.beta1 >= 0.0 && options.beta1 < 1.0 && options.beta2 >= 0.0 &&
           options.beta2 < 1.0)) {
       throw ValueError(message("Adam: betas ", options.beta1, " and ", options.beta2,
                                " must be at least 0 and less than 1"));
     }
+    detail::check_not_negative("Adam", "weight decay", options.weight_decay);
+    detail::check_not_negative("Adam", "epsilon", options.epsilon);
+    if (rates().number(options.epsilon * std::sqrt(1.0 - options.beta2)) == Number{0}) {
+      throw ValueError(
+          message("Adam: epsilon ", options.epsilon,
+                  " is 0 in the parameters' precision, and 0 / 0 is what a gradient of "
+                  "0 would change them by"));
+    }
   }
 
  protected:
-  void prepare() override {
-    const double rate = this->learning_rate();
-    const auto steps = static_cast<double>(this->steps());
-    const double decay = options_.decoupled_weight_decay ? options_.weight_decay : 0.0;
-    const std::array<T, Step::kRates> rates{
-        static_cast<T>(rate / (1.0 - std::pow(options_.beta1, steps))),
-        static_cast<T>(1.0 / std::sqrt(1.0 - std::pow(options_.beta2, steps))),
-        static_cast<T>(1.0 - rate * decay)};
-    Device::copy_from_host(rates_.data(), rates.data(), sizeof(rates));
-  }
-
   void update(std::size_t index, Tensor<T, Device>& parameter,
               const Tensor<T, Device>& gradient) override {
-    Tensor<T, Device> slope = gradient;
+    Tensor<Number, Device> slope = gradient.template cast<Number>();
     if (options_.weight_decay != 0.0 && !options_.decoupled_weight_decay) {
-      slope = ops::apply("Adam", detail::AddScaled<T>{static_cast<T>(options_.weight_decay)},
-                         gradient, parameter);
+      const auto scale = static_cast<Number>(options_.weight_decay);
+      slope = ops::apply("Adam", detail::AddScaled<Number>{scale}, slope, parameter);
     }
-    Tensor<T, Device>& mean = this->buffer("first_moment", index);
-    Tensor<T, Device>& square = this->buffer("second_moment", index);
-    ops::apply_into("Adam", detail::Average<T>{static_cast<T>(options_.beta1)}, mean, mean, slope);
-    ops::apply_into("Adam", detail::AverageSquare<T>{static_cast<T>(options_.beta2)}, square,
-                    square, slope);
-    const Step step{rates_.data(), static_cast<T>(options_.epsilon)};
-    ops::apply_into("Adam", step, parameter, parameter, mean, square);
+    Tensor<double, Device>& count = this->count(index);
+    Tensor<Number, Device>& mean = this->buffer("first_moment", index);
+    Tensor<Number, Device>& square = this->buffer("second_moment", index);
+    ops::apply_into("Adam", detail::Increment{}, count, count);
+    ops::apply_into("Adam", average<detail::Average<Number>>(options_.beta1), mean, mean, slope);
+    ops::apply_into("Adam", average<detail::AverageSquare<Number>>(options_.beta2), square, square,
+                    slope);
+    const Tensor<Number, Device> rates = ops::apply("Adam", this->rates(), which_, count);
+    ops::apply_into("Adam", detail::AdamStep<Number>{rates.data()}, parameter, parameter, mean,
+                    square);
   }
 
  private:
-  using Step = detail::AdamStep<T>;
+  using Number = Compute<T>;
+
+  detail::AdamRates<Number> rates() const {
+    const double decay = options_.decoupled_weight_decay ? options_.weight_decay : 0.0;
+    return {this->rate(), options_.beta1, options_.beta2, options_.epsilon, decay, options_.form};
+  }
+
+  template <class Mean>
+  Mean average(double beta) const {
+    const Number decay = rates().number(beta);
+    const bool rounded = options_.form == AdamForm::kMxnet;
+    return {decay, static_cast<Number>(1.0 - (rounded ? static_cast<double>(decay) : beta))};
+  }
 
   AdamOptions options_;
-  Tensor<T, Device> rates_ = Tensor<T, Device>::empty({Step::kRates});
+  Tensor<double, Device> which_ = Tensor<double, Device>::arange(3.0);
 };
 
 }  // namespace sfumato::optim

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -24,6 +26,15 @@ struct Velocity {
     return velocity * momentum + slope;
   }
 };
+template <class T>
+struct Descend {
+  const double* rate;
+  SFUMATO_HOST_DEVICE T operator()(T parameter, T slope) const {
+    return parameter - static_cast<T>(*rate) * slope;
+  }
+  /// What it reads beside its operands; devices that keep account ask.
+  std::span<const double> reads() const { return {rate, 1}; }
+};
 }  // namespace detail
 
 /// Stochastic gradient descent, with momentum as PyTorch counts it: v ← momentum · v + gradient,
@@ -32,10 +43,13 @@ struct Velocity {
 template <class T, class Device = Cpu>
 class Sgd : public Optimizer<T, Device> {
  public:
+  /// Throws ValueError for options out of range; see also Optimizer.
   explicit Sgd(std::vector<Variable<T, Device>> parameters, const SgdOptions& options = {})
       : Optimizer<T, Device>(std::move(parameters), options.learning_rate, {"velocity"}),
         options_(options) {
-    if (options.nesterov && options.momentum <= 0.0) {
+    detail::check_not_negative("Sgd", "momentum", options.momentum);
+    detail::check_not_negative("Sgd", "weight decay", options.weight_decay);
+    if (options.nesterov && options.momentum == 0.0) {
       throw ValueError("Sgd: Nesterov's variant needs a momentum above 0");
     }
   }
@@ -43,19 +57,21 @@ class Sgd : public Optimizer<T, Device> {
  protected:
   void update(std::size_t index, Tensor<T, Device>& parameter,
               const Tensor<T, Device>& gradient) override {
-    const auto scaled = [](double scale) { return detail::AddScaled<T>{static_cast<T>(scale)}; };
-    Tensor<T, Device> slope = gradient;
+    using Number = Compute<T>;
+    const auto momentum = static_cast<Number>(options_.momentum);
+    Tensor<Number, Device> slope = gradient.template cast<Number>();
     if (options_.weight_decay != 0.0) {
-      slope = ops::apply("Sgd", scaled(options_.weight_decay), slope, parameter);
+      const auto scale = static_cast<Number>(options_.weight_decay);
+      slope = ops::apply("Sgd", detail::AddScaled<Number>{scale}, slope, parameter);
     }
     if (options_.momentum != 0.0) {
-      Tensor<T, Device>& velocity = this->buffer("velocity", index);
-      ops::apply_into("Sgd", detail::Velocity<T>{static_cast<T>(options_.momentum)}, velocity,
-                      velocity, slope);
-      slope = options_.nesterov ? ops::apply("Sgd", scaled(options_.momentum), slope, velocity)
-                                : velocity;
+      Tensor<Number, Device>& velocity = this->buffer("velocity", index);
+      ops::apply_into("Sgd", detail::Velocity<Number>{momentum}, velocity, velocity, slope);
+      slope = options_.nesterov
+                  ? ops::apply("Sgd", detail::AddScaled<Number>{momentum}, slope, velocity)
+                  : velocity;
     }
-    ops::apply_into("Sgd", scaled(-this->learning_rate()), parameter, parameter, slope);
+    ops::apply_into("Sgd", detail::Descend<Number>{this->rate()}, parameter, parameter, slope);
   }
 
  private:
