@@ -1,11 +1,13 @@
 // Neural style transfer: a picture with the content of one image and the style of another.
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <optional>
+#include <span>
 
 #include "neural_style/arguments.hpp"
-#include "neural_style/options.hpp"
+#include "neural_style/help.hpp"
+#include "neural_style/parse.hpp"
 #include "neural_style/run.hpp"
 #include "neural_style/signals.hpp"
 #include "sfumato/core/error.hpp"
@@ -13,44 +15,27 @@
 
 namespace {
 
-using namespace neural_style;
-
-/// Reads the command line and runs. Returns the exit status: 2 for bad arguments, 1 for bad files.
-int run_program(int argc, char** argv) {
-  Arguments arguments;
-  CLI::App app("Neural style transfer (Gatys, Ecker and Bethge, 2016) with VGG-19.",
-               "neural_style");
-  try {
-    add_options(app, arguments);
-    app.parse(argc, argv);
-    if (arguments.size && (arguments.height || arguments.width)) {
-      throw CLI::ValidationError("--size does not go with --height or --width");
-    }
-    if (!arguments.preset.empty() && (arguments.size || arguments.height || arguments.width)) {
-      throw CLI::ValidationError("--preset sets the sizes itself");
-    }
-    if (arguments.memory == "low" && arguments.precision != "float32") {
-      throw CLI::ValidationError("--memory low goes with --precision float32 only");
-    }
-    arguments.transfer.objective.low_memory = arguments.memory == "low";
-    if (arguments.threads > 0) sfumato::set_thread_count(arguments.threads);
-    catch_signals();
-    return run_on_device(arguments, argv[0]);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    std::fprintf(stderr, "neural_style: %s; see --help\n", error.what());
-    return 2;
-  } catch (const sfumato::ValueError& error) {
-    std::fprintf(stderr, "neural_style: %s\n", error.what());
-    return 2;
+/// Reads the command line and runs. Returns the exit status.
+int run_program(std::span<char* const> words) {
+  using namespace neural_style;
+  const std::optional<Arguments> arguments = parse(words.subspan(words.empty() ? 0 : 1));
+  if (!arguments) {
+    std::fputs(help().c_str(), stdout);
+    return 0;
   }
+  if (arguments->threads) sfumato::set_thread_count(*arguments->threads);
+  catch_signals();
+  return run_on_device(*arguments, words.empty() ? "" : words[0]);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    return run_program(argc, argv);
+    return run_program({argv, static_cast<std::size_t>(argc)});
+  } catch (const sfumato::ValueError& error) {
+    std::fprintf(stderr, "neural_style: %s\n", error.what());
+    return 2;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "neural_style: %s\n", error.what());
     return 1;

@@ -14,9 +14,9 @@ suns="$images/suns.jpg"
 "$program" --help | grep -q -- '--style-weight' || fail "--help does not explain the options"
 refuses 2 'required' "$program"
 refuses 2 '--output is required' "$program" "$cat" "$suns"
-refuses 2 'not expected' "$program" "$cat" "$suns" -o x.png --sise 5
-refuses 2 'not in range' "$program" "$cat" "$suns" -o x.png --size 5
-refuses 2 'not in {content,noise}' "$program" "$cat" "$suns" -o x.png --init zeros
+refuses 2 'there is no option --sise; is --size meant?' "$program" "$cat" "$suns" -o x.png --sise 5
+refuses 2 "--size must be a whole number from 32 to 16384, not '5'" "$program" "$cat" "$suns" -o x.png --size 5
+refuses 2 "--init must be content or noise, not 'zeros'" "$program" "$cat" "$suns" -o x.png --init zeros
 for device in tpu cuda: cuda:x cuda:-1 cuda:0x cudaa; do
   refuses 2 "--device $device is none of auto, cpu, cuda and cuda:INDEX" \
     "$program" "$cat" "$suns" -o x.png --device "$device"
@@ -28,7 +28,6 @@ status=0
 grep -qE 'was built without CUDA|no NVIDIA GPU with a driver|cuda:99: there are [0-9]+ GPUs' err.txt ||
   fail "cuda:99 said: $(cat err.txt)"
 refuses 2 '--size does not go with --height' "$program" "$cat" "$suns" -o x.png --size 64 --height 64
-refuses 2 '--preset sets the sizes' "$program" "$cat" "$suns" -o x.png --preset d2l --size 64
 refuses 1 'images are written as .png, .jpg or .jpeg' "$program" "$cat" "$suns" -o x.gif
 refuses 1 'there is no folder none' "$program" "$cat" "$suns" -o none/x.png
 refuses 1 'none.jpg: no such file' "$program" none.jpg "$suns" -o x.png

@@ -3,19 +3,29 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "sfumato/style/transfer.hpp"
 
 namespace neural_style {
 
-/// What the command line says: defaults, then what a preset sets, then what was given.
+/// An option, and what it is set to, as written on the command line; an empty text for a flag.
+struct Setting {
+  std::string option;
+  std::string text;
+};
+using Settings = std::vector<Setting>;
+
+/// What the options say (options.hpp has a row for each): the defaults unless something is set.
 struct Arguments {
   std::string content;
   std::string style;
   std::string output;
   std::string weights;
   std::string losses;
-  std::string preset;
+  std::string preset;  ///< a name that find_preset() knows, or nothing
+  std::string borders = "extend";
+  std::string style_fit = "keep";
   std::string initial = "content";
   std::string device = "auto";
   std::string precision = "float32";
@@ -24,12 +34,13 @@ struct Arguments {
   std::optional<std::int64_t> width;
   std::optional<std::int64_t> size;
   std::uint64_t seed = 0;
-  int threads = 0;
+  std::optional<int> threads;
   std::int64_t report_every = 10;
   bool quiet = false;
   bool save_stages = false;
   bool tf32 = false;
   sfumato::style::TransferOptions transfer;
+  Settings given;  ///< what the command line itself set, in its order
 };
 
 }  // namespace neural_style

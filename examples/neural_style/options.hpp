@@ -1,81 +1,272 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "arguments.hpp"
+#include "presets.hpp"
+#include "sfumato/core/error.hpp"
 #include "sfumato/style/transfer.hpp"
-#include "stages.hpp"
+#include "values.hpp"
 
 namespace neural_style {
 
-inline void add_options(CLI::App& app, Arguments& a) {
-  app.option_defaults()->always_capture_default();
-  const CLI::Range sides(kSmallest, kLargest);
-  app.add_option("CONTENT", a.content, "Picture whose content is kept (JPEG, PNG or BMP)")
-      ->required();
-  app.add_option("STYLE", a.style, "Picture whose style is taken")->required();
-  app.add_option("-o,--output", a.output, "Picture to write (.png or .jpg)")->required();
-  app.add_option("--size", a.size,
-                 "Longer side in pixels, the other in proportion, to 8 pixels (default 512)")
-      ->check(sides);
-  app.add_option("--height", a.height,
-                 "Height in pixels; alone, the width is in proportion, to 8 pixels")
-      ->check(sides);
-  app.add_option("--width", a.width,
-                 "Width in pixels; alone, the height is in proportion, to 8 pixels")
-      ->check(sides);
-  app.add_option("--preset", a.preset,
-                 "d2l: the two stages of \"Dive into Deep Learning\", 500 iterations at 150 x 225, "
-                 "then 300 at 600 x 900")
-      ->check(CLI::IsMember({"d2l"}));
-  app.add_flag("--save-stages", a.save_stages,
-               "With a preset, also write the picture of each earlier stage (OUT-stage1.png)");
+inline constexpr std::int64_t kDefaultSize = 512;
+inline constexpr std::int64_t kSmallest = 32;
+inline constexpr std::int64_t kLargest = 16384;
 
-  sfumato::style::TransferOptions& t = a.transfer;
-  app.add_option("--iterations", t.iterations, "Steps of the optimiser")
-      ->check(CLI::Range(1, 1000000));
-  app.add_option("--learning-rate", t.learning_rate, "Of Adam")->check(CLI::PositiveNumber);
-  app.add_option("--lr-decay-every", t.lr_decay_every,
-                 "Iterations after which the learning rate is multiplied by --lr-decay")
-      ->check(CLI::Range(1, 1000000));
-  app.add_option("--lr-decay", t.lr_decay, "See --lr-decay-every")->check(CLI::PositiveNumber);
-  sfumato::style::ObjectiveOptions& o = t.objective;
-  app.add_option("--content-weight", o.content_weight, "Of the content loss")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--style-weight", o.style_weight, "Of each layer's style loss")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--tv-weight", o.tv_weight, "Of the total variation loss")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--content-layers", o.content_layers,
-                 "Layers by name (conv4_4, relu4_2, pool3) or PyTorch's index, comma-separated")
-      ->delimiter(',');
-  app.add_option("--style-layers", o.style_layers, "The same for style")->delimiter(',');
+/// What an option does not go together with. A condition on an option: without a value, that it was
+/// given; with one, that its value is that, given or not; with an empty one, that it has none.
+struct Exclusion {
+  std::optional<std::string> value;  ///< of the option itself
+  std::string other;
+  std::optional<std::string> other_value;
+  std::string why;
+};
 
-  app.add_option("--init", a.initial, "What the picture starts as")
-      ->check(CLI::IsMember({"content", "noise"}));
-  app.add_option("--seed", a.seed, "Of the noise");
-  app.add_option("--weights", a.weights,
-                 "VGG-19 weights (.safetensors or .pth); otherwise $SFUMATO_WEIGHTS, the "
-                 "repository's weights/ and the user's cache are searched");
-  app.add_option("--device", a.device,
-                 "Where to compute: auto (a GPU if there is one), cpu, cuda or cuda:INDEX");
-  app.add_option("--precision", a.precision,
-                 "What the network's weights and features are stored in; bf16 takes less memory. "
-                 "The picture, sums and losses are float32")
-      ->check(CLI::IsMember({"float32", "bf16"}));
-  app.add_option("--memory", a.memory,
-                 "low computes the largest features again instead of keeping them (with float32)")
-      ->check(CLI::IsMember({"normal", "low"}));
-  app.add_flag("--tf32", a.tf32,
-               "On a GPU, round the factors of products to 10 bits: faster, a little less exact "
-               "(bf16 does so anyway)");
-  app.add_option("--threads", a.threads, "Threads on the CPU (default: all)")
-      ->check(CLI::Range(1, 1024));
-  app.add_option("--losses", a.losses, "CSV file for the losses of every iteration");
-  app.add_option("--report-every", a.report_every, "Iterations between two reports")
-      ->check(CLI::Range(1, 1000000));
-  app.add_flag("--quiet", a.quiet, "Print nothing but errors");
-  app.footer("Example: neural_style photo.jpg painting.jpg -o out.png --size 512");
+/// A row of the table from which the command line is read, refused and explained.
+struct Option {
+  std::string name;     ///< "--size"; a picture's is a word in capitals, as it is given by position
+  std::string letter;   ///< "-o", or nothing
+  std::string operand;  ///< what help calls its value; nothing for a flag
+  std::string group;
+  std::string help;
+  Value value;
+  std::vector<Exclusion> not_with = {};
+  bool required = false;
+
+  bool is_flag() const { return operand.empty(); }
+  bool is_positional() const { return !name.starts_with('-'); }
+};
+
+namespace detail {
+
+inline std::string preset_help() {
+  std::string help =
+      "Defaults under a name; whatever is given besides wins, and a size makes one "
+      "stage of a preset's";
+  for (const Preset& preset : presets()) {
+    std::string names;
+    for (const std::string& name : preset.names) names += (names.empty() ? "" : " or ") + name;
+    help += ". " + names + ": " + preset.help;
+  }
+  return help;
+}
+
+inline std::vector<std::string> preset_names() {
+  std::vector<std::string> names;
+  for (const Preset& preset : presets()) {
+    names.insert(names.end(), preset.names.begin(), preset.names.end());
+  }
+  return names;
+}
+
+}  // namespace detail
+
+/// The table: every option once, in the order of the help.
+inline const std::vector<Option>& options() {
+  using A = Arguments;
+  using T = sfumato::style::TransferOptions;
+  using O = sfumato::style::ObjectiveOptions;
+  constexpr std::int64_t kMany = 1000000;
+  constexpr double kHeaviest = 1e12;  // of what is computed in float, a loss times it is finite
+  constexpr const char* kPictures = "Pictures";
+  constexpr const char* kSize = "Size";
+  constexpr const char* kOptimiser = "Optimiser";
+  constexpr const char* kObjective = "Objective";
+  constexpr const char* kMachine = "Network and machine";
+  constexpr const char* kReports = "Reports";
+  static const std::vector<Option> table{
+      {"CONTENT",
+       "",
+       "FILE",
+       kPictures,
+       "Picture whose content is kept (JPEG, PNG or BMP)",
+       words(at(&A::content), "a file name"),
+       {},
+       true},
+      {"STYLE",
+       "",
+       "FILE",
+       kPictures,
+       "Picture whose style is taken",
+       words(at(&A::style), "a file name"),
+       {},
+       true},
+      {"--output",
+       "-o",
+       "FILE",
+       kPictures,
+       "Picture to write (.png or .jpg)",
+       words(at(&A::output), "a file name"),
+       {},
+       true},
+      {"--preset", "", "NAME", kPictures, detail::preset_help(),
+       choice(at(&A::preset), detail::preset_names())},
+      {"--save-stages",
+       "",
+       "",
+       kPictures,
+       "With a preset of several stages, also write the picture of each earlier one "
+       "(OUT-stage1.png)",
+       flag(at(&A::save_stages)),
+       {{{}, "--preset", "", "one stage has no picture before the last"},
+        {{}, "--size", {}, "a size makes one stage"},
+        {{}, "--height", {}, "a size makes one stage"},
+        {{}, "--width", {}, "a size makes one stage"}}},
+
+      {"--size",
+       "",
+       "PIXELS",
+       kSize,
+       "Longer side, the other in proportion (default 512)",
+       number(at(&A::size), kSmallest, kLargest),
+       {{{}, "--height", {}, "it sets both sides"}, {{}, "--width", {}, "it sets both sides"}}},
+      {"--height", "", "PIXELS", kSize, "Height; alone, the width is in proportion",
+       number(at(&A::height), kSmallest, kLargest)},
+      {"--width", "", "PIXELS", kSize, "Width; alone, the height is in proportion",
+       number(at(&A::width), kSmallest, kLargest)},
+      {"--borders", "", "HOW", kSize,
+       "extend: paint a little more than the picture, by reflection, and cut it off, so that "
+       "nothing is seen of how the network treats borders; plain: do not",
+       choice(at(&A::borders), {"extend", "plain"})},
+      {"--style-fit", "", "HOW", kSize,
+       "keep: the style picture keeps its proportions; squeeze: it is made as large as the result",
+       choice(at(&A::style_fit), {"keep", "squeeze"})},
+
+      {"--iterations", "", "COUNT", kOptimiser, "Steps of the optimiser (of each stage)",
+       number(at(&T::iterations), std::int64_t{1}, kMany)},
+      {"--learning-rate", "", "RATE", kOptimiser, "Of Adam",
+       positive(at(&T::learning_rate), 1000.0)},
+      {"--lr-decay-every", "", "COUNT", kOptimiser,
+       "Iterations after which the learning rate is multiplied by --lr-decay",
+       number(at(&T::lr_decay_every), std::int64_t{1}, kMany)},
+      {"--lr-decay", "", "FACTOR", kOptimiser, "See --lr-decay-every",
+       positive(at(&T::lr_decay), 1.0)},
+      {"--init", "", "WHAT", kOptimiser, "What the picture starts as: content or noise",
+       choice(at(&A::initial), {"content", "noise"})},
+      {"--seed", "", "NUMBER", kOptimiser, "Of the noise",
+       number(at(&A::seed), std::uint64_t{0}, std::numeric_limits<std::uint64_t>::max())},
+
+      {"--content-weight", "", "WEIGHT", kObjective, "Of the content loss",
+       number(at(&O::content_weight), 0.0, kHeaviest)},
+      {"--style-weight", "", "WEIGHT", kObjective, "Of each layer's style loss",
+       number(at(&O::style_weight), 0.0, kHeaviest)},
+      {"--tv-weight", "", "WEIGHT", kObjective, "Of the total variation loss",
+       number(at(&O::tv_weight), 0.0, kHeaviest)},
+      {"--content-layers", "", "LAYERS", kObjective,
+       "Layers by name (conv4_4, relu4_2, pool3) or PyTorch's index, commas between them",
+       list(at(&O::content_layers))},
+      {"--style-layers", "", "LAYERS", kObjective, "The same for style",
+       list(at(&O::style_layers))},
+
+      {"--weights", "", "FILE", kMachine,
+       "VGG-19 weights (.safetensors or .pth); otherwise $SFUMATO_WEIGHTS, the repository's "
+       "weights/ and the user's cache are searched",
+       words(at(&A::weights), "a file name")},
+      {"--device", "", "DEVICE", kMachine,
+       "Where to compute: auto (a GPU if there is one), cpu, cuda or cuda:INDEX",
+       words(at(&A::device), "a device")},
+      {"--precision", "", "TYPE", kMachine,
+       "What the network's weights and features are stored in: float32, or bf16, which takes less "
+       "memory. The picture, sums and losses are float32",
+       choice(at(&A::precision), {"float32", "bf16"})},
+      {"--memory",
+       "",
+       "HOW",
+       kMachine,
+       "normal, or low, which computes the largest features again instead of keeping them",
+       choice(at(&A::memory), {"normal", "low"}),
+       {{"low", "--precision", "bf16", "what it computes again is float32"}}},
+      {"--tf32",
+       "",
+       "",
+       kMachine,
+       "On a GPU, round the factors of products to 10 bits: faster, a little less exact (bf16 does "
+       "so anyway)",
+       flag(at(&A::tf32)),
+       {{{}, "--device", "cpu", "it is for products on a GPU"}}},
+      {"--threads", "", "COUNT", kMachine, "Threads on the CPU (default: all that may be used)",
+       number(at(&A::threads), 1, 1024)},
+
+      {"--losses", "", "FILE", kReports, "CSV file for the losses of every iteration",
+       words(at(&A::losses), "a file name")},
+      {"--report-every", "", "COUNT", kReports, "Iterations between two reports",
+       number(at(&A::report_every), std::int64_t{1}, kMany)},
+      {"--quiet", "", "", kReports, "Print nothing but errors", flag(at(&A::quiet))},
+  };
+  return table;
+}
+
+/// The option of that name, or null.
+inline const Option* find_option(std::string_view name) {
+  for (const Option& option : options()) {
+    if (option.name == name) return &option;
+  }
+  return nullptr;
+}
+
+/// Sets options one after the other. Throws ValueError for a value that an option does not take.
+inline void apply(const Settings& settings, Arguments& a) {
+  for (const Setting& setting : settings) {
+    const Option* const option = find_option(setting.option);
+    if (option == nullptr) {
+      throw sfumato::ValueError(sfumato::message("there is no option ", setting.option));
+    }
+    if (!option->value.read(a, setting.text)) {
+      throw sfumato::ValueError(sfumato::message(option->name, " must be ", option->value.wanted,
+                                                 ", not '", setting.text, "'"));
+    }
+  }
+}
+
+/// The defaults, under what a preset sets, under what one of its stages sets (if it is not null),
+/// under what the command line gave.
+inline Arguments arguments_of(const Settings& given, const PresetStage* stage = nullptr) {
+  Arguments a;
+  apply(given, a);
+  if (const Preset* const preset = find_preset(a.preset)) {
+    Arguments under;
+    apply(preset->settings, under);
+    if (stage != nullptr) apply(stage->settings, under);
+    apply(given, under);
+    a = under;
+  }
+  a.transfer.objective.low_memory = a.memory == "low";
+  a.given = given;
+  return a;
+}
+
+/// Throws ValueError for options that do not go together.
+inline void refuse_exclusions(const Arguments& a) {
+  const auto is_given = [&](const std::string& name) {
+    for (const Setting& setting : a.given) {
+      if (setting.option == name) return true;
+    }
+    return false;
+  };
+  const auto holds = [&](const Option& option, const std::optional<std::string>& value) {
+    return value ? option.value.show(a) == *value : is_given(option.name);
+  };
+  const auto words = [](const std::string& name, const std::optional<std::string>& value) {
+    return value ? name + " " + *value : name;
+  };
+  for (const Option& option : options()) {
+    for (const Exclusion& exclusion : option.not_with) {
+      const Option& other = *find_option(exclusion.other);
+      if (!holds(option, exclusion.value) || !holds(other, exclusion.other_value)) continue;
+      throw sfumato::ValueError(
+          sfumato::message(words(option.name, exclusion.value),
+                           exclusion.other_value == ""
+                               ? " needs " + other.name
+                               : " does not go with " + words(other.name, exclusion.other_value),
+                           ": ", exclusion.why));
+    }
+  }
 }
 
 }  // namespace neural_style

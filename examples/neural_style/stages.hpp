@@ -6,14 +6,12 @@
 #include <vector>
 
 #include "arguments.hpp"
+#include "options.hpp"
+#include "presets.hpp"
 #include "sfumato/core/shape.hpp"
 #include "sfumato/style/transfer.hpp"
 
 namespace neural_style {
-
-inline constexpr std::int64_t kDefaultSize = 512;
-inline constexpr std::int64_t kSmallest = 32;
-inline constexpr std::int64_t kLargest = 16384;
 
 /// One run of the optimiser; a preset may have several, each starting from the last one's picture.
 struct Stage {
@@ -47,15 +45,16 @@ inline Stage single_stage(const Arguments& a, const sfumato::Shape& content) {
   return stage;
 }
 
+/// The stages of the preset, if it has some and no size was given; else one stage.
 inline std::vector<Stage> plan_stages(const Arguments& a, const sfumato::Shape& content) {
-  if (a.preset.empty()) return {single_stage(a, content)};
-  Stage small{150, 225, a.transfer};
-  small.transfer.iterations = 500;
-  small.transfer.lr_decay_every = 200;
-  Stage large{600, 900, a.transfer};
-  large.transfer.iterations = 300;
-  large.transfer.lr_decay_every = 100;
-  return {small, large};
+  const Preset* const preset = find_preset(a.preset);
+  const bool sized = a.size || a.height || a.width;
+  if (preset == nullptr || preset->stages.empty() || sized) return {single_stage(a, content)};
+  std::vector<Stage> stages;
+  for (const PresetStage& stage : preset->stages) {
+    stages.push_back({stage.height, stage.width, arguments_of(a.given, &stage).transfer});
+  }
+  return stages;
 }
 
 }  // namespace neural_style

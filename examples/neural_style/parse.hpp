@@ -1,0 +1,133 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "arguments.hpp"
+#include "options.hpp"
+#include "sfumato/core/error.hpp"
+
+namespace neural_style {
+
+namespace detail {
+
+/// How many letters must be put in, left out or changed to make one word of another.
+inline std::size_t edits_between(const std::string& from, const std::string& to) {
+  std::vector<std::size_t> row(to.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < to.size(); ++j) {
+      const std::size_t changed = diagonal + (from[i] == to[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+/// Why there is no such option, and which one is spelt like it.
+inline sfumato::ValueError unknown_option(const std::string& name) {
+  std::string hint = "; see --help. A picture whose name begins with a hyphen comes after --";
+  std::size_t fewest = std::min<std::size_t>(4, name.size() / 2);
+  for (const Option& option : options()) {
+    if (option.is_positional() || name.size() <= 3) continue;
+    const std::size_t edits = option.name.starts_with(name) ? 0 : edits_between(name, option.name);
+    if (edits >= fewest) continue;
+    fewest = edits;
+    hint = "; is " + option.name + " meant? See --help";
+  }
+  return sfumato::ValueError("there is no option " + name + hint);
+}
+
+/// The words of a command line one after the other.
+class Words {
+ public:
+  explicit Words(std::span<const char* const> words) : words_(words) {}
+  bool more() const { return next_ < words_.size(); }
+  std::string peek() const { return words_[next_]; }
+  std::string take() { return words_[next_++]; }
+
+ private:
+  std::span<const char* const> words_;
+  std::size_t next_ = 0;
+};
+
+/// The value of an option: what stands behind its `=` or else the next word.
+/// Throws ValueError where there is none.
+inline std::string value_of(const Option& option, const std::optional<std::string>& attached,
+                            Words& words) {
+  if (option.is_flag()) {
+    if (attached) throw sfumato::ValueError(option.name + " takes no value");
+    return "";
+  }
+  if (attached) return *attached;
+  if (!words.more() || words.peek().starts_with("--")) {
+    throw sfumato::ValueError(option.name + " needs a value: " + option.name + " " +
+                              option.operand);
+  }
+  return words.take();
+}
+
+}  // namespace detail
+
+/// Reads `--name value`, `--name=value`, `-o value`, `-ovalue` and positional words, which are all
+/// that follows `--`; nothing where help is asked for. Throws ValueError for a command line that
+/// names what there is not, names it twice, lacks what is required, or does not go together.
+inline std::optional<Arguments> parse(std::span<const char* const> command_line) {
+  std::vector<const Option*> positionals;
+  for (const Option& option : options()) {
+    if (option.is_positional()) positionals.push_back(&option);
+  }
+  Settings given;
+  const auto is_given = [&](const Option& option) {
+    return std::any_of(given.begin(), given.end(),
+                       [&](const Setting& setting) { return setting.option == option.name; });
+  };
+  std::size_t placed = 0;
+  bool all_positional = false;
+  for (detail::Words words(command_line); words.more();) {
+    const std::string word = words.take();
+    if (!all_positional && word == "--") {
+      all_positional = true;
+    } else if (all_positional || word.size() < 2 || word[0] != '-') {
+      if (placed == positionals.size()) {
+        throw sfumato::ValueError("'" + word + "' is one argument too many; see --help");
+      }
+      given.push_back({positionals[placed++]->name, word});
+    } else if (word == "--help" || word == "-h") {
+      return std::nullopt;
+    } else {
+      const bool is_long = word[1] == '-';
+      const std::size_t end = is_long ? std::min(word.find('='), word.size()) : 2;
+      const std::string name = word.substr(0, end);
+      std::optional<std::string> attached;
+      if (end < word.size()) attached = word.substr(word[end] == '=' ? end + 1 : end);
+      const auto option =
+          std::find_if(options().begin(), options().end(), [&](const Option& candidate) {
+            return name == (is_long ? candidate.name : candidate.letter);
+          });
+      if (option == options().end()) throw detail::unknown_option(name);
+      if (is_given(*option) && !option->is_flag()) {
+        throw sfumato::ValueError(option->name + " is given twice");
+      }
+      given.push_back({option->name, detail::value_of(*option, attached, words)});
+    }
+  }
+  Arguments a = arguments_of(given);
+  for (const Option& option : options()) {
+    if (option.required && !is_given(option)) {
+      throw sfumato::ValueError(option.name + " is required; see --help");
+    }
+  }
+  refuse_exclusions(a);
+  return a;
+}
+
+}  // namespace neural_style

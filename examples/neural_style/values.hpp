@@ -1,0 +1,165 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "arguments.hpp"
+#include "sfumato/core/error.hpp"
+#include "sfumato/style/transfer.hpp"
+
+namespace neural_style {
+
+/// What an option takes: how its text becomes a value and back.
+struct Value {
+  std::string wanted;  ///< "a whole number from 1 to 1024"
+  /// Returns false, having set nothing, for a text that is not what is wanted.
+  std::function<bool(Arguments&, const std::string&)> read;
+  std::function<std::string(const Arguments&)> show;  ///< nothing where nothing is set
+};
+
+/// Where a value is kept, by a member of Arguments or of the library's options in it.
+template <class Field>
+auto at(Field Arguments::*member) {
+  return [member](auto& a) -> auto& {
+    return a.*member;
+  };
+}
+template <class Field>
+auto at(Field sfumato::style::TransferOptions::*member) {
+  return [member](auto& a) -> auto& {
+    return a.transfer.*member;
+  };
+}
+template <class Field>
+auto at(Field sfumato::style::ObjectiveOptions::*member) {
+  return [member](auto& a) -> auto& {
+    return a.transfer.objective.*member;
+  };
+}
+
+namespace detail {
+
+/// A number in its shortest form that reads as the same.
+template <class T>
+std::string show_number(T value) {
+  std::array<char, 64> text{};
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value);
+  std::string number(text.data(), end);
+  if (const std::size_t plus = number.find("e+"); plus != std::string::npos)
+    number.erase(plus + 1, 1);
+  return number;
+}
+
+/// All of a text as a finite number, in decimal digits; nothing for a text that is none.
+template <class T>
+std::optional<T> read_number(const std::string& text) {
+  T value{};
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{} || stop != end) return std::nullopt;
+  if constexpr (std::floating_point<T>) {
+    if (!std::isfinite(value)) return std::nullopt;
+  }
+  return value;
+}
+
+/// "a, b or c".
+inline std::string alternatives(const std::vector<std::string>& words) {
+  std::string all;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    all += (i == 0 ? "" : i + 1 == words.size() ? " or " : ", ") + words[i];
+  }
+  return all;
+}
+
+}  // namespace detail
+
+/// A number that is at least `least` and at most `most`.
+template <class Get, class T>
+Value number(Get get, T least, T most) {
+  return {sfumato::message(std::integral<T> ? "a whole number" : "a number", " from ",
+                           detail::show_number(least), " to ", detail::show_number(most)),
+          [=](Arguments& a, const std::string& text) {
+            const std::optional<T> value = detail::read_number<T>(text);
+            const bool fits = value && *value >= least && *value <= most;
+            if (fits) get(a) = *value;
+            return fits;
+          },
+          [=](const Arguments& a) -> std::string {
+            const std::optional<T> value = get(a);
+            return value ? detail::show_number(*value) : "";
+          }};
+}
+
+/// A number above 0 that is at most `most`.
+template <class Get>
+Value positive(Get get, double most) {
+  Value value = number(get, std::numeric_limits<double>::denorm_min(), most);
+  value.wanted = sfumato::message("a number above 0 and at most ", detail::show_number(most));
+  return value;
+}
+
+/// Any text but an empty one.
+template <class Get>
+Value words(Get get, const char* wanted) {
+  return {wanted,
+          [=](Arguments& a, const std::string& text) {
+            if (!text.empty()) get(a) = text;
+            return !text.empty();
+          },
+          [=](const Arguments& a) { return get(a); }};
+}
+
+/// One of a few words.
+template <class Get>
+Value choice(Get get, const std::vector<std::string>& allowed) {
+  return {detail::alternatives(allowed),
+          [=](Arguments& a, const std::string& text) {
+            const bool known = std::find(allowed.begin(), allowed.end(), text) != allowed.end();
+            if (known) get(a) = text;
+            return known;
+          },
+          [=](const Arguments& a) { return get(a); }};
+}
+
+/// Words with commas between them.
+template <class Get>
+Value list(Get get) {
+  return {"words with commas between them",
+          [=](Arguments& a, const std::string& text) {
+            std::vector<std::string> words;
+            for (std::size_t begin = 0; begin <= text.size();) {
+              const std::size_t end = std::min(text.find(',', begin), text.size());
+              words.push_back(text.substr(begin, end - begin));
+              if (words.back().empty() || words.back().find(' ') != std::string::npos) return false;
+              begin = end + 1;
+            }
+            get(a) = words;
+            return true;
+          },
+          [=](const Arguments& a) {
+            std::string all;
+            for (const std::string& word : get(a)) all += (all.empty() ? "" : ",") + word;
+            return all;
+          }};
+}
+
+/// Set or not.
+template <class Get>
+Value flag(Get get) {
+  return {"nothing", [=](Arguments& a, const std::string&) { return get(a) = true; },
+          [=](const Arguments& a) { return std::string(get(a) ? "set" : ""); }};
+}
+
+}  // namespace neural_style
