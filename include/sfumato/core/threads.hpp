@@ -16,6 +16,7 @@
 
 #include "sfumato/core/error.hpp"
 #include "sfumato/core/fork.hpp"
+#include "sfumato/core/processors.hpp"
 
 namespace sfumato {
 
@@ -107,8 +108,7 @@ class ThreadPool {
     std::exception_ptr failure;
   };
 
-  ThreadPool()
-      : thread_count_(static_cast<int>(std::max(1U, std::thread::hardware_concurrency()))) {
+  ThreadPool() : thread_count_(usable_processors()) {
     static ThreadPool* only;
     only = this;
     lost_threads();  // made now, as the child can't be sure of memory
@@ -242,7 +242,7 @@ class ThreadPool {
 
 }  // namespace detail
 
-/// How many threads the CPU's loops use: the machine's number of processors unless set.
+/// How many threads the CPU's loops use: usable_processors() unless set.
 inline int thread_count() {
   return detail::ThreadPool::shared().thread_count();
 }
