@@ -1,7 +1,8 @@
 # Where third-party code comes from: the system's own package first, otherwise a pinned download.
 #
 # sfumato_need(NAME) makes NAME's usual imported target, or stops with the name of the package to install.
-# Downloads are pinned by SHA-256 (by the full commit hash for stb, which makes no releases).
+# Downloads are pinned by SHA-256. Image libraries are not downloaded: each has a build system of its own kind,
+# and every system has them.
 include_guard(GLOBAL)
 include(FetchContent)
 if(POLICY CMP0135)
@@ -9,7 +10,10 @@ if(POLICY CMP0135)
 endif()
 
 set(SFUMATO_PACKAGES_Eigen3        "Debian libeigen3-dev, Homebrew eigen, vcpkg eigen3")
-set(SFUMATO_PACKAGES_stb           "Debian libstb-dev, vcpkg stb")
+set(SFUMATO_PACKAGES_JPEG "libjpeg-turbo: Debian libjpeg62-turbo-dev, Ubuntu libjpeg-turbo8-dev, Homebrew jpeg-turbo")
+set(SFUMATO_PACKAGES_PNG           "libpng: Debian libpng-dev, Homebrew libpng")
+set(SFUMATO_PACKAGES_WebP          "libwebp: Debian libwebp-dev, Homebrew webp")
+set(SFUMATO_PACKAGES_LCMS2         "LittleCMS: Debian liblcms2-dev, Homebrew little-cms2")
 set(SFUMATO_PACKAGES_nlohmann_json "Debian nlohmann-json3-dev, Homebrew nlohmann-json, vcpkg nlohmann-json")
 set(SFUMATO_PACKAGES_libzip        "Debian libzip-dev, Homebrew libzip, vcpkg libzip")
 set(SFUMATO_PACKAGES_ZLIB          "Debian zlib1g-dev, Homebrew zlib, vcpkg zlib")
@@ -46,6 +50,27 @@ function(sfumato_as_system target)
   set_target_properties(${target} PROPERTIES INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${folders}")
 endfunction()
 
+# The libraries that decode and encode pictures: all that are missing are named at once.
+function(sfumato_need_image_libraries)
+  set(missing "")
+  foreach(name IN ITEMS JPEG PNG WebP LCMS2)
+    find_package(${name} QUIET)
+    if(NOT ${name}_FOUND)
+      string(APPEND missing "\n  ${SFUMATO_PACKAGES_${name}}")
+    endif()
+  endforeach()
+  if(JPEG_FOUND)
+    # IJG's libjpeg has the same file names but not all functions, and other pixels.
+    file(STRINGS "${JPEG_INCLUDE_DIR}/jpeglib.h" turbo REGEX "JCS_EXT_RGBA" LIMIT_COUNT 1)
+    if(NOT turbo)
+      string(APPEND missing "\n  ${SFUMATO_PACKAGES_JPEG} (${JPEG_INCLUDE_DIR} holds another libjpeg)")
+    endif()
+  endif()
+  if(missing)
+    message(FATAL_ERROR "sfumato: install these libraries, which read and write pictures:${missing}")
+  endif()
+endfunction()
+
 function(sfumato_need name)
   if(name STREQUAL "Threads")
     set(THREADS_PREFER_PTHREAD_FLAG ON)
@@ -60,16 +85,6 @@ function(sfumato_need name)
       sfumato_fetch_headers(Eigen3 Eigen3::Eigen ""
         URL https://gitlab.com/libeigen/eigen/-/archive/3.4.0/eigen-3.4.0.tar.gz
         URL_HASH SHA256=8586084f71f9bde545ee7fa6d00288b264a2b7ac3607b974e54d13e7162c1c72)
-    endif()
-
-  elseif(name STREQUAL "stb")
-    find_package(stb QUIET)
-    if(NOT TARGET stb::stb)
-      sfumato_fetch_headers(stb stb::stb ""
-        GIT_REPOSITORY https://github.com/nothings/stb.git
-        GIT_TAG 8b5f1f37b5b75829fc72d38e7b5d4bcbf8a26d55)
-      sfumato_compile_stb("${stb_SOURCE_DIR}")
-      target_link_libraries(stb::stb INTERFACE sfumato_stb)
     endif()
 
   elseif(name STREQUAL "nlohmann_json")

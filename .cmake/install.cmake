@@ -21,22 +21,13 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/package/sfumatoConfigVer
   COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES "${PROJECT_BINARY_DIR}/package/sfumatoConfig.cmake"
   "${PROJECT_BINARY_DIR}/package/sfumatoConfigVersion.cmake"
-  "${CMAKE_CURRENT_LIST_DIR}/Findstb.cmake" "${CMAKE_CURRENT_LIST_DIR}/Findlibzip.cmake"
-  "${CMAKE_CURRENT_LIST_DIR}/FindcuDNN.cmake"
+  "${CMAKE_CURRENT_LIST_DIR}/FindWebP.cmake" "${CMAKE_CURRENT_LIST_DIR}/FindLCMS2.cmake"
+  "${CMAKE_CURRENT_LIST_DIR}/Findlibzip.cmake" "${CMAKE_CURRENT_LIST_DIR}/FindcuDNN.cmake"
   DESTINATION "${package_folder}")
 
 # The prefix is written relative to the .pc file, so that an installation can be moved.
 file(RELATIVE_PATH SFUMATO_PC_TO_PREFIX "/prefix/${pkgconfig_folder}" "/prefix")
 string(REGEX REPLACE "/$" "" SFUMATO_PC_TO_PREFIX "${SFUMATO_PC_TO_PREFIX}")
-# stb has a pkg-config file on Debian; elsewhere its headers lie on the compiler's usual path.
-find_package(PkgConfig QUIET)
-set(SFUMATO_PC_STB "")
-if(PkgConfig_FOUND)
-  pkg_check_modules(PC_stb QUIET stb)
-  if(PC_stb_FOUND)
-    set(SFUMATO_PC_STB " stb")
-  endif()
-endif()
 foreach(file IN ITEMS sfumato.pc sfumato-io.pc)
   configure_file("${CMAKE_CURRENT_LIST_DIR}/${file}.in" "${PROJECT_BINARY_DIR}/package/${file}" @ONLY)
   install(FILES "${PROJECT_BINARY_DIR}/package/${file}" DESTINATION "${pkgconfig_folder}")

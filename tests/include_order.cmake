@@ -20,7 +20,7 @@ set(allowed_top core cpu autodiff ops nn losses optim style)
 set(cuda_headers "^(cuda|cudnn|cublas|curand|cufft|cusparse|cusolver|nvrtc|thrust/|cub/)")
 set(eigen_headers "^(Eigen/|unsupported/Eigen/)")
 # Headers that <sfumato/sfumato.hpp> must not reach, by whatever way.
-set(heavy_headers "^(iostream$|nlohmann/|stb|zip\\.h$|xtensor|xtl/|regex$)")
+set(heavy_headers "^(iostream$|nlohmann/|png\\.h$|jpeglib\\.h$|webp/|lcms2\\.h$|zip\\.h$|xtensor|xtl/|regex$)")
 
 # The folder of sfumato that a header lies in.
 function(folder_of header result)
@@ -137,6 +137,7 @@ expect(sfumato/core/tensor.hpp "<iostream>" "sfumato.hpp reaches")
 expect(sfumato/sfumato.hpp "<nlohmann/json.hpp>" "sfumato.hpp reaches")
 expect(sfumato/sfumato.hpp "\"sfumato/cuda.hpp\"" "sfumato.hpp reaches")
 expect(sfumato/core/tensor.hpp "<cudnn.h>" "sfumato.hpp reaches")
+expect(sfumato/core/tensor.hpp "<png.h>" "sfumato.hpp reaches")
 
 get_filename_component(include_folder "${CMAKE_CURRENT_LIST_DIR}/../include" ABSOLUTE)
 check_tree("${include_folder}" errors)

@@ -1,4 +1,4 @@
-// The orientation in JPEGs' EXIF data.
+// The orientation in EXIF data.
 
 #include <doctest/doctest.h>
 
@@ -71,10 +71,11 @@ std::string with(const std::string& inserted) {
   return jpeg().substr(0, 2) + inserted + jpeg().substr(2);
 }
 
-int orientation_of(const std::string& bytes) {
+/// Of EXIF data, with or without the mark before them.
+int orientation_of(const std::string& exif_data) {
   // A copy on the heap, exactly as long, so that sanitizers see every step beyond it.
-  const std::vector<std::uint8_t> exact(bytes.begin(), bytes.end());
-  return io::detail::ExifOrientation::of_jpeg(exact);
+  const std::vector<std::uint8_t> exact(exif_data.begin(), exif_data.end());
+  return io::detail::ExifOrientation::of(exact);
 }
 
 Tensor<std::uint8_t> read(const std::string& bytes) {
@@ -120,45 +121,75 @@ TEST_CASE("all orientations put rows and columns where the standard says, in bot
 
 TEST_CASE("EXIF data are found behind other segments and padding") {
   const std::string found = exif(tiff(6, true));
-  const std::string jfif = segment(0xE0, std::string("JFIF\0", 5));
+  const std::string comment = segment(0xFE, "no comment");
   const std::string xmp = segment(0xE1, std::string("http://ns.adobe.com/xap/1.0/\0", 29));
-  CHECK(orientation_of(with(found)) == 6);
-  CHECK(orientation_of(with(jfif + xmp + found)) == 6);
-  CHECK(orientation_of(with(segment(0xFE, "") + found)) == 6);
-  CHECK(orientation_of(with("\xff\xff" + found)) == 6);
-  CHECK(read(with("\xff\xff" + found)).shape() == Shape{kWidth, kHeight, 3});
+  const Shape turned{kWidth, kHeight, 3};
+  CHECK(read(with(found)).shape() == turned);
+  CHECK(read(with(comment + xmp + found)).shape() == turned);
+  CHECK(read(with("\xff\xff" + found)).shape() == turned);
+  CHECK(read(jpeg().substr(0, 20) + found + jpeg().substr(20)).shape() == turned);  // after JFIF
   // The first EXIF segment counts.
-  CHECK(orientation_of(with(found + exif(tiff(3, true)))) == 6);
+  CHECK(read(with(found + exif(tiff(3, true)))).shape() == turned);
+  // What looks like one in another segment, or with another name, is none.
+  const Shape upright{kHeight, kWidth, 3};
+  CHECK(read(jpeg()).shape() == upright);
+  CHECK(read(with(segment(0xE1, "Exif " + tiff(6, true)))).shape() == upright);
+  CHECK(read(with(segment(0xE3, std::string("Exif\0\0", 6) + tiff(6, true)))).shape() == upright);
 }
 
 TEST_CASE("without an orientation that makes sense a picture is upright") {
-  CHECK(orientation_of(jpeg()) == 1);
+  const std::string mark("Exif\0\0", 6);
+  CHECK(orientation_of(tiff(6, true)) == 6);
+  CHECK(orientation_of(mark + tiff(6, false)) == 6);
   CHECK(orientation_of("") == 1);
-  CHECK(orientation_of("\xff\xd8") == 1);
-  CHECK(orientation_of("\xff\xd8\xff\xe1") == 1);
+  CHECK(orientation_of(mark) == 1);
   CHECK(orientation_of("\x89PNG and the rest") == 1);
   for (const std::uint32_t orientation : {0U, 9U, 255U, 0x0600U, 65535U}) {
     CAPTURE(orientation);
-    CHECK(orientation_of(with(exif(tiff(orientation, true)))) == 1);
-    CHECK(orientation_of(with(exif(tiff(orientation, false)))) == 1);
+    CHECK(orientation_of(tiff(orientation, true)) == 1);
+    CHECK(orientation_of(tiff(orientation, false)) == 1);
+    CHECK(read(with(exif(tiff(orientation, true)))).shape() == Shape{kHeight, kWidth, 3});
   }
-  CHECK(orientation_of(with(exif(""))) == 1);
-  CHECK(orientation_of(with(exif("II*"))) == 1);
-  CHECK(orientation_of(with(exif(tiff(6, true, 0)))) == 1);              // no entries
-  CHECK(orientation_of(with(exif(tiff(6, true, 1)))) == 1);              // not that far
-  CHECK(orientation_of(with(exif(tiff(6, true, 2, 0x7FFFFFFF)))) == 1);  // a directory nowhere
-  CHECK(orientation_of(with(exif(tiff(6, true, 2, 0xFFFFFFFF)))) == 1);
-  CHECK(orientation_of(with(exif(tiff(6, true, 65535)))) == 6);  // more claimed than there is
-  CHECK(orientation_of(with(segment(0xE1, "Exif " + tiff(6, true)))) == 1);
-  CHECK(orientation_of(with(segment(0xE2, std::string("Exif\0\0", 6) + tiff(6, true)))) == 1);
-  // What follows the start of the pixels is pixels.
-  CHECK(orientation_of("\xff\xd8" + segment(0xDA, "") + exif(tiff(6, true))) == 1);
+  CHECK(orientation_of("II*") == 1);
+  CHECK(orientation_of(tiff(6, true, 0)) == 1);              // no entries
+  CHECK(orientation_of(tiff(6, true, 1)) == 1);              // not that far
+  CHECK(orientation_of(tiff(6, true, 2, 0x7FFFFFFF)) == 1);  // a directory nowhere
+  CHECK(orientation_of(tiff(6, true, 2, 0xFFFFFFFF)) == 1);
+  CHECK(orientation_of(tiff(6, true, 65535)) == 6);  // more claimed than there is
+  CHECK(orientation_of("XX" + tiff(6, true).substr(2)) == 1);
+}
+
+TEST_CASE("an orientation of four bytes is one too") {
+  for (const bool little_endian : {true, false}) {
+    std::string data = tiff(6, little_endian);
+    const std::size_t entry = 8 + 2 + 12;
+    data.replace(entry + 2, 2, number(4, 2, little_endian));
+    data.replace(entry + 8, 4, number(6, 4, little_endian));
+    CHECK(orientation_of(data) == 6);
+  }
+}
+
+TEST_CASE("EXIF data in hexadecimal are read as ImageMagick writes them") {
+  using io::detail::ExifOrientation;
+  std::string digits;
+  for (const char byte : std::string("Exif\0\0", 6) + tiff(8, false)) {
+    for (const int shift : {4, 0}) digits += "0123456789abcdef"[byte >> shift & 0xF];
+  }
+  CHECK(ExifOrientation::of_raw_profile("\nexif\n      44\n" + digits + "\n") == 8);
+  CHECK(ExifOrientation::of_raw_profile("exif 44 " + digits) == 8);
+  digits.insert(72, "\n");
+  CHECK(ExifOrientation::of_raw_profile("\nAPP1\n      44\n" + digits) == 8);
+  for (const char* const text :
+       {"", "\n", "exif", "\nexif\n", "exif 44", "exif 44 4", "exif 44 xx"}) {
+    CHECK(ExifOrientation::of_raw_profile(text) == 1);
+  }
 }
 
 TEST_CASE("cut-off and damaged EXIF data never lead out of the file") {
-  const std::string good = "\xff\xd8" + exif(tiff(6, false));
+  const std::string good = std::string("Exif\0\0", 6) + tiff(6, false);
   REQUIRE(orientation_of(good) == 6);
-  for (std::size_t length = 0; length < good.size(); ++length) {
+  const std::size_t orientation_ends = good.size() - 6;
+  for (std::size_t length = 0; length < orientation_ends; ++length) {
     CHECK(orientation_of(good.substr(0, length)) == 1);
   }
   Random random(19);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sfumato/core/random.hpp"
@@ -164,35 +165,130 @@ TEST_CASE("BMP is read from the bottom up") {
   CHECK(image.to_vector() == Bytes{10, 20, 30, 40, 50, 60, 1, 2, 3, 4, 5, 6});
 }
 
-TEST_CASE("what is no JPEG, PNG or BMP is refused") {
-  const std::string other = "not an image that can be read; use JPEG, PNG or BMP";
-  CHECK(says("") == other);
-  CHECK(says("hello, I am a text") == other);
-  CHECK(says(std::string(1000, '\0')) == other);
-  const std::string damaged = "the image is damaged or too large";
-  CHECK(says("\x89PNG\r\n\x1a\n") == damaged);
-  CHECK(says("\xff\xd8\xff") == damaged);
-  CHECK(says("BM") == damaged);
-  // The decoder could read these.
-  CHECK(says(from_hex(kGif)) == other);
-  CHECK(says("P6 1 1 255\nabc") == other);
-  CHECK(complaint([] { io::read_image("no/such.png"); }) == "no/such.png: no such file");
+TEST_CASE("alpha is kept where that is asked for, and written") {
+  const auto keep = [](const std::string& bytes) {
+    const TemporaryDirectory folder;
+    write_bytes(folder / "x", bytes);
+    return io::read_image(folder / "x", io::Alpha::kKeep);
+  };
+  const Image alpha = keep(from_hex(kAlphaPng));
+  CHECK(alpha.shape() == Shape{1, 3, 4});
+  CHECK(alpha.to_vector()[3] == 0);
+  CHECK(alpha.to_vector()[7] == 255);
+  CHECK(alpha.to_vector()[11] == 51);
+  CHECK(keep(encoded(alpha, "a.png")).to_vector() == alpha.to_vector());
+  CHECK(largest_difference(read(encoded(alpha, "a.png")), read(from_hex(kAlphaPng))) == 0);
+  // Pictures without alpha are opaque.
+  CHECK(keep(from_hex(kBmp)).to_vector() ==
+        Bytes{10, 20, 30, 255, 40, 50, 60, 255, 1, 2, 3, 255, 4, 5, 6, 255});
+  CHECK(keep(encoded(gradient(9, 7), "a.jpg")).shape() == Shape{9, 7, 4});
+  CHECK(keep(from_hex(kColourKeyPng)).to_vector() == Bytes{1, 2, 3, 255, 4, 5, 6, 0});
 }
 
-TEST_CASE("absurd sizes are refused before they are allocated") {
+TEST_CASE("written pictures say that they are sRGB, and JPEGs keep the colours' sharpness") {
+  const std::string png = encoded(gradient(9, 7), "a.png");
+  CHECK(png.find("sRGB") != std::string::npos);
+  const std::string jpeg = encoded(gradient(9, 7), "a.jpg");
+  CHECK(jpeg.find(std::string("ICC_PROFILE\0", 12)) != std::string::npos);
+  CHECK(jpeg.find("mntrRGB XYZ ") != std::string::npos);
+  const std::size_t frame = jpeg.find("\xff\xc0");  // baseline
+  REQUIRE(frame != std::string::npos);
+  for (std::size_t channel = 0; channel < 3; ++channel) {
+    CHECK(jpeg[frame + 11 + 3 * channel] == 0x11);  // each as many samples as the others
+  }
+  // A red line one pixel wide stays where it is.
+  auto line = Image::zeros({16, 16, 3});
+  for (std::int64_t i = 0; i < 16; ++i) line.span()[static_cast<std::size_t>(i * 16 + 7) * 3] = 255;
+  CHECK(largest_difference(read(encoded(line, "a.jpg", 100)), line) <= 6);
+}
+
+TEST_CASE("every refusal says what the file is") {
+  using namespace std::string_literals;
+  const std::vector<std::pair<std::string, std::string>> files{
+      {"", "this file is empty; copy or download it again"},
+      {std::string(1000, '\0'), "this file holds only zeros; copy or download it again"},
+      {"hello, I am a text", "this is text, not a picture"},
+      {"na\xc3\xafve caf\xc3\xa9\n", "this is text, not a picture"},
+      {"\x01\x02\x03\x04 what is this?",
+       "not a kind of picture that is known here; JPEG, PNG, WebP and BMP are read"},
+      {from_hex(kGif), "this is GIF, which is not read; convert it to PNG"},
+      {"II*\0\x08\0\0\0"s,
+       "this is TIFF or a camera's raw file, which is not read; convert it to PNG"},
+      {"MM\0*\0\0\0\x08"s,
+       "this is TIFF or a camera's raw file, which is not read; convert it to PNG"},
+      {"\0\0\0\x18"
+       "ftypheic\0\0\0\0"s,
+       "this is HEIC, which is not read; convert it to JPEG or PNG"},
+      {"\0\0\0\x18"
+       "ftypmif1\0\0\0\0heic"s,
+       "this is HEIC, which is not read; convert it to JPEG or PNG"},
+      {"\0\0\0\x18"
+       "ftypmif1\0\0\0\0miafavif"s,
+       "this is AVIF, which is not read; convert it to JPEG or PNG"},
+      {"\0\0\0\x1c"
+       "ftypavif\0\0\0\0"s,
+       "this is AVIF, which is not read; convert it to JPEG or PNG"},
+      {"\0\0\0\x1c"
+       "ftypmp42\0\0\0\0"s,
+       "this is a film, not a picture; take a frame from it, as PNG"},
+      {"\xff\x0a\x01\x02", "this is JPEG XL, which is not read; convert it to JPEG or PNG"},
+      {"\0\0\0\x0cJXL \r\n\x87\n"s,
+       "this is JPEG XL, which is not read; convert it to JPEG or PNG"},
+      {"\0\0\0\x0cjP  \r\n\x87\n"s,
+       "this is JPEG 2000, which is not read; convert it to JPEG or PNG"},
+      {"\xff\xd8\xff\xf7\x00"s, "this is JPEG-LS, which is not read; convert it to JPEG or PNG"},
+      {"8BPS\0\1"s, "this is Photoshop's PSD, which is not read; export it as PNG"},
+      {"\0\0\1\0\1\0"s, "this is an icon (ICO), which is not read; convert it to PNG"},
+      {"%PDF-1.7\n", "this is PDF, not a picture; export the page as PNG"},
+      {"\x1f\x8b\x08\x00"s, "this is packed with gzip; unpack it first"},
+      {"PK\3\4 and so on", "this is a zip archive, or weights; a picture is needed, unpacked"},
+      {"P6 1 1 255\nabc", "this is PNM (PBM, PGM, PPM), which is not read; convert it to PNG"},
+      {"\x93NUMPY\1\0"s, "this is an array of NumPy, not a picture"},
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+       "this is a Git LFS pointer, not the picture itself; fetch it with git lfs pull"},
+      {"<!DOCTYPE html><html>", "this is an HTML page, not a picture; download the picture itself"},
+      {"\xef\xbb\xbf\r\n <!doctype HTML>",
+       "this is an HTML page, not a picture; download the picture itself"},
+      {"<!-- saved --><html lang='en'>",
+       "this is an HTML page, not a picture; download the picture itself"},
+      {"<svg xmlns='x'/>", "this is SVG, a drawing; export it as PNG"},
+      {"<?xml version='1.0'?>\n<svg/>", "this is SVG, a drawing; export it as PNG"},
+      {"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>",
+       "this is XML or HTML, not a picture"},
+      {"RIFF\x10\0\0\0WAVEfmt "s, "this is sound, not a picture"},
+  };
+  for (const auto& [bytes, text] : files) CHECK(says(bytes) == text);
+  CHECK(complaint([] { io::read_image("no/such.png"); }) == "no/such.png: no such file");
+  std::string apple = from_hex(kGreyPng);
+  apple.insert(8, "\0\0\0\4CgBIabcd0000"s);
+  CHECK(says(apple) ==
+        "this is a PNG in Apple's form (CgBI), which is not read; convert it to an ordinary PNG");
+}
+
+TEST_CASE("absurd sizes are refused before they are allocated, and named") {
   const auto sized = [](const std::string& size) {
     std::string bytes = from_hex(kGreyPng);
     return bytes.replace(16, 8, from_hex(size));
   };
-  CHECK(says(sized("00004e2000004e20")) ==
-        "the image claims 20000 x 20000 pixels; at most 2^28 are read");
+  const auto too_large = [](const std::string& size) {
+    return "the picture is too large: " + size +
+           " pixels; at most 2^28 (16384 x 16384) are read; make it smaller";
+  };
+  CHECK(says(sized("00004e2000004e20")) == too_large("20000 x 20000"));
+  CHECK(says(sized("0000ea600000ea60")) == too_large("60000 x 60000"));
+  CHECK(says(sized("ffffffffffffffff")) == too_large("4294967295 x 4294967295"));
+  const std::string damaged = "the picture is damaged: it claims ";
   CHECK(says(sized("0000100000001000")) ==
-        "the image claims 4096 x 4096 pixels, which its 74 bytes can't hold");
-  const std::string too_large = "the image is damaged or too large";
-  CHECK(says(sized("0000ea600000ea60")) == too_large);  // 60000 x 60000
-  CHECK(says(sized("ffffffffffffffff")) == too_large);
-  CHECK(says(sized("0000000000000003")) == too_large);
-  CHECK(says(sized("0000000200000000")) == too_large);
+        damaged + "4096 x 4096 pixels, which its 74 bytes can't hold");
+  CHECK(says(sized("0000000000000003")) == damaged + "0 x 3 pixels");
+  CHECK(says(sized("0000000200000000")) == damaged + "2 x 0 pixels");
+  std::string bmp = from_hex(kBmp);
+  bmp.replace(18, 8, from_hex("0000010000000100"));
+  CHECK(says(bmp) == too_large("65536 x 65536"));
+  bmp.replace(18, 8, from_hex("000000800000010f"));
+  CHECK(says(bmp) == damaged + "-2147483648 x 251723776 pixels");
+  bmp.replace(18, 8, from_hex("0100000000000080"));  // top down, and as high as there are numbers
+  CHECK(says(bmp) == too_large("1 x 2147483648"));
 }
 
 TEST_CASE("pictures cut off at any byte give errors") {
@@ -201,16 +297,21 @@ TEST_CASE("pictures cut off at any byte give errors") {
                                        from_hex(kBmp)};
   for (const std::string& bytes : files) {
     REQUIRE(says(bytes) == "nothing");
-    // What ends BMP (two bytes of padding) and PNG (an unread checksum of four) may be missing.
-    const std::size_t last = bytes.size() - (bytes[0] == 'B' ? 2 : bytes[1] == 'P' ? 4 : 0);
+    // What follows the pixels may be missing: BMP's padding, the end marks of JPEG and PNG.
+    const std::size_t last = bytes.size() - (bytes[0] == 'B' ? 2 : bytes[1] == 'P' ? 12 : 2);
     int accepted = 0;
     for (std::size_t length = 0; length < last; ++length) {
       if (says(bytes.substr(0, length)) == "nothing") ++accepted;
     }
     CHECK(accepted == 0);
+    for (std::size_t length = last; length < bytes.size(); ++length) {
+      CHECK(largest_difference(read(bytes.substr(0, length)), read(bytes)) == 0);
+    }
+    const std::size_t half = bytes.size() / 2;
+    CHECK(says(bytes.substr(0, half)) ==
+          "truncated: the file ends after " + std::to_string(half) +
+              " bytes, before the last pixel; copy or download it again");
   }
-  CHECK(says(from_hex(kBmp).substr(0, 60)) ==
-        "truncated: the image has fewer pixels than it claims");
 }
 
 TEST_CASE("damaged pictures give errors or pixels, never a crash") {
@@ -250,16 +351,18 @@ TEST_CASE("a picture that can't be written leaves the old file alone") {
     CHECK(read_bytes(folder / name) == "old");
     return text;
   };
-  const std::string must = " must be (height, width, 3), none of them empty";
+  const std::string must = " must be (height, width, 3 or 4), none of them empty";
   CHECK(write("a.png", Image::zeros({4, 4})) == "write_image: pixels (4, 4)" + must);
-  CHECK(write("a.jpg", Image::zeros({4, 4, 4})) == "write_image: pixels (4, 4, 4)" + must);
+  CHECK(write("a.jpg", Image::zeros({4, 4, 5})) == "write_image: pixels (4, 4, 5)" + must);
+  CHECK(write("a.jpg", Image::zeros({4, 4, 4})) ==
+        "write_image: pixels (4, 4, 4) have opacity, which JPEG has not; use .png");
   CHECK(write("a.png", Image::zeros({0, 4, 3})) == "write_image: pixels (0, 4, 3)" + must);
   CHECK(write("a.tif", gradient(2, 2)) ==
         (folder / "a.tif").string() + ": images are written as .png, .jpg or .jpeg, not '.tif'");
   CHECK(write("a.jpg", Image::zeros({2, 65536, 3})) ==
         (folder / "a.jpg").string() +
-            ": a JPEG has at most 65535 x 65535 pixels, not 65536 x 2; use .png");
-  CHECK(read(encoded(Image::zeros({65535, 1, 3}), "a.jpg")).shape() == Shape{65535, 1, 3});
+            ": a JPEG has at most 65500 x 65500 pixels, not 65536 x 2; use .png");
+  CHECK(read(encoded(Image::zeros({65500, 1, 3}), "a.jpg")).shape() == Shape{65500, 1, 3});
   CHECK(complaint([&] { io::write_image(folder / "no/a.png", gradient(2, 2)); }) ==
         (folder / "no/a.png").string() +
             ": can't be written; check that the folder exists and may be written to");

@@ -15,7 +15,8 @@ while [ $# -gt 0 ]; do
 done
 
 .ci/install g++ cmake ninja-build ccache pkg-config libeigen3-dev libxtensor-dev doctest-dev \
-  libbenchmark-dev libsimde-dev libstb-dev libcli11-dev nlohmann-json3-dev libzip-dev python3 curl
+  libbenchmark-dev libsimde-dev libjpeg62-turbo-dev libpng-dev libwebp-dev liblcms2-dev libcli11-dev \
+  nlohmann-json3-dev libzip-dev python3 curl
 
 cmake --preset "$preset"
 cmake --build --preset "$preset"

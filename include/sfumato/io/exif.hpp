@@ -1,56 +1,69 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string_view>
+#include <vector>
 
 namespace sfumato::io::detail {
 
-/// The orientation that a JPEG's EXIF data ask for, 1 (upright) to 8; 1 when there is none or it
-/// makes no sense. Standard: JEITA CP-3451, tag 0x0112 of the first directory.
+/// What stands before EXIF data in a JPEG's segment, and in some WebP and PNG files.
+constexpr std::string_view kExifMark("Exif\0\0", 6);
+
+inline bool starts_with(std::span<const std::uint8_t> bytes, std::string_view start) {
+  return bytes.size() >= start.size() && std::memcmp(bytes.data(), start.data(), start.size()) == 0;
+}
+
+/// The orientation that EXIF data ask for, 1 (upright) to 8; 1 when there is none or it makes no
+/// sense. Standard: JEITA CP-3451, tag 0x0112 of the first directory.
 class ExifOrientation {
  public:
-  static int of_jpeg(std::span<const std::uint8_t> file) {
-    constexpr std::uint8_t kMarker = 0xFF;
-    constexpr std::uint8_t kApplication1 = 0xE1;
-    constexpr std::uint8_t kStartOfScan = 0xDA;
-    if (file.size() < 4 || file[0] != kMarker || file[1] != 0xD8) return 1;
-    std::size_t position = 2;
-    while (position + 4 <= file.size() && file[position] == kMarker &&
-           file[position + 1] != kStartOfScan) {
-      if (file[position + 1] == kMarker) {  // markers may be padded with any number of these
-        ++position;
-        continue;
-      }
-      const std::size_t length = static_cast<std::size_t>(file[position + 2]) << 8 |
-                                 static_cast<std::size_t>(file[position + 3]);
-      if (length < 2 || length > file.size() - position - 2) return 1;
-      const auto segment = file.subspan(position + 4, length - 2);
-      if (file[position + 1] == kApplication1 && segment.size() > 6 &&
-          std::memcmp(segment.data(), "Exif\0\0", 6) == 0) {
-        return ExifOrientation(segment.subspan(6)).find();
-      }
-      position += 2 + length;
+  /// Of EXIF data with or without the mark before them.
+  static int of(std::span<const std::uint8_t> exif) {
+    return ExifOrientation(starts_with(exif, kExifMark) ? exif.subspan(kExifMark.size()) : exif)
+        .find();
+  }
+
+  /// Of a PNG's text chunk "Raw profile type exif" or "… APP1", in which ImageMagick writes EXIF
+  /// data: a name, the number of bytes, and the bytes in hexadecimal, with line breaks anywhere.
+  static int of_raw_profile(std::string_view text) {
+    std::size_t position = 0;
+    for (int words = 0; words < 2; ++words) {
+      position = text.find_first_not_of(" \n", position);
+      if (position == std::string_view::npos) return 1;
+      position = std::min(text.find_first_of(" \n", position), text.size());
     }
-    return 1;
+    std::vector<std::uint8_t> bytes;
+    int digits = 0;
+    unsigned value = 0;
+    for (const char letter : text.substr(position)) {
+      const std::size_t digit = std::string_view("0123456789abcdef").find(letter);
+      if (digit == std::string_view::npos) continue;
+      value = value << 4 | static_cast<unsigned>(digit);
+      if (++digits % 2 == 0) bytes.push_back(static_cast<std::uint8_t>(value & 0xFF));
+    }
+    return of(bytes);
   }
 
  private:
   explicit ExifOrientation(std::span<const std::uint8_t> tiff) : tiff_(tiff) {}
 
   int find() {
-    if (tiff_.size() < 8) return 1;
+    if (!starts_with(tiff_, "II") && !starts_with(tiff_, "MM")) return 1;
     little_endian_ = tiff_[0] == 'I';
     const std::size_t directory = number(4, 4);
     const std::size_t entries = number(directory, 2);
     for (std::size_t i = 0; i < entries; ++i) {
       constexpr std::size_t kEntryBytes = 12;
       constexpr std::size_t kOrientationTag = 0x0112;
+      constexpr std::size_t kLong = 4;  // four bytes; the standard says two, and most write two
       const std::size_t entry = directory + 2 + i * kEntryBytes;
       if (entry >= tiff_.size()) return 1;
       if (number(entry, 2) != kOrientationTag) continue;
-      const std::size_t value = number(entry + 8, 2);
+      const std::size_t value = number(entry + 8, number(entry + 2, 2) == kLong ? 4 : 2);
       return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
     }
     return 1;

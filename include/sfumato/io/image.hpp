@@ -1,106 +1,79 @@
 #pragma once
 
-#include <stb_image.h>
-#include <stb_image_write.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
-#include <memory>
+#include <new>
 #include <span>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/cpu/device.hpp"
-#include "sfumato/io/exif.hpp"
+#include "sfumato/io/bmp.hpp"
 #include "sfumato/io/file.hpp"
+#include "sfumato/io/file_kind.hpp"
+#include "sfumato/io/icc.hpp"
+#include "sfumato/io/jpeg.hpp"
+#include "sfumato/io/picture.hpp"
+#include "sfumato/io/png.hpp"
+#include "sfumato/io/webp.hpp"
 
 namespace sfumato::io {
 
+/// What becomes of a picture's opacity when it is read.
+enum class Alpha {
+  kOverWhite,  ///< the picture is put over white: (height, width, 3)
+  kKeep        ///< opacity is the fourth channel: (height, width, 4), 255 where there is none
+};
+
 namespace detail {
 
-/// Checks what the image's header claims before the decoder allocates it.
-inline void check_image_size(const std::string& name, std::int64_t width, std::int64_t height,
-                             std::size_t bytes) {
-  constexpr std::int64_t kMostPixels = std::int64_t{1} << 28;
-  // No format read here packs more pixels into a byte (one-bit PNG, deflated 1032 to 1: 8256).
-  constexpr std::int64_t kMostPixelsPerByte = 16384;
-  if (width < 1 || height < 1 || width > kMostPixels / height) {
-    throw IoError(message(name, ": the image claims ", width, " x ", height,
-                          " pixels; at most 2^28 are read"));
+/// Decodes a file of the kind that its first bytes tell; its name does not count.
+inline Picture decode_picture(const std::string& name, std::span<const std::uint8_t> file) {
+  if (matches(file, 0, "\xFF\xD8\xFF") && !matches(file, 3, "\xF7")) return decode_jpeg(name, file);
+  if (matches(file, 12, "CgBI")) {
+    throw IoError(message(name,
+                          ": this is a PNG in Apple's form (CgBI), which is not read; "
+                          "convert it to an ordinary PNG"));
   }
-  if (width * height / kMostPixelsPerByte > static_cast<std::int64_t>(bytes)) {
-    throw IoError(message(name, ": the image claims ", width, " x ", height, " pixels, which its ",
-                          bytes, " bytes can't hold"));
-  }
+  if (matches(file, 0, "\x89PNG\r\n\x1A\n")) return decode_png(name, file);
+  if (matches(file, 0, "RIFF????WEBP")) return decode_webp(name, file);
+  if (matches(file, 0, "BM")) return decode_bmp(name, file);
+  throw IoError(message(name, ": ", describe_file(file)));
 }
 
-/// True for the first bytes of a JPEG, PNG or BMP file. The decoder knows more formats, and takes
-/// almost anything for some of them.
-inline bool is_known_image(std::span<const std::uint8_t> bytes) {
-  for (const std::string_view magic : {"\xff\xd8\xff", "\x89PNG\r\n\x1a\n", "BM"}) {
-    if (bytes.size() >= magic.size() &&
-        std::memcmp(bytes.data(), magic.data(), magic.size()) == 0) {
-      return true;
-    }
-  }
-  return false;
-}
-
-/// True for a BMP file that ends before its last pixel, which the decoder would take for black.
-inline bool is_cut_off_bmp(std::span<const std::uint8_t> bytes, std::int64_t width,
-                           std::int64_t height) {
-  if (bytes[0] != 'B') return false;
-  constexpr std::size_t kHeaders = 30;
-  if (bytes.size() < kHeaders) return true;
-  const auto at = [&](std::size_t i) { return static_cast<std::int64_t>(bytes[i]); };
-  const std::int64_t pixels = at(10) | at(11) << 8 | at(12) << 16 | at(13) << 24;
-  const bool is_old = at(14) == 12;  // OS/2's header of 12 bytes
-  const std::int64_t bits = is_old ? at(24) : at(28);
-  const std::int64_t row = (width * bits + 31) / 32 * 4;
-  const std::int64_t needed = pixels + row * (height - 1) + (width * bits + 7) / 8;
-  return needed > static_cast<std::int64_t>(bytes.size());
-}
-
-/// RGBA over white.
-inline std::vector<std::uint8_t> without_alpha(const std::uint8_t* rgba, std::size_t pixels) {
-  std::vector<std::uint8_t> rgb(pixels * 3);
-  for (std::size_t i = 0; i < pixels; ++i) {
-    const unsigned alpha = rgba[i * 4 + 3];
-    for (std::size_t c = 0; c < 3; ++c) {
-      const unsigned over = rgba[i * 4 + c] * alpha + 255U * (255U - alpha);
-      rgb[i * 3 + c] = static_cast<std::uint8_t>((over + 127U) / 255U);
-    }
-  }
-  return rgb;
-}
-
-/// The image turned and mirrored as an EXIF orientation (1 to 8) asks for.
-inline Tensor<std::uint8_t> upright(const std::vector<std::uint8_t>& rgb, std::int64_t height,
-                                    std::int64_t width, int orientation) {
+/// The picture turned and mirrored as its EXIF orientation asks for, with its opacity or without.
+inline Tensor<std::uint8_t> upright(Picture& picture, Alpha alpha) {
+  const int orientation = picture.orientation;
   const bool transposed = orientation >= 5;
   const bool from_right =
       orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
   const bool from_bottom =
       orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-  const std::int64_t out_height = transposed ? width : height;
-  const std::int64_t out_width = transposed ? height : width;
-  std::vector<std::uint8_t> turned(rgb.size());
-  for (std::int64_t i = 0; i < out_height; ++i) {
-    for (std::int64_t j = 0; j < out_width; ++j) {
+  const std::int64_t height = transposed ? picture.width : picture.height;
+  const std::int64_t width = transposed ? picture.height : picture.width;
+  const std::int64_t channels = alpha == Alpha::kKeep ? 4 : 3;
+  auto turned = Tensor<std::uint8_t>::empty({height, width, channels});
+  std::uint8_t* target = turned.data();
+  for (std::int64_t i = 0; i < height; ++i) {
+    for (std::int64_t j = 0; j < width; ++j, target += channels) {
       const std::int64_t row = transposed ? j : i;
       const std::int64_t column = transposed ? i : j;
-      const std::int64_t source = (from_bottom ? height - 1 - row : row) * width +
-                                  (from_right ? width - 1 - column : column);
-      std::copy_n(rgb.begin() + source * 3, 3, turned.begin() + (i * out_width + j) * 3);
+      const std::uint8_t* source = picture.row(from_bottom ? picture.height - 1 - row : row) +
+                                   4 * (from_right ? picture.width - 1 - column : column);
+      if (alpha == Alpha::kKeep) {
+        std::copy_n(source, 4, target);
+        continue;
+      }
+      for (std::int64_t c = 0; c < 3; ++c) {
+        const unsigned over = source[c] * unsigned{source[3]} + 255U * (255U - source[3]);
+        target[c] = static_cast<std::uint8_t>((over + 127U) / 255U);
+      }
     }
   }
-  return Tensor<std::uint8_t>::from(turned, {out_height, out_width, 3});
+  return turned;
 }
 
 /// The file's extension in lower case.
@@ -111,38 +84,39 @@ inline std::string image_extension(const std::filesystem::path& path) {
   return extension;
 }
 
+/// Decodes the bytes of a file, which errors call `name`.
+inline Tensor<std::uint8_t> decode_image(const std::string& name,
+                                         std::span<const std::uint8_t> file, Alpha alpha) {
+  try {
+    Picture picture = decode_picture(name, file);
+    convert_to_srgb(picture);
+    return upright(picture, alpha);
+  } catch (const std::bad_alloc&) {
+    throw ResourceError(
+        message(name, ": not enough memory to decode the picture; make it smaller"));
+  }
+}
+
 }  // namespace detail
 
-/// A JPEG, PNG or BMP file as RGB of 8 bits, shape (height, width, 3). Grey becomes RGB, alpha is
-/// put over white, and JPEGs are turned the way their EXIF orientation says.
-/// Throws IoError for what is not such a file, is damaged or absurdly large.
-inline Tensor<std::uint8_t> read_image(const std::filesystem::path& path) {
+/// A JPEG, PNG, WebP or BMP file as sRGB of 8 bits, shape (height, width, 3), or (height, width, 4)
+/// if alpha is kept; what the file holds counts, not its name.
+///
+/// - Pixels are those of libjpeg-turbo (exact integer transform, smooth upsampling), libpng (of 16
+///   bits the upper 8) and libwebp. Grey becomes RGB, CMYK by its profile or else by
+///   (1 − ink) (1 − black). Of an animation the first picture is read.
+/// - An ICC profile is obeyed, unless it is damaged or for other pixels: colours are converted to
+///   sRGB, relative to the profile's white. Without one, pixels are taken for sRGB. PNG's gAMA and
+///   cHRM are not used; its cICP only to refuse pictures of high dynamic range.
+/// - Pictures are turned the way their EXIF orientation says.
+///
+/// Throws IoError for every other file and says what it is, for damaged ones and for more than 2^28
+/// pixels, and ResourceError where memory does not suffice.
+inline Tensor<std::uint8_t> read_image(const std::filesystem::path& path,
+                                       Alpha alpha = Alpha::kOverWhite) {
   constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 30;
   const FileReader file(path);
-  const std::vector<std::uint8_t> bytes = file.read_all(kMostBytes);
-  const int count = static_cast<int>(bytes.size());
-  int width = 0;
-  int height = 0;
-  int channels = 0;
-  if (!detail::is_known_image(bytes)) {
-    throw IoError(message(file.name(), ": not an image that can be read; use JPEG, PNG or BMP"));
-  }
-  if (stbi_info_from_memory(bytes.data(), count, &width, &height, &channels) == 0) {
-    throw IoError(message(file.name(), ": the image is damaged or too large"));
-  }
-  detail::check_image_size(file.name(), width, height, bytes.size());
-  if (detail::is_cut_off_bmp(bytes, width, height)) {
-    throw IoError(message(file.name(), ": truncated: the image has fewer pixels than it claims"));
-  }
-  // Always with alpha: the header alone does not tell whether a PNG names a transparent colour.
-  const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
-      stbi_load_from_memory(bytes.data(), count, &width, &height, &channels, 4), stbi_image_free);
-  if (pixels == nullptr) {
-    throw IoError(message(file.name(), ": the image is damaged: ", stbi_failure_reason()));
-  }
-  const std::size_t number = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
-  const std::vector<std::uint8_t> rgb = detail::without_alpha(pixels.get(), number);
-  return detail::upright(rgb, height, width, detail::ExifOrientation::of_jpeg(bytes));
+  return detail::decode_image(file.name(), file.read_all(kMostBytes), alpha);
 }
 
 /// Throws IoError unless images can be written under this name, so that a program can say so before
@@ -155,35 +129,34 @@ inline void check_image_extension(const std::filesystem::path& path) {
   }
 }
 
-/// Writes RGB of 8 bits, shape (height, width, 3), as PNG or, of a quality from 1 to 100, as JPEG,
-/// as the name's extension says; whole or not at all. Throws IoError, and ShapeError for other
-/// pixels.
+/// Writes sRGB of 8 bits as the name's extension says, whole or not at all: (height, width, 3), or
+/// with opacity (height, width, 4), as PNG; (height, width, 3) as JPEG of a quality from 1 to 100,
+/// without chroma subsampling. Both say that they are sRGB.
+/// Throws IoError, and ShapeError for other pixels.
 inline void write_image(const std::filesystem::path& path, const Tensor<std::uint8_t>& pixels,
                         int quality = 95) {
   check_image_extension(path);
-  if (pixels.rank() != 3 || pixels.shape()[2] != 3 || pixels.elements() == 0) {
-    throw ShapeError(message("write_image: pixels ", pixels.shape(),
-                             " must be (height, width, 3), none of them empty"));
-  }
   const bool is_png = detail::image_extension(path) == ".png";
-  constexpr std::int64_t kMostJpeg = 65535;  // sizes in a JPEG have 16 bits
-  if (!is_png && std::max(pixels.shape()[0], pixels.shape()[1]) > kMostJpeg) {
-    throw IoError(message(path.string(), ": a JPEG has at most 65535 x 65535 pixels, not ",
-                          pixels.shape()[1], " x ", pixels.shape()[0], "; use .png"));
+  if (pixels.rank() != 3 || (pixels.shape()[2] != 3 && pixels.shape()[2] != 4) ||
+      pixels.elements() == 0) {
+    throw ShapeError(message("write_image: pixels ", pixels.shape(),
+                             " must be (height, width, 3 or 4), none of them empty"));
   }
-  const auto append = [](void* target, void* data, int size) {
-    auto& bytes = *static_cast<std::vector<std::uint8_t>*>(target);
-    const auto* begin = static_cast<const std::uint8_t*>(data);
-    bytes.insert(bytes.end(), begin, begin + size);
-  };
-  const int height = static_cast<int>(pixels.shape()[0]);
-  const int width = static_cast<int>(pixels.shape()[1]);
-  std::vector<std::uint8_t> encoded;
-  const int ok =
-      is_png ? stbi_write_png_to_func(append, &encoded, width, height, 3, pixels.data(), width * 3)
-             : stbi_write_jpg_to_func(append, &encoded, width, height, 3, pixels.data(),
-                                      std::clamp(quality, 1, 100));
-  if (ok == 0) throw IoError(message(path.string(), ": the image could not be encoded"));
+  const std::int64_t height = pixels.shape()[0];
+  const std::int64_t width = pixels.shape()[1];
+  const std::int64_t channels = pixels.shape()[2];
+  if (!is_png && channels == 4) {
+    throw ShapeError(message("write_image: pixels ", pixels.shape(),
+                             " have opacity, which JPEG has not; use .png"));
+  }
+  if (!is_png && std::max(height, width) > JPEG_MAX_DIMENSION) {
+    throw IoError(message(path.string(), ": a JPEG has at most ", JPEG_MAX_DIMENSION, " x ",
+                          JPEG_MAX_DIMENSION, " pixels, not ", width, " x ", height, "; use .png"));
+  }
+  const std::vector<std::uint8_t> encoded =
+      is_png ? detail::encode_png(pixels.data(), height, width, channels)
+             : detail::encode_jpeg(pixels.data(), height, width, std::clamp(quality, 1, 100),
+                                   detail::srgb_profile());
   AtomicFileWriter file(path);
   file.write(encoded.data(), encoded.size());
   file.commit();

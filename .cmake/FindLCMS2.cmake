@@ -1,0 +1,15 @@
+# Makes LCMS2::LCMS2, LittleCMS, for <lcms2.h>. It has no CMake package of its own.
+find_package(PkgConfig QUIET)
+if(PkgConfig_FOUND)
+  pkg_check_modules(PC_LCMS2 QUIET lcms2)
+endif()
+find_path(LCMS2_INCLUDE_DIR lcms2.h HINTS ${PC_LCMS2_INCLUDE_DIRS})
+find_library(LCMS2_LIBRARY lcms2 HINTS ${PC_LCMS2_LIBRARY_DIRS})
+mark_as_advanced(LCMS2_INCLUDE_DIR LCMS2_LIBRARY)
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(LCMS2 REQUIRED_VARS LCMS2_LIBRARY LCMS2_INCLUDE_DIR)
+if(LCMS2_FOUND AND NOT TARGET LCMS2::LCMS2)
+  add_library(LCMS2::LCMS2 UNKNOWN IMPORTED)
+  set_target_properties(LCMS2::LCMS2 PROPERTIES
+    IMPORTED_LOCATION "${LCMS2_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES "${LCMS2_INCLUDE_DIR}")
+endif()

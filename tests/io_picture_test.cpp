@@ -1,0 +1,394 @@
+// Each format's own ways to be unusual, or damaged.
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "sfumato/cpu/cpu.hpp"
+#include "sfumato/io/image.hpp"
+#include "support/complaint.hpp"
+#include "support/hostile_files.hpp"
+#include "support/temporary_directory.hpp"
+
+using namespace sfumato;
+
+namespace {
+
+using Image = Tensor<std::uint8_t>;
+using Bytes = std::vector<std::uint8_t>;
+
+std::string fixture(const std::string& name) {
+  return read_bytes(std::filesystem::path(SFUMATO_TEST_FIXTURES) / "images" / name);
+}
+
+Image read(const std::string& bytes, io::Alpha alpha = io::Alpha::kOverWhite) {
+  return io::detail::decode_image(
+      "x", {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, alpha);
+}
+
+std::string says(const std::string& bytes) {
+  const std::string text = complaint([&] { read(bytes); });
+  return text == "nothing" ? text : text.substr(3);
+}
+
+std::string starts(const std::string& text, std::size_t length) {
+  return text.substr(0, length);
+}
+
+/// Where a JPEG's segment begins; its length stands 2 bytes on.
+std::size_t segment(const std::string& jpeg, std::uint8_t marker, std::size_t from = 0) {
+  const std::size_t at = jpeg.find(std::string("\xff") + static_cast<char>(marker), from);
+  REQUIRE(at != std::string::npos);
+  return at;
+}
+
+std::size_t segment_end(const std::string& jpeg, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return std::size_t{static_cast<std::uint8_t>(jpeg[i])}; };
+  return at + 2 + (byte(at + 2) << 8 | byte(at + 3));
+}
+
+std::uint32_t crc(const std::string& bytes) {
+  std::uint32_t value = 0xFFFFFFFF;
+  for (const char byte : bytes) {
+    value ^= static_cast<std::uint8_t>(byte);
+    for (int bit = 0; bit < 8; ++bit) value = value >> 1 ^ (value & 1 ? 0xEDB88320U : 0);
+  }
+  return ~value;
+}
+
+std::string four(std::uint32_t value) {
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift & 0xFF);
+  return bytes;
+}
+
+std::string chunk(const std::string& kind, const std::string& content) {
+  return four(static_cast<std::uint32_t>(content.size())) + kind + content +
+         four(crc(kind + content));
+}
+
+/// A PNG with a chunk put in before the one named.
+std::string with_chunk(std::string png, const std::string& inserted,
+                       const std::string& before = "IDAT") {
+  return png.insert(png.find(before) - 4, inserted);
+}
+
+std::string little(std::uint32_t value, int bytes = 4) {
+  std::string text;
+  for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> 8 * i & 0xFF);
+  return text;
+}
+
+/// A BMP with a header of 40 bytes and a palette of black, red and green.
+std::string bmp(std::uint32_t width, std::uint32_t height, std::uint32_t bits,
+                std::uint32_t compression, const std::string& pixels) {
+  const std::string palette = std::string(4, '\0') + std::string("\0\0\xff\0\0\xff\0\0", 8);
+  return "BM" + little(0) + little(0) + little(14 + 40 + 12) + little(40) + little(width) +
+         little(height) + little(1, 2) + little(bits, 2) + little(compression) + little(0) +
+         little(0) + little(0) + little(3) + little(0) + palette + pixels;
+}
+
+/// A picture's pixels as letters: k black, r red, g green.
+std::string letters(const Image& image) {
+  std::string text;
+  for (std::int64_t i = 0; i < image.shape()[0]; ++i) {
+    if (i > 0) text += '/';
+    for (std::int64_t j = 0; j < image.shape()[1]; ++j) {
+      text += image.at({i, j, 0}) == 255 ? 'r' : image.at({i, j, 1}) == 255 ? 'g' : 'k';
+    }
+  }
+  return text;
+}
+
+const std::string kCutOff = "before the last pixel; copy or download it again";
+
+}  // namespace
+
+// ---- JPEG ---------------------------------------------------------------------------------------
+
+TEST_CASE("kinds of JPEG that can't be read are named") {
+  const std::string good = fixture("sampled-2x1.jpg");
+  const std::size_t frame = segment(good, 0xC0);
+  std::string deep = good;
+  deep[frame + 1] = '\xC1';
+  deep[frame + 4] = 12;
+  CHECK(says(deep) == "a JPEG of 12 bits per value, which is not read; convert it to 8 bits");
+  std::string lossless = good;
+  lossless[frame + 1] = '\xC3';
+  CHECK(says(lossless) ==
+        "a lossless JPEG, which is not read; convert it to an ordinary JPEG or PNG");
+  std::string hierarchical = good;
+  hierarchical[frame + 1] = '\xC5';
+  CHECK(says(hierarchical) ==
+        "a hierarchical JPEG, which is not read; convert it to an ordinary JPEG or PNG");
+  std::string two = good;
+  two.replace(frame, segment_end(good, frame) - frame,
+              std::string("\xff\xc0\0\x0e\x08\0\x15\0\x1d\2\1\x11\0\2\x11\1", 16));
+  const std::size_t scan = segment(two, 0xDA);
+  two.replace(scan, segment_end(two, scan) - scan,
+              std::string("\xff\xda\0\x0a\2\1\0\2\x11\0\x3f\0", 12));
+  CHECK(says(two) == "a JPEG of 2 colour channels, of unknown meaning; convert it to RGB");
+}
+
+TEST_CASE("damage in a JPEG is said, with its place") {
+  const std::string good = fixture("sampled-2x2.jpg");
+  const std::size_t pixels = segment_end(good, segment(good, 0xDA));
+  // A marker amid the pixels, a code that does not exist.
+  std::string marker = good;
+  marker.replace(pixels + 40, 2, "\xff\xd9");
+  CHECK(
+      starts(says(marker), 89) ==
+      "the picture is damaged: Corrupt JPEG data: premature end of data segment (JPEG, near byte");
+  std::string tables = good;
+  tables[segment(good, 0xC4) + 5] = '\xff';
+  CHECK(says(tables).find("the picture is damaged: Bogus Huffman table definition") == 0);
+  std::string sizes = good;
+  sizes.replace(segment(good, 0xC0) + 5, 4, std::string("\0\0\0\x1d", 4));
+  CHECK(says(sizes).find("the picture is damaged: Empty JPEG image (DNL not supported)") == 0);
+  std::string restarts = fixture("restarts.jpg");
+  std::size_t lost = segment(restarts, 0xD1);
+  restarts.erase(lost, 2);
+  CHECK(says(restarts).find("the picture is damaged: Corrupt JPEG data: ") == 0);
+  CHECK(says(good.substr(0, 2) + good.substr(segment(good, 0xD9))).find("the picture is damaged") ==
+        0);
+  CHECK(says("\xff\xd8\xff") == "truncated: the file ends after 3 bytes, " + kCutOff);
+}
+
+TEST_CASE("a JPEG whose later scans are missing is not taken for whole") {
+  for (const char* const name : {"progressive.jpg", "one-scan-each.jpg", "grey-progressive.jpg"}) {
+    CAPTURE(name);
+    const std::string good = fixture(name);
+    const std::size_t second = segment(good, 0xDA, segment(good, 0xDA) + 2);
+    CHECK(says(good.substr(0, second)) ==
+          "truncated: the file ends after " + std::to_string(second) + " bytes, " + kCutOff);
+  }
+  // With an end mark, one scan of a progressive picture is a coarse picture; but a channel without
+  // any is a fault.
+  const std::string grey = fixture("grey-progressive.jpg");
+  const std::size_t second = segment(grey, 0xDA, segment(grey, 0xDA) + 2);
+  CHECK(says(grey.substr(0, second) + "\xff\xd9") == "nothing");
+  const std::string colours = fixture("one-scan-each.jpg");
+  const std::size_t third =
+      segment(colours, 0xDA, segment(colours, 0xDA, segment(colours, 0xDA) + 2) + 2);
+  CHECK(says(colours.substr(0, third) + "\xff\xd9") ==
+        "the picture is damaged: colour channel 3 of 3 is missing");
+  // Arithmetic coding may end anywhere, so that nobody can tell whether pixels are missing.
+  const std::string arithmetic = fixture("arithmetic.jpg");
+  CHECK(says(arithmetic.substr(0, arithmetic.size() - 100)).find("truncated: ") == 0);
+}
+
+TEST_CASE("a JPEG with endless scans is stopped") {
+  const std::string good = fixture("one-scan-each.jpg");
+  const std::size_t last = good.rfind("\xff\xda");
+  const std::size_t end = good.size() - 2;
+  std::string bytes = good.substr(0, end);
+  for (int i = 0; i < 300; ++i) bytes += good.substr(last, end - last);
+  CHECK(says(bytes + "\xff\xd9") == "nothing");
+  for (int i = 0; i < 300; ++i) bytes += good.substr(last, end - last);
+  CHECK(says(bytes + "\xff\xd9")
+            .find("the picture is damaged: more than 500 scans over the picture") == 0);
+}
+
+TEST_CASE("a JPEG that needs more memory than there may be is too large") {
+  // 65500 x 4096 pixels in four channels of 16 bits: 2 GiB of coefficients and a little more.
+  std::string bytes = fixture("cmyk.jpg");
+  const std::size_t frame = segment(bytes, 0xC0);
+  bytes[frame + 1] = '\xC2';
+  bytes.replace(frame + 5, 4, std::string("\xff\xdc\x10\0", 4));
+  const std::size_t scan = segment(bytes, 0xDA);
+  bytes.replace(scan, segment_end(bytes, scan) - scan,
+                std::string("\xff\xda\0\x0e\4C\0M\0Y\0K\0\0\0\0", 16));
+  CHECK(says(bytes) ==
+        "the picture is too large: 4096 x 65500 pixels need more than 2048 MiB to "
+        "decode; make it smaller");
+}
+
+// ---- PNG ----------------------------------------------------------------------------------------
+
+TEST_CASE("a PNG's checksums count, those of its text too") {
+  const std::string good = fixture("rgb8.png");
+  for (const char* const kind : {"IHDR", "IDAT"}) {
+    std::string bytes = good;
+    const std::size_t at = bytes.find(kind);
+    const std::size_t length = kind == std::string("IHDR")
+                                   ? 13
+                                   : static_cast<std::uint8_t>(bytes[at - 2]) * 256U +
+                                         static_cast<std::uint8_t>(bytes[at - 1]);
+    bytes[at + 4 + length] = static_cast<char>(bytes[at + 4 + length] ^ 1);
+    CHECK(says(bytes).find(std::string("the picture is damaged: ") + kind +
+                           ": CRC error (PNG, near byte ") == 0);
+  }
+  std::string text = with_chunk(good, chunk("tEXt", std::string("Title\0it", 8)));
+  REQUIRE(says(text) == "nothing");
+  text[text.find("it")] = 'I';
+  CHECK(says(text).find("the picture is damaged: tEXt: CRC error") == 0);
+  std::string late = with_chunk(good, chunk("tEXt", std::string("Title\0it", 8)), "IEND");
+  REQUIRE(says(late) == "nothing");
+  late[late.find("it")] = 'I';
+  CHECK(says(late).find("the picture is damaged: tEXt: CRC error") == 0);
+}
+
+TEST_CASE("the checksum over all of a PNG's pixels counts") {
+  // Its four bytes are the last of the chunk of pixels, whose own checksum is made right again.
+  std::string bytes = fixture("rgb8.png");
+  const std::size_t end = bytes.find("IEND") - 4;
+  const std::size_t start = bytes.find("IDAT");
+  bytes[end - 5] = static_cast<char>(bytes[end - 5] ^ 1);
+  bytes.replace(end - 4, 4, four(crc(bytes.substr(start, end - 4 - start))));
+  CHECK(says(bytes).find("the picture is damaged: IDAT: incorrect data check") == 0);
+}
+
+TEST_CASE("a PNG's faults are named") {
+  std::string bytes = fixture("rgb8.png");
+  bytes[24] = 5;
+  bytes.replace(29, 4, four(crc(bytes.substr(12, 17))));
+  CHECK(says(bytes).substr(0, 54) == "the picture is damaged: Invalid bit depth in IHDR");
+  const std::string good = fixture("palette4.png");
+  std::string no_palette = good;
+  const std::size_t at = no_palette.find("PLTE") - 4;
+  no_palette.erase(at, 12 + 48);
+  CHECK(says(no_palette).find("the picture is damaged: IDAT: Missing PLTE before IDAT") == 0);
+  CHECK(says(with_chunk(good, chunk("ABCD", "?")))
+            .find("the picture is damaged: ABCD: unhandled critical chunk") == 0);
+  const std::string half = fixture("rgb8-interlaced.png");
+  CHECK(says(half.substr(0, half.size() - 40)).find("truncated: ") == 0);
+}
+
+TEST_CASE("an index beyond a PNG's palette is black") {
+  std::string bytes = fixture("palette8.png");
+  const Image whole = read(bytes);
+  const std::size_t at = bytes.find("PLTE") - 4;
+  bytes.replace(at, 12 + 768, chunk("PLTE", bytes.substr(at + 8, 60)));  // 20 colours of 256
+  const Image part = read(bytes);
+  int black = 0;
+  int same = 0;
+  for (std::int64_t i = 0; i < part.shape()[0]; ++i) {
+    for (std::int64_t j = 0; j < part.shape()[1]; ++j) {
+      const auto sum = part.at({i, j, 0}) + part.at({i, j, 1}) + part.at({i, j, 2});
+      bool equal = true;
+      for (std::int64_t c = 0; c < 3; ++c)
+        equal = equal && part.at({i, j, c}) == whole.at({i, j, c});
+      black += sum == 0;
+      same += equal;
+    }
+  }
+  CHECK(black > 100);
+  CHECK(same > 10);
+  CHECK(black + same == part.shape()[0] * part.shape()[1]);
+}
+
+TEST_CASE("a PNG of high dynamic range is refused, and one that names sRGB so is read") {
+  const std::string good = fixture("rgb8.png");
+  const auto coded = [&](const std::string& code) {
+    return says(with_chunk(good, chunk("cICP", code)));
+  };
+  CHECK(coded(std::string("\x09\x10\0\1", 4)) ==
+        "a PNG of high dynamic range (PQ), which is not read; convert it to sRGB");
+  CHECK(coded(std::string("\x09\x12\0\1", 4)) ==
+        "a PNG of high dynamic range (HLG), which is not read; convert it to sRGB");
+  CHECK(coded(std::string("\1\x0d\0\1", 4)) == "nothing");
+  CHECK(coded("") == "nothing");
+}
+
+// ---- WebP ---------------------------------------------------------------------------------------
+
+TEST_CASE("WebP keeps its alpha, and is refused when it is cut off or damaged") {
+  const Image kept = read(fixture("lossless-alpha.webp"), io::Alpha::kKeep);
+  const Image png = read(fixture("rgba8.png"), io::Alpha::kKeep);
+  CHECK(kept.to_vector() == png.to_vector());
+  for (const char* const name :
+       {"lossy.webp", "lossless.webp", "lossy-alpha.webp", "animated.webp", "turned-6.webp"}) {
+    CAPTURE(name);
+    const std::string good = fixture(name);
+    REQUIRE(says(good) == "nothing");
+    int accepted = 0;
+    for (std::size_t length = 12; length < good.size() - 1; ++length) {
+      if (says(good.substr(0, length)) == "nothing") ++accepted;
+    }
+    CHECK(accepted == 0);
+    CHECK(says(good.substr(0, good.size() / 2)).find("truncated: the file ends after ") == 0);
+  }
+  std::string bytes = fixture("lossless.webp");
+  bytes[20] = 0;  // the mark of lossless pixels
+  CHECK(says(bytes) == "the picture is damaged: its chunks make no WebP");
+  bytes = fixture("lossless.webp");
+  for (std::size_t i = 40; i < 80; ++i) bytes[i] = '\xA5';
+  CHECK(says(bytes).find("the picture is damaged: ") == 0);
+}
+
+// ---- BMP ----------------------------------------------------------------------------------------
+
+TEST_CASE("a BMP's runs leave out what they want, and end where they must") {
+  using namespace std::string_literals;
+  const auto runs = [](const std::string& pixels) { return bmp(4, 2, 8, 1, pixels); };
+  // From the bottom: two red, one left out; up and to the right; a literal green; the end.
+  CHECK(letters(read(runs("\2\1\0\2\1\1\1\2\0\1"s))) == "kkkg/rrkk");
+  CHECK(letters(read(runs("\1\1\0\0\0\3\2\1\2\0\0\1"s))) == "grgk/rkkk");
+  CHECK(letters(read(runs("\4\1\4\2"s.insert(2, "\0\0"s)))) == "gggg/rrrr");  // no mark of the end
+  CHECK(letters(read(runs("\x09\1\0\1"s))) == "kkkk/rrrr");                   // longer than its row
+  CHECK(letters(read(runs("\1\xc8\0\1"s))) == "kkkk/kkkk");                   // beyond the palette
+  CHECK(says(runs("\4\1"s)) == "truncated: the file ends after 68 bytes, " + kCutOff);
+  CHECK(says(runs("\0\2\1"s)) == "truncated: the file ends after 69 bytes, " + kCutOff);
+  CHECK(says(runs("\0\0\0\0\1\1"s)) ==
+        "the picture is damaged: pixels beyond its last row (BMP, at byte 72)");
+  CHECK(letters(read(bmp(4, 1, 4, 2, "\3\x12\0\1"s))) == "rgrk");
+}
+
+TEST_CASE("BMPs that can't be read are named") {
+  const auto converted = [](const std::string& what) {
+    return "a BMP with " + what + ", which is not read; convert it to PNG";
+  };
+  CHECK(says(bmp(1, 1, 0, 4, "")) == converted("a JPEG in it"));
+  CHECK(says(bmp(1, 1, 0, 5, "")) == converted("a PNG in it"));
+  CHECK(says(bmp(1, 1, 8, 11, "")) == converted("compression 11"));
+  CHECK(says(bmp(1, 1, 2, 0, "")) == converted("2 bits a pixel and compression 0"));
+  CHECK(says(bmp(1, 1, 4, 1, "")) == converted("4 bits a pixel and compression 1"));
+  std::string header = bmp(1, 1, 8, 0, "");
+  header[14] = 41;
+  CHECK(says(header) == converted("a header of 41 bytes"));
+  CHECK(says("BM") == "truncated: the file ends after 2 bytes, " + kCutOff);
+  std::string masks = fixture("masks16.bmp");
+  masks.replace(54, 4, little(0xF801));
+  CHECK(says(masks) == converted("masks of colours that have holes or overlap"));
+  masks.replace(54, 4, little(0xF820));
+  CHECK(says(masks) == converted("masks of colours that have holes or overlap"));
+}
+
+TEST_CASE("a BMP keeps its alpha, unless all of it is invisible") {
+  const Image kept = read(fixture("v5-alpha.bmp"), io::Alpha::kKeep);
+  CHECK(kept.to_vector() == read(fixture("rgba8.png"), io::Alpha::kKeep).to_vector());
+  std::string bytes = fixture("v5-alpha.bmp");
+  for (std::size_t i = 14 + 124 + 3; i < bytes.size(); i += 4) bytes[i] = 0;
+  CHECK(read(bytes).to_vector() == read(fixture("bits24.bmp")).to_vector());
+}
+
+TEST_CASE("a profile in a BMP is obeyed") {
+  const std::string png = fixture("adobe.png");
+  const std::string jpeg = fixture("adobe.jpg");  // where it is not compressed
+  const std::size_t start = jpeg.find("ICC_PROFILE") + 14;
+  const std::size_t length = segment_end(jpeg, jpeg.find("ICC_PROFILE") - 4) - start;
+  std::string bytes = fixture("v5-alpha.bmp");
+  const std::string at = little(static_cast<std::uint32_t>(bytes.size() - 14));
+  bytes.replace(14 + 56, 4, "DEBM");
+  bytes.replace(14 + 112, 8, at + little(static_cast<std::uint32_t>(length)));
+  bytes.replace(14 + 52, 4, little(0));  // no alpha
+  bytes += jpeg.substr(start, length);
+  CHECK(read(bytes).to_vector() == read(png).to_vector());
+}
+
+// ---- All ----------------------------------------------------------------------------------------
+
+TEST_CASE("pictures cut off and changed anywhere give errors or pixels, never a crash") {
+  for (const char* const name :
+       {"swapped-turned.jpg", "progressive.jpg", "arithmetic.jpg", "cmyk-profile.jpg",
+        "restarts.jpg", "turned-raw.png", "rgba16-interlaced.png", "palette2-alpha.png",
+        "palette-swapped.png", "lossy-alpha.webp", "adobe.webp", "animated.webp", "v5-alpha.bmp",
+        "runs8-literal.bmp", "runs4.bmp", "masks16.bmp", "os2-4.bmp"}) {
+    CAPTURE(name);
+    check_hostile_copies(fixture(name), "x",
+                         [](const std::filesystem::path& path) { io::read_image(path); });
+  }
+}
