@@ -85,7 +85,7 @@ inline const std::vector<Option>& options() {
        "",
        "FILE",
        kPictures,
-       "Picture whose content is kept (JPEG, PNG or BMP)",
+       "Picture whose content is kept (JPEG, PNG, WebP or BMP)",
        words(at(&A::content), "a file name"),
        {},
        true},

@@ -1,0 +1,11 @@
+// PNG files, with their EXIF data and colour profiles.
+
+#include "picture.hpp"
+
+std::vector<std::string> fuzz_seeds() {
+  return fuzz::pictures(".png");
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  return fuzz::run_picture(data, size);
+}
