@@ -1,5 +1,11 @@
 #pragma once
 
+// Eigen puts two arrays of up to this many bytes on the stack; 128 KiB, its own choice, would be
+// all of a small one.
+#ifndef EIGEN_STACK_ALLOCATION_LIMIT
+#define EIGEN_STACK_ALLOCATION_LIMIT 16384
+#endif
+
 #include <Eigen/Core>
 #include <algorithm>
 #include <concepts>
