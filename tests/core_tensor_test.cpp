@@ -53,6 +53,59 @@ TEST_CASE("arange walks backwards and refuses to walk forever") {
   CHECK_THROWS_AS(Tensor<double>::arange(std::numeric_limits<double>::infinity()), ValueError);
 }
 
+TEST_CASE("arange stops before its stop, in every type") {
+  using Floats = std::vector<float>;
+  CHECK(Tensor<float>::arange(0.0F, 0.3F, 0.1F).to_vector() == Floats{0.0F, 0.1F, 0.2F});
+  CHECK(Tensor<double>::arange(0.0, 0.3, 0.1).to_vector() == std::vector<double>{0.0, 0.1, 0.2});
+  CHECK(Tensor<double>::arange(0.0, 1.0, 0.1).elements() == 10);
+  CHECK(Tensor<float>::arange(1.0F, -0.5F, -0.5F).to_vector() == Floats{1.0F, 0.5F, 0.0F});
+  CHECK(Tensor<float>::arange(2.0F, 2.0F, 0.5F).elements() == 0);
+  CHECK(Tensor<float>::arange(0.0F, 0.1F, 5.0F).to_vector() == Floats{0.0F});
+  for (int n = 1; n < 200; ++n) {
+    const auto parts = Tensor<float>::arange(0.0F, 1.0F, 1.0F / static_cast<float>(n)).to_vector();
+    CAPTURE(n);
+    CHECK(parts.back() < 1.0F);
+    const auto last = static_cast<double>(1.0F / static_cast<float>(n));
+    CHECK(static_cast<float>(static_cast<double>(parts.size()) * last) >= 1.0F);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      CHECK(parts[i] == static_cast<float>(static_cast<double>(i) * last));
+    }
+  }
+  // A step that floats of this size do not see still ends.
+  const auto large = Tensor<float>::arange(16777216.0F, 16777220.0F, 0.5F).to_vector();
+  CHECK(large.back() < 16777220.0F);
+  CHECK(Tensor<Half>::arange(Half(0.0F), Half(1.0F), Half(0.25F)).elements() == 4);
+}
+
+TEST_CASE("arange of integers is exact wherever they are") {
+  using Integers = std::vector<std::int64_t>;
+  const auto range = [](std::int64_t start, std::int64_t stop, std::int64_t step) {
+    return Tensor<std::int64_t>::arange(start, stop, step).to_vector();
+  };
+  constexpr std::int64_t kFloats = std::int64_t{1} << 53;
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+  CHECK(range(kFloats, kFloats + 3, 1) == Integers{kFloats, kFloats + 1, kFloats + 2});
+  CHECK(range(kFloats + 1, kFloats + 4, 2) == Integers{kFloats + 1, kFloats + 3});
+  CHECK(range(kMost - 2, kMost, 1) == Integers{kMost - 2, kMost - 1});
+  CHECK(range(kLeast + 1, kLeast, -1) == Integers{kLeast + 1});
+  CHECK(range(kLeast, kMost, kMost) == Integers{kLeast, -1, kMost - 1});
+  CHECK(range(kMost, kLeast, kLeast) == Integers{kMost, -1});
+  CHECK(range(5, 5, -1).empty());
+  CHECK(range(0, 10, 4) == Integers{0, 4, 8});
+  CHECK(range(0, -10, -4) == Integers{0, -4, -8});
+  CHECK_THROWS_AS(range(kFloats + 1, kFloats, 1), ValueError);
+  CHECK_THROWS_AS(range(kLeast, kMost, 1), ValueError);
+  CHECK_THROWS_AS(range(0, 1, 0), ValueError);
+  CHECK(Tensor<std::uint8_t>::arange(250, 255).to_vector() ==
+        std::vector<std::uint8_t>{250, 251, 252, 253, 254});
+  CHECK(Tensor<std::int32_t>::arange(2147483646, 2147483647).to_vector() ==
+        std::vector<std::int32_t>{2147483646});
+  CHECK_THROWS_AS(Tensor<float>::arange(0.0F, std::nanf(""), 1.0F), ValueError);
+  CHECK_THROWS_AS(Tensor<float>::arange(0.0F, 1.0F, std::nanf("")), ValueError);
+  CHECK_THROWS_AS(Tensor<double>::arange(0.0, HUGE_VAL), ValueError);
+}
+
 TEST_CASE("reshape shares storage and clone does not") {
   auto x = Tensor<float>::arange(6);
   auto view = x.reshape({3, -1});

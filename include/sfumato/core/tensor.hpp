@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "sfumato/core/arange.hpp"
 #include "sfumato/core/backend.hpp"
 #include "sfumato/core/device.hpp"
 #include "sfumato/core/error.hpp"
@@ -60,19 +61,17 @@ class Tensor {
   }
   static Tensor scalar(T value) { return full(Shape{}, value); }
 
-  /// start, start + step, … as long as it is before stop; rank 1. Throws ValueError when step is
-  /// zero or leads away from stop.
+  /// start, start + step, … as long as it is before stop; rank 1. Fractions are computed in double
+  /// and rounded once. Throws ValueError when step is zero or leads away from stop.
   static Tensor arange(T start, T stop, T step = T{1}) {
-    const double steps =
-        (static_cast<double>(stop) - static_cast<double>(start)) / static_cast<double>(step);
-    const double count = std::ceil(steps);
-    if (step == T{0} || steps < 0.0 || !(count < 0x1p40)) {
+    const detail::Progression<T> progression(start, stop, step);
+    const std::int64_t count = progression.count();
+    if (count < 0) {
       throw ValueError(message("arange: can't go from ", start, " to ", stop, " in steps of ", step,
                                "; the step must be non-zero and lead from start to stop"));
     }
-    return generate({static_cast<std::int64_t>(count)}, [&, i = std::int64_t{0}]() mutable {
-      return static_cast<T>(start + static_cast<T>(i++) * step);
-    });
+    return generate({count},
+                    [&, i = std::int64_t{0}]() mutable { return progression.element(i++); });
   }
   static Tensor arange(T stop) { return arange(T{0}, stop); }
 
