@@ -348,11 +348,53 @@ TEST_CASE("NaN reaches every output that sees it, through the relu too") {
       for (std::int64_t i = 6; i < 9; ++i) {
         for (std::int64_t j = 19; j < 21; ++j) {
           CHECK(std::isnan(y.at({0, channel, i, j})));
-          CHECK_FALSE(bit(bits, {channels * 14, 21}, channel * 14 + i, j));
+          CHECK(bit(bits, {channels * 14, 21}, channel * 14 + i, j));  // its gradient passes
         }
       }
       // Matrix instructions make NaN of all of the four rows.
       CHECK_FALSE(std::isnan(y.at({0, channel, 0, 0})));
+    }
+  }
+}
+
+TEST_CASE("infinity and NaN spread no farther than conv2d says") {
+  constexpr std::int64_t kRows = 40;
+  constexpr std::int64_t kColumns = 52;
+  for (const std::int64_t channels : {4, 16, 64, 128}) {
+    const Case c{2, channels, channels, kRows, kColumns, 1};
+    const auto weight = random_tensor({channels, channels, 3, 3}, 14);
+    const bool in_digits =
+        cpu::choose_convolution<float>(c.geometry()) == cpu::ConvolutionAlgorithm::kMatrixInstructions;
+    for (const float bad :
+         {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+      for (const std::int64_t row : {0, 19, 39}) {
+        const std::int64_t column = row * 51 / 39;
+        auto x = random_tensor({2, channels, kRows, kColumns}, 13);
+        x.set({1, 2, row, column}, bad);
+        auto y = Tensor<float>::empty(x.shape());
+        const auto check = [&] {
+          const auto values = y.to_vector();
+          std::int64_t too_far = 0;
+          std::int64_t missing = 0;
+          for (std::int64_t i = 0; i < y.elements(); ++i) {
+            const std::int64_t down = std::abs(i / kColumns % kRows - row);
+            const std::int64_t right = std::abs(i % kColumns - column);
+            const bool other_image = i < y.elements() / 2;
+            const bool spread = !std::isfinite(values[static_cast<std::size_t>(i)]);
+            const bool near = in_digits ? down <= 4 : down <= 6 && right <= 6;
+            too_far += spread && (other_image || !near);
+            missing += !spread && !other_image && down <= 1 && right <= 1;
+          }
+          CAPTURE(channels);
+          CAPTURE(row);
+          CHECK(too_far == 0);
+          CHECK(missing == 0);
+        };
+        Cpu::conv2d<float>(c.geometry(), x.data(), weight.data(), nullptr, y.data());
+        check();
+        Cpu::conv2d_input_gradient<float>(c.geometry(), x.data(), weight.data(), y.data());
+        check();
+      }
     }
   }
 }
@@ -368,7 +410,7 @@ TEST_CASE("relu and gate of rows of any length") {
     Cpu::relu(rows, x.data(), y.data(), bits.data());
     Cpu::gate(rows, x.data(), bits.data(), passed.data());
     CHECK(std::isnan(y.data()[0]));
-    CHECK(passed.data()[0] == 0.0F);
+    CHECK(std::isnan(passed.data()[0]));
     bool right = true;
     for (std::int64_t i = 1; i < x.elements(); ++i) {
       const float expected = x.data()[i] > 0.0F ? x.data()[i] : 0.0F;

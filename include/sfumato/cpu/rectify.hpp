@@ -37,8 +37,8 @@ void relu_run(std::int64_t count, const T* x, T* y, std::uint8_t* bits) {
     std::uint16_t word = 0;
     for (std::int64_t j = i; j < std::min(i + 16, count); ++j) {
       const T value = x[j];
-      word = static_cast<std::uint16_t>(word | (value > T{0} ? 1U << (j - i) : 0U));
-      y[j] = value < T{0} ? T{0} : value;  // NaN stays NaN
+      word = static_cast<std::uint16_t>(word | (value <= T{0} ? 0U : 1U << (j - i)));
+      y[j] = value < T{0} ? T{0} : value;  // NaN stays NaN, and gets the gradient
     }
     if (bits != nullptr) {
       bits[i / 8] = static_cast<std::uint8_t>(word & 0xff);

@@ -27,7 +27,7 @@ struct BitPlace {
 };
 
 /// For byte number `index`: y = max(x, 0) of its elements, unless y is null, and which are
-/// positive.
+/// positive or NaN.
 template <class T>
 struct ReluKernel {
   std::int64_t columns;
@@ -42,8 +42,8 @@ struct ReluKernel {
     unsigned byte = 0;
     for (int i = 0; i < 8; ++i) {
       T& value = eight.values[i];
-      byte |= value > T{0} ? 1U << i : 0U;
-      value = value < T{0} ? T{0} : value;  // NaN stays NaN
+      byte |= value <= T{0} ? 0U : 1U << i;
+      value = value < T{0} ? T{0} : value;  // NaN stays NaN, and gets the gradient
     }
     if (y != nullptr) eight.store(y + place.first, place.count);
     if (bits != nullptr) bits[index] = static_cast<std::uint8_t>(byte);

@@ -190,6 +190,9 @@ void check_bias(const char* op, const Variable<T, Device>& bias, std::int64_t ch
 /// y[n, o, i, j] = bias[o] + Σ x[n, c, i·stride + a·dilation, j·stride + b·dilation] · w[o, c, a,
 /// b] over the padded input. Input (n, c, h, w), weight (out, c / groups, kernel h, kernel w), bias
 /// (out,) or undefined. Keeps the input only if the weight needs a gradient.
+///
+/// Infinity or NaN in the input spreads farther than this sum says where it is computed in tiles, on
+/// the Cpu to six rows and columns, or to four rows at full width; see docs/design.md.
 /// Throws ShapeError or ValueError when they do not fit together.
 ///
 ///     auto y = conv2d(x, weight, bias, {.stride = 2, .padding = 1});

@@ -12,7 +12,8 @@ namespace sfumato::ops {
 
 namespace detail {
 
-/// Which elements of a result are positive, as bits; all that a rectifier keeps for its gradient.
+/// Which elements of a result are positive or NaN, as bits; all that a rectifier keeps for its
+/// gradient.
 template <class Device>
 struct Positive {
   BitRows rows;
@@ -40,7 +41,8 @@ Variable<T, Device> gate(const Variable<T, Device>& x, const Positive<Device>& p
 
 }  // namespace detail
 
-/// max(x, 0) element by element; the gradient at 0 is 0. Keeps a bit for each element.
+/// max(x, 0) element by element; the gradient at 0 is 0, and at NaN it passes. Keeps a bit for each
+/// element.
 template <class T, class Device>
 Variable<T, Device> relu(const Variable<T, Device>& x) {
   auto y = Tensor<T, Device>::empty(x.shape());

@@ -73,7 +73,7 @@ SFUMATO_INLINE Lanes lanes_with_bits(Lanes lanes, std::uint32_t bits) {
 }
 SFUMATO_INLINE std::uint32_t positive_bits(Vector x) {
   return static_cast<std::uint32_t>(
-      _mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_GT_OQ)));
+      _mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_NLE_UQ)));
 }
 SFUMATO_INLINE Lanes exceeds(Vector b, Vector a) {
   return _mm256_castps_si256(

@@ -74,9 +74,9 @@ SFUMATO_INLINE Lanes lanes_between(std::int64_t first, std::int64_t last) {
 SFUMATO_INLINE Lanes lanes_with_bits(Lanes lanes, std::uint32_t bits) {
   return static_cast<Lanes>(lanes & bits);
 }
-/// A bit for each lane that is positive.
+/// A bit for each lane that is positive or NaN.
 SFUMATO_INLINE std::uint32_t positive_bits(Vector x) {
-  return _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ);
+  return _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_NLE_UQ);
 }
 /// Whether b replaces a as the largest: the first NaN wins over everything.
 SFUMATO_INLINE Lanes exceeds(Vector b, Vector a) {
