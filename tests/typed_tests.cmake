@@ -8,7 +8,8 @@ set(typed_tests
   core_tensor
   losses_values
   nn_layers nn_module nn_networks nn_vgg
-  ops_convolution ops_custom ops_errors ops_gradients ops_half ops_matmul ops_pooling ops_values
+  ops_convolution ops_custom ops_errors ops_fuzz ops_gradients ops_half ops_matmul ops_numbers ops_pooling
+  ops_singular ops_values
   optim_updates
   style_parity style_transfer)
 # These have kernels of their own, which nvcc compiles for a real GPU.

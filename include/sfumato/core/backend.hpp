@@ -7,6 +7,7 @@
 
 #include "sfumato/core/device.hpp"
 #include "sfumato/core/geometry.hpp"
+#include "sfumato/core/half.hpp"
 #include "sfumato/core/shape.hpp"
 
 namespace sfumato {
@@ -33,7 +34,10 @@ struct SumReduction {
 struct MaxReduction {
   template <class T>
   SFUMATO_HOST_DEVICE static constexpr T identity() {
-    return -std::numeric_limits<T>::infinity();
+    // Integers have no infinity, and the library's word for it there is 0.
+    using Limits = std::numeric_limits<T>;
+    if constexpr (Limits::has_infinity) return -Limits::infinity();
+    return Limits::lowest();
   }
   /// NaN wins, so that it is never hidden.
   template <class T>
@@ -44,7 +48,9 @@ struct MaxReduction {
 struct MinReduction {
   template <class T>
   SFUMATO_HOST_DEVICE static constexpr T identity() {
-    return std::numeric_limits<T>::infinity();
+    using Limits = std::numeric_limits<T>;
+    if constexpr (Limits::has_infinity) return Limits::infinity();
+    return Limits::max();
   }
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T a, T b) const {
@@ -78,11 +84,11 @@ struct Constant {
 /// the same strides; nothing else may alias.
 template <class Device, class T>
 concept Backend = requires(std::size_t bytes, void* memory, const void* source, const Shape& shape,
-                           const Strides& strides, const T* in, T* out, std::int32_t* indices,
-                           const std::int32_t* chosen, Strided<T> target, Strided<const T> values,
-                           const GemmGeometry& gemm, const Conv2dGeometry& conv,
-                           const Pool2dGeometry& pool, const BitRows& rows, std::uint8_t* bits,
-                           const std::uint8_t* positive) {
+                           const Strides& strides, const T* in, T* out, Wide<T>* wide,
+                           std::int32_t* indices, const std::int32_t* chosen, Strided<T> target,
+                           Strided<const T> values, const GemmGeometry& gemm,
+                           const Conv2dGeometry& conv, const Pool2dGeometry& pool,
+                           const BitRows& rows, std::uint8_t* bits, const std::uint8_t* positive) {
   // Memory. allocate returns nullptr when there is none left; blocks are aligned to 64 bytes.
   { Device::kHostAccessible } -> std::convertible_to<bool>;
   { Device::allocate(bytes) } -> std::same_as<void*>;
@@ -94,8 +100,9 @@ concept Backend = requires(std::size_t bytes, void* memory, const void* source, 
   // target[i] = function(inputs[i]...) for every index i of the shape; any number of inputs.
   {Device::map(detail::Identity{}, shape, target, values)};
 
-  // out[i] = values[i, j] combined over every j of the second shape; out is dense.
+  // out[i] = values[i, j] combined over every j of the second shape; out is dense, of T or Wide<T>.
   {Device::reduce(SumReduction{}, shape, shape, out, in, strides, strides)};
+  {Device::reduce(SumReduction{}, shape, shape, wide, in, strides, strides)};
 
   {Device::gemm(gemm, in, in, out)};
 
@@ -104,7 +111,8 @@ concept Backend = requires(std::size_t bytes, void* memory, const void* source, 
   {Device::conv2d_input_gradient(conv, in, in, out)};
   {Device::conv2d_weight_gradient(conv, in, in, out)};
 
-  // max(x, 0) -> y and where it is positive (bits may be null); x where the bits are set, else 0.
+  // max(x, 0) -> y and where it is positive or NaN (bits may be null); x where the bits are set,
+  // else 0.
   {Device::relu(rows, in, out, bits)};
   {Device::gate(rows, in, positive, out)};
 

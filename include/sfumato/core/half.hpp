@@ -106,4 +106,9 @@ concept Real = std::floating_point<T> || SixteenBits<T>;
 template <class T>
 using Compute = std::conditional_t<SixteenBits<T>, float, T>;
 
+/// What partial results of a reduction of T are combined in: long sums of floats then lose nothing
+/// to rounding, and those of small integers do not overflow.
+template <class T>
+using Wide = std::conditional_t<Real<T>, double, std::int64_t>;
+
 }  // namespace sfumato

@@ -52,8 +52,8 @@ struct Cpu {
   static void map(const Function& function, const Shape& shape, Strided<Result> target,
                   Strided<const T>... inputs);
 
-  template <class Reduction, class T>
-  static void reduce(const Reduction& reduction, const Shape& kept, const Shape& reduced, T* out,
+  template <class Reduction, class T, class Out>
+  static void reduce(const Reduction& reduction, const Shape& kept, const Shape& reduced, Out* out,
                      const T* in, const Strides& kept_strides, const Strides& reduced_strides);
 
   template <class T>

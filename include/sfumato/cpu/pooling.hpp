@@ -140,26 +140,28 @@ void Cpu::max_pool2d_gather(const Pool2dGeometry& geometry, const T* x, const st
 
 template <class T>
 void Cpu::avg_pool2d(const Pool2dGeometry& geometry, const T* x, T* y) {
-  const auto scale = Compute<T>{1} / static_cast<Compute<T>>(geometry.kernel_h * geometry.kernel_w);
+  const auto area = static_cast<Wide<T>>(geometry.kernel_h * geometry.kernel_w);
   cpu::for_each_window(geometry, [&](std::int64_t plane, std::int64_t out, std::int64_t top,
                                      std::int64_t bottom, std::int64_t left, std::int64_t right) {
     const T* image = x + plane * geometry.in_h * geometry.in_w;
-    Compute<T> total{0};
+    Wide<T> total{0};
     for (std::int64_t i = top; i < bottom; ++i) {
-      for (std::int64_t j = left; j < right; ++j) total += image[i * geometry.in_w + j];
+      for (std::int64_t j = left; j < right; ++j) {
+        total += static_cast<Wide<T>>(image[i * geometry.in_w + j]);
+      }
     }
-    y[out] = static_cast<T>(total * scale);
+    y[out] = static_cast<T>(total / area);
   });
 }
 
 template <class T>
 void Cpu::avg_pool2d_gradient(const Pool2dGeometry& geometry, const T* dy, T* dx) {
-  const auto scale = Compute<T>{1} / static_cast<Compute<T>>(geometry.kernel_h * geometry.kernel_w);
+  const auto area = static_cast<Compute<T>>(geometry.kernel_h * geometry.kernel_w);
   std::fill(dx, dx + geometry.planes * geometry.in_h * geometry.in_w, T{0});
   cpu::for_each_window(geometry, [&](std::int64_t plane, std::int64_t out, std::int64_t top,
                                      std::int64_t bottom, std::int64_t left, std::int64_t right) {
     T* image = dx + plane * geometry.in_h * geometry.in_w;
-    const Compute<T> share = dy[out] * scale;
+    const Compute<T> share = dy[out] / area;
     for (std::int64_t i = top; i < bottom; ++i) {
       for (std::int64_t j = left; j < right; ++j) {
         T& sum = image[i * geometry.in_w + j];

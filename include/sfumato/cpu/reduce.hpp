@@ -14,42 +14,42 @@ namespace sfumato {
 
 namespace cpu {
 
-/// Partial results of float are combined in double: long sums then lose nothing to rounding.
-template <class T>
-using Wide = std::conditional_t<std::is_same_v<Compute<T>, float>, double, T>;
-
 /// Runs of this length are combined in what T is computed in, in lanes that map to vector
 /// registers.
 inline constexpr std::int64_t kRunLength = 1024;
+
+/// What a run of T is combined in; integers would overflow in their own type.
+template <class T>
+using Lane = std::conditional_t<Real<T>, Compute<T>, Wide<T>>;
 
 template <class Reduction, class T>
 Wide<T> reduce_run(const Reduction& reduction, const T* in, std::int64_t count,
                    std::int64_t stride) {
   constexpr std::int64_t kLanes = 16;
-  std::array<Compute<T>, kLanes> lanes;
-  lanes.fill(Reduction::template identity<Compute<T>>());
+  std::array<Lane<T>, kLanes> lanes;
+  lanes.fill(Reduction::template identity<Lane<T>>());
   std::int64_t i = 0;
   if (stride == 1) {
     for (; i + kLanes <= count; i += kLanes) {
       for (std::int64_t lane = 0; lane < kLanes; ++lane) {
-        Compute<T>& value = lanes[static_cast<std::size_t>(lane)];
-        value = reduction(value, Compute<T>{in[i + lane]});
+        Lane<T>& value = lanes[static_cast<std::size_t>(lane)];
+        value = reduction(value, Lane<T>{in[i + lane]});
       }
     }
   }
   for (; i < count; ++i) {
-    Compute<T>& value = lanes[static_cast<std::size_t>(i % kLanes)];
-    value = reduction(value, Compute<T>{in[i * stride]});
+    Lane<T>& value = lanes[static_cast<std::size_t>(i % kLanes)];
+    value = reduction(value, Lane<T>{in[i * stride]});
   }
   Wide<T> total = Reduction::template identity<Wide<T>>();
-  for (const Compute<T> value : lanes) total = reduction(total, static_cast<Wide<T>>(value));
+  for (const Lane<T> value : lanes) total = reduction(total, static_cast<Wide<T>>(value));
   return total;
 }
 
 /// Each output on its own; where there are few of them, each is cut into parts for the threads.
-template <class Reduction, class T>
+template <class Reduction, class T, class Out>
 void reduce_each(const Reduction& reduction, const StridedLoops<1>& kept,
-                 const StridedLoops<1>& reduced, T* out, const T* in) {
+                 const StridedLoops<1>& reduced, Out* out, const T* in) {
   const std::int64_t outputs = kept.rows() * kept.inner();
   const std::int64_t runs = (reduced.inner() + kRunLength - 1) / kRunLength;
   const std::int64_t pieces = reduced.rows() * runs;
@@ -86,15 +86,15 @@ void reduce_each(const Reduction& reduction, const StridedLoops<1>& kept,
     for (std::int64_t part = 0; part < parts; ++part) {
       total = reduction(total, partial[static_cast<std::size_t>(output * parts + part)]);
     }
-    out[output] = static_cast<T>(total);
+    out[output] = static_cast<Out>(total);
   }
 }
 
 /// Rows of adjacent outputs together: for sums over outer axes, which would otherwise jump through
 /// memory once for every output.
-template <class Reduction, class T>
+template <class Reduction, class T, class Out>
 void reduce_rows(const Reduction& reduction, const StridedLoops<1>& kept,
-                 const StridedLoops<1>& reduced, T* out, const T* in) {
+                 const StridedLoops<1>& reduced, Out* out, const T* in) {
   constexpr std::int64_t kWidth = 512;
   const std::int64_t blocks = (kept.inner() + kWidth - 1) / kWidth;
   parallel_for(kept.rows() * blocks, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -116,7 +116,7 @@ void reduce_rows(const Reduction& reduction, const StridedLoops<1>& kept,
         }
       }
       for (std::int64_t k = 0; k < width; ++k) {
-        out[row * kept.inner() + first + k] = static_cast<T>(totals[static_cast<std::size_t>(k)]);
+        out[row * kept.inner() + first + k] = static_cast<Out>(totals[static_cast<std::size_t>(k)]);
       }
     }
   });
@@ -124,8 +124,8 @@ void reduce_rows(const Reduction& reduction, const StridedLoops<1>& kept,
 
 }  // namespace cpu
 
-template <class Reduction, class T>
-void Cpu::reduce(const Reduction& reduction, const Shape& kept, const Shape& reduced, T* out,
+template <class Reduction, class T, class Out>
+void Cpu::reduce(const Reduction& reduction, const Shape& kept, const Shape& reduced, Out* out,
                  const T* in, const Strides& kept_strides, const Strides& reduced_strides) {
   if (kept.elements() == 0) return;
   const cpu::StridedLoops<1> kept_loops(kept, {kept_strides});

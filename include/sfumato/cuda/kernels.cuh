@@ -15,7 +15,7 @@
 #include "sfumato/cuda/pooling.hpp"
 #include "sfumato/cuda/rectify.hpp"
 #include "sfumato/cuda/reduce.hpp"
-#include "sfumato/losses/cross_entropy.hpp"
+#include "sfumato/losses/losses.hpp"
 #include "sfumato/ops/ops.hpp"
 #include "sfumato/optim/optim.hpp"
 
@@ -56,18 +56,24 @@ using Reductions = std::tuple<Kernels<ReduceKernel<Reduction, T, T>...>,
 template <class T>
 struct AllKernels {
   Kernels<MapKernel<sfumato::detail::Constant<T>, T>> constant;
-  Maps1<T, sfumato::detail::Identity, ops::detail::Affine<T>, ops::detail::ScalarPower<T>,
-        ops::detail::LogOrZero, ops::detail::Exp, ops::detail::Log, ops::detail::Sqrt,
+  Maps1<T, sfumato::detail::Identity, ops::detail::Affine<T>, ops::detail::DivideBy<T, Compute<T>>,
+        ops::detail::ScalarPower<T>, ops::detail::Exp, ops::detail::Log, ops::detail::Sqrt,
         ops::detail::Square, ops::detail::Abs, ops::detail::Sign, ops::detail::Step<T>,
         ops::detail::Tanh, ops::detail::Sigmoid, ops::detail::NormalCdf, ops::detail::Clamp<T>,
         ops::detail::Inside<T>>
       of_one;
   Maps2<T, sfumato::detail::Plus, ops::detail::Subtract, ops::detail::Multiply, ops::detail::Divide,
-        ops::detail::Power, ops::detail::Maximum, ops::detail::Minimum,
-        ops::detail::ShareOfFirst<T>, ops::detail::Equal, AddBias>
+        ops::detail::PowerDerivative, ops::detail::Maximum, ops::detail::Minimum,
+        ops::detail::SharersWithFirst<T>, ops::detail::Share, losses::detail::ProductOver<T>,
+        AddBias>
       of_two;
   OptimizerMaps<T, Compute<T>> of_optimizers;
-  Kernels<MapKernel<ops::detail::Where, T, std::uint8_t, T, T>> where;
+  Kernels<MapKernel<ops::detail::Where, T, std::uint8_t, T, T>,
+          MapKernel<ops::detail::IsExtreme, Compute<T>, T, T>,
+          MapKernel<ops::detail::Share, T, T, Compute<T>>,
+          MapKernel<ops::detail::DivideBy<T, Wide<T>>, T, Wide<T>>,
+          MapKernel<ops::detail::SparseProduct<T>, T, std::int64_t, std::int64_t, std::int64_t>>
+      mixed;
   Reductions<T, SumReduction, MaxReduction, MinReduction> reductions;
   Kernels<ReluKernel<T>, GateKernel<T>, MaxPoolKernel<T>, MaxPoolScatterKernel<T>,
           MaxPoolTilesKernel<T>, MaxPoolGatherKernel<T>, AvgPoolKernel<T>, AvgPoolGradientKernel<T>>

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <tuple>
 #include <utility>
 
@@ -99,6 +100,16 @@ struct MapKernel {
   }
 };
 
+/// What a function reads beside its operands, one array or several.
+template <class T>
+std::tuple<std::span<const T>> as_tuple(std::span<const T> array) {
+  return {array};
+}
+template <class... T>
+std::tuple<std::span<const T>...> as_tuple(const std::tuple<std::span<const T>...>& arrays) {
+  return arrays;
+}
+
 template <class Function, class Result, class... T, std::size_t... I>
 void map_operands(const Function& function, const Shape& shape, std::index_sequence<I...>,
                   Strided<Result> target, Strided<const T>... inputs) {
@@ -107,10 +118,13 @@ void map_operands(const Function& function, const Shape& shape, std::index_seque
   const std::array writes{strided(target.data, loops, 0)};
   const Kernel kernel{function, loops, target.data, {{inputs.data}...}, Kernel::eights_of(loops)};
   if constexpr (requires { function.reads(); }) {
-    const auto more = function.reads();
-    const std::array reads{strided(inputs.data, loops, I + 1)...,
-                           dense(more.data(), static_cast<std::int64_t>(more.size()))};
-    launch("map", kernel, kernel.count(), reads, writes);
+    std::apply(
+        [&](const auto&... more) {
+          const std::array reads{strided(inputs.data, loops, I + 1)...,
+                                 dense(more.data(), static_cast<std::int64_t>(more.size()))...};
+          launch("map", kernel, kernel.count(), reads, writes);
+        },
+        as_tuple(function.reads()));
   } else {
     const std::array<Access, sizeof...(T)> reads{strided(inputs.data, loops, I + 1)...};
     launch("map", kernel, kernel.count(), reads, writes);

@@ -169,11 +169,13 @@ struct AvgPoolKernel {
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
     const Window window(g, index);
     const T* const image = x + window.plane * g.in_h * g.in_w;
-    Compute<T> total{0};
+    Wide<T> total{0};
     for (std::int64_t i = window.top; i < window.bottom; ++i) {
-      for (std::int64_t j = window.left; j < window.right; ++j) total += image[i * g.in_w + j];
+      for (std::int64_t j = window.left; j < window.right; ++j) {
+        total += static_cast<Wide<T>>(image[i * g.in_w + j]);
+      }
     }
-    y[index] = static_cast<T>(total / static_cast<Compute<T>>(g.kernel_h * g.kernel_w));
+    y[index] = static_cast<T>(total / static_cast<Wide<T>>(g.kernel_h * g.kernel_w));
   }
 };
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <type_traits>
 
 #include "sfumato/core/half.hpp"
 #include "sfumato/core/loops.hpp"
@@ -14,10 +13,6 @@
 namespace sfumato {
 
 namespace cuda {
-
-/// Partial results of float are combined in double: long sums then lose nothing to rounding.
-template <class T>
-using Wide = std::conditional_t<std::is_same_v<Compute<T>, float>, double, T>;
 
 /// Every lane combines every `lanes`-th element of what its output is reduced from; so neighbouring
 /// threads read neighbouring elements.
@@ -79,8 +74,8 @@ inline std::int64_t reduction_lanes(std::int64_t outputs, std::int64_t count) {
 
 }  // namespace cuda
 
-template <class Reduction, class T>
-void Cuda::reduce(const Reduction& reduction, const Shape& kept, const Shape& reduced, T* out,
+template <class Reduction, class T, class Out>
+void Cuda::reduce(const Reduction& reduction, const Shape& kept, const Shape& reduced, Out* out,
                   const T* in, const Strides& kept_strides, const Strides& reduced_strides) {
   const std::int64_t outputs = kept.elements();
   if (outputs == 0) return;

@@ -4,7 +4,7 @@
 
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/ops/apply.hpp"
-#include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/in_float.hpp"
 #include "sfumato/ops/reduction.hpp"
 #include "sfumato/ops/select.hpp"
 #include "sfumato/ops/softmax.hpp"
@@ -20,8 +20,8 @@ struct IsClass {
 }  // namespace detail
 
 /// The mean of -log softmax(logits)[label] over a batch: logits (n, classes), labels (n,) in
-/// 0 … classes - 1; a scalar. Throws ShapeError for shapes that do not fit and ValueError for a
-/// label out of range.
+/// 0 … classes - 1; a scalar, NaN of an empty batch. Computed in float where logits have 16 bits.
+/// Throws ShapeError for shapes that do not fit and ValueError for a label out of range.
 template <class T, class Device>
 Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
                                   const Tensor<std::int64_t, Device>& labels) {
@@ -41,9 +41,11 @@ Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
       ops::apply("cross_entropy", detail::IsClass{}, labels.reshape({n, 1}),
                  Tensor<std::int64_t, Device>::arange(classes));
   // Chosen rather than multiplied by 0 and 1: an impossible class, of -∞, times 0 is no number.
-  const Variable<T, Device> zero(Tensor<T, Device>::scalar(T{0}));
-  const auto log_likelihood = ops::sum(ops::where(is_label, ops::log_softmax(logits), zero));
-  return log_likelihood / -static_cast<T>(n);
+  return ops::detail::in_float<T, Device>("cross_entropy", {logits}, [is_label](const auto& in) {
+    const Variable<Compute<T>, Device> zero(Tensor<Compute<T>, Device>::scalar(0));
+    const auto likelihoods = ops::where(is_label, ops::log_softmax(in[0]), zero);
+    return ops::detail::divided_sum("cross_entropy", likelihoods, {}, false, -in[0].shape()[0]);
+  });
 }
 
 }  // namespace sfumato::losses

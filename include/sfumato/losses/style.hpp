@@ -6,6 +6,7 @@
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/losses/mean_squared_error.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/in_float.hpp"
 #include "sfumato/ops/layout.hpp"
 #include "sfumato/ops/matmul.hpp"
 #include "sfumato/ops/sum.hpp"
@@ -15,20 +16,20 @@
 namespace sfumato::losses {
 
 namespace detail {
-/// scale · X Xᵀ for matrices X in a batch. The two halves of its gradient, (dG + dGᵀ) X, are one
+/// X Xᵀ / divisor for matrices X in a batch. The two halves of its gradient, (dG + dGᵀ) X, are one
 /// product here, where matmul would make two.
 template <class T, class Device>
-Variable<T, Device> gram_product(const Variable<T, Device>& x, T scale) {
-  const auto product = no_grad([&] { return ops::matmul(x, x, {.transpose_b = true}) * scale; });
-  return record("gram_matrix", product.value(), {x}, [x, scale](const Backward<T, Device>& at) {
+Variable<T, Device> gram_product(const Variable<T, Device>& x, T divisor) {
+  const auto product = no_grad([&] { return ops::matmul(x, x, {.transpose_b = true}) / divisor; });
+  return record("gram_matrix", product.value(), {x}, [x, divisor](const Backward<T, Device>& at) {
     const auto both = at.gradient() + ops::transpose(at.gradient(), -1, -2);
-    return ops::matmul(both * scale, x);
+    return ops::matmul(both / divisor, x);
   });
 }
 }  // namespace detail
 
 /// Which features occur together: X Xᵀ / (c h w), where X is features (n, c, h, w) as c × h w.
-/// Shape (n, c, c).
+/// Shape (n, c, c). Computed in float where the features have 16 bits.
 template <class T, class Device>
 Variable<T, Device> gram_matrix(const Variable<T, Device>& features) {
   if (features.rank() != 4 || features.elements() == 0) {
@@ -38,8 +39,10 @@ Variable<T, Device> gram_matrix(const Variable<T, Device>& features) {
   const std::int64_t n = features.shape()[0];
   const std::int64_t c = features.shape()[1];
   const std::int64_t positions = features.shape()[2] * features.shape()[3];
-  return detail::gram_product(ops::reshape(features, {n, c, positions}),
-                              static_cast<T>(T{1} / static_cast<T>(c * positions)));
+  return ops::detail::in_float<T, Device>(
+      "gram_matrix", {ops::reshape(features, {n, c, positions})}, [c, positions](const auto& in) {
+        return detail::gram_product(in[0], static_cast<Compute<T>>(c * positions));
+      });
 }
 
 /// mean((features - target)²).

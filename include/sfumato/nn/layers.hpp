@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -118,12 +119,15 @@ class AvgPool2d : public Module<T, Device> {
   ops::Pool2dOptions options_;
 };
 
-/// (n, …) to (n, everything else in a row).
+/// (n, …) to (n, everything else in a row); n may be 0.
 template <class T, class Device = Cpu>
 class Flatten : public Module<T, Device> {
  public:
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
-    return ops::reshape(x, {x.shape()[0], -1});
+    const Shape& shape = x.shape();
+    const std::int64_t n = shape[0];
+    const Shape rest(std::span<const std::int64_t>(shape.begin() + 1, shape.end()));
+    return ops::reshape(x, Shape{n, rest.elements()});
   }
 };
 

@@ -47,9 +47,10 @@ template <class T, class Device>
 Variable<T, Device> normal_cdf(const Variable<T, Device>& x) {
   return record("normal_cdf", apply("normal_cdf", NormalCdf{}, x.value()), {x},
                 [x](const Backward<T, Device>& at) {
-                  const auto density = exp(affine(square(x), T{-0.5}, T{0}));
-                  const auto scale = static_cast<T>(std::numbers::inv_sqrtpi / std::numbers::sqrt2);
-                  return affine(mul(at.gradient(), density), scale, T{0});
+                  const auto density = exp(scale(square(x), T{-0.5}));
+                  const auto height =
+                      static_cast<T>(std::numbers::inv_sqrtpi / std::numbers::sqrt2);
+                  return scale(mul(at.gradient(), density), height);
                 });
 }
 }  // namespace detail

@@ -1,10 +1,13 @@
 #pragma once
 
-#include <cmath>
+#include <concepts>
+#include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include "sfumato/autodiff/backward.hpp"
 #include "sfumato/autodiff/variable.hpp"
+#include "sfumato/core/half.hpp"
 #include "sfumato/ops/apply.hpp"
 #include "sfumato/ops/sum.hpp"
 
@@ -16,34 +19,35 @@ namespace detail {
 struct Subtract {
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T a, T b) const {
-    return a - b;
+    return static_cast<T>(a - b);
   }
 };
 struct Multiply {
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T a, T b) const {
-    return a * b;
+    return static_cast<T>(a * b);
   }
 };
 struct Divide {
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T a, T b) const {
-    return a / b;
+    return static_cast<T>(a / b);
   }
 };
-struct Power {
-  template <class T>
-  SFUMATO_HOST_DEVICE T operator()(T base, T exponent) const {
-    using std::pow;
-    return pow(base, exponent);
-  }
+/// x / divisor, computed in the divisor's type.
+template <class T, class Divisor>
+struct DivideBy {
+  Divisor divisor;
+  SFUMATO_HOST_DEVICE T operator()(Divisor x) const { return static_cast<T>(x / divisor); }
 };
-/// log x, but 0 for 0: 0^y does not change with y > 0, although log 0 is infinite.
-struct LogOrZero {
+/// Whether a / b, of integers, stops the program: by 0, and the least by -1.
+struct HasNoQuotient {
   template <class T>
-  SFUMATO_HOST_DEVICE T operator()(T x) const {
-    using std::log;
-    return x == T{0} ? T{0} : static_cast<T>(log(x));
+  SFUMATO_HOST_DEVICE bool operator()(T a, T b) const {
+    if constexpr (std::is_signed_v<T>) {
+      if (a == std::numeric_limits<T>::min() && b == T{-1}) return true;
+    }
+    return b == T{0};
   }
 };
 /// x · scale + shift.
@@ -51,17 +55,25 @@ template <class T>
 struct Affine {
   T scale;
   T shift;
-  SFUMATO_HOST_DEVICE T operator()(T x) const { return x * scale + shift; }
+  SFUMATO_HOST_DEVICE T operator()(T x) const { return static_cast<T>(x * scale + shift); }
 };
-template <class T>
-struct ScalarPower {
-  T exponent;
-  SFUMATO_HOST_DEVICE T operator()(T x) const {
-    using std::pow;
-    return pow(x, exponent);
+
+/// Throws ValueError where integers have no quotient.
+template <class T, class Device>
+void check_quotients(const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
+  if constexpr (std::integral<T>) {
+    for (const std::uint8_t missing : apply("div", HasNoQuotient{}, a, b).to_vector()) {
+      if (missing != 0) {
+        throw ValueError(message("div: an integer of ", a.shape(), " is divided by 0 in ",
+                                 b.shape(), ", or the least of all by -1"));
+      }
+    }
   }
-};
+}
 }  // namespace detail
+
+template <class T, class Device>
+Variable<T, Device> scale(const Variable<T, Device>& x, std::type_identity_t<T> factor);
 
 /// x · scale + shift with scalars.
 template <class T, class Device>
@@ -69,12 +81,18 @@ Variable<T, Device> affine(const Variable<T, Device>& x, std::type_identity_t<T>
                            std::type_identity_t<T> shift) {
   return record(
       "affine", apply("affine", detail::Affine<T>{scale, shift}, x.value()), {x},
-      [scale](const Backward<T, Device>& at) { return affine(at.gradient(), scale, T{0}); });
+      [scale](const Backward<T, Device>& at) { return ops::scale(at.gradient(), scale); });
+}
+
+/// x · factor.
+template <class T, class Device>
+Variable<T, Device> scale(const Variable<T, Device>& x, std::type_identity_t<T> factor) {
+  return affine(x, factor, static_cast<T>(-T{0}));  // + -0 changes nothing, + 0 would change -0
 }
 
 template <class T, class Device>
 Variable<T, Device> neg(const Variable<T, Device>& x) {
-  return affine(x, T{-1}, T{0});
+  return scale(x, T{-1});
 }
 
 /// a + b, broadcast together.
@@ -113,62 +131,35 @@ Variable<T, Device> mul(const Variable<T, Device>& a, const Variable<T, Device>&
                 });
 }
 
-/// a / b element by element, broadcast together.
+/// a / b element by element, broadcast together. Integers are divided as C++ divides them, towards
+/// zero; throws ValueError where they have no quotient.
 template <class T, class Device>
 Variable<T, Device> div(const Variable<T, Device>& a, const Variable<T, Device>& b) {
+  detail::check_quotients(a.value(), b.value());
   Tensor<T, Device> quotient = apply("div", detail::Divide{}, a.value(), b.value());
   return record("div", quotient, {a, b},
                 [b, quotient = b.requires_grad() ? quotient : Tensor<T, Device>(),
                  from_a = a.shape()](const Backward<T, Device>& at) {
-                  const Variable<T, Device> by_a = div(at.gradient(), b);
                   Gradients<T, Device> gradients(2);
-                  if (at.needs(0)) gradients[0] = sum_to(by_a, from_a);
+                  if (at.needs(0)) gradients[0] = sum_to(div(at.gradient(), b), from_a);
                   if (at.needs(1)) {
-                    gradients[1] = neg(sum_to(mul(by_a, at.result(quotient)), b.shape()));
+                    // In this order nothing is infinite that the quotient's slope is not.
+                    const auto slope = div(at.result(quotient), b);
+                    gradients[1] = neg(sum_to(mul(at.gradient(), slope), b.shape()));
                   }
                   return gradients;
                 });
 }
 
-/// x^exponent element by element, for a constant exponent: d/dx = exponent · x^(exponent - 1).
+/// x / divisor, which for 16 bits is a float; see the other one.
 template <class T, class Device>
-Variable<T, Device> pow(const Variable<T, Device>& x, std::type_identity_t<T> exponent) {
-  return record("pow", apply("pow", detail::ScalarPower<T>{exponent}, x.value()), {x},
-                [x, exponent](const Backward<T, Device>& at) {
-                  if (exponent == T{0}) return affine(at.gradient(), T{0}, T{0});
-                  return affine(mul(at.gradient(), pow(x, exponent - T{1})), exponent, T{0});
-                });
-}
-
-/// base^exponent element by element, broadcast together; differentiable in both where base > 0.
-template <class T, class Device>
-Variable<T, Device> pow(const Variable<T, Device>& base, const Variable<T, Device>& exponent);
-
-namespace detail {
-/// log x with 0 for 0; see LogOrZero.
-template <class T, class Device>
-Variable<T, Device> log_or_zero(const Variable<T, Device>& x) {
-  return record("log_or_zero", apply("log", LogOrZero{}, x.value()), {x},
-                [x](const Backward<T, Device>& at) { return div(at.gradient(), x); });
-}
-}  // namespace detail
-
-template <class T, class Device>
-Variable<T, Device> pow(const Variable<T, Device>& base, const Variable<T, Device>& exponent) {
-  Tensor<T, Device> power = apply("pow", detail::Power{}, base.value(), exponent.value());
-  return record("pow", power, {base, exponent},
-                [base, exponent, power](const Backward<T, Device>& at) {
-                  Gradients<T, Device> gradients(2);
-                  if (at.needs(0)) {
-                    const auto slope = mul(exponent, pow(base, affine(exponent, T{1}, T{-1})));
-                    gradients[0] = sum_to(mul(at.gradient(), slope), base.shape());
-                  }
-                  if (at.needs(1)) {
-                    const auto slope = mul(at.result(power), detail::log_or_zero(base));
-                    gradients[1] = sum_to(mul(at.gradient(), slope), exponent.shape());
-                  }
-                  return gradients;
-                });
+Variable<T, Device> div(const Variable<T, Device>& x, std::type_identity_t<Compute<T>> divisor) {
+  if constexpr (std::integral<T>) {
+    detail::check_quotients(x.value(), Tensor<T, Device>::scalar(divisor));
+  }
+  const detail::DivideBy<T, Compute<T>> divide{divisor};
+  return record("div", apply("div", divide, x.value()), {x},
+                [divisor](const Backward<T, Device>& at) { return div(at.gradient(), divisor); });
 }
 
 }  // namespace ops
@@ -211,15 +202,15 @@ Variable<T, Device> operator-(std::type_identity_t<T> scalar, const Variable<T, 
 }
 template <class T, class Device>
 Variable<T, Device> operator*(const Variable<T, Device>& x, std::type_identity_t<T> scalar) {
-  return ops::affine(x, scalar, T{0});
+  return ops::scale(x, scalar);
 }
 template <class T, class Device>
 Variable<T, Device> operator*(std::type_identity_t<T> scalar, const Variable<T, Device>& x) {
-  return ops::affine(x, scalar, T{0});
+  return ops::scale(x, scalar);
 }
 template <class T, class Device>
 Variable<T, Device> operator/(const Variable<T, Device>& x, std::type_identity_t<T> scalar) {
-  return ops::affine(x, T{1} / scalar, T{0});
+  return ops::div(x, static_cast<Compute<T>>(scalar));
 }
 template <class T, class Device>
 Variable<T, Device> operator/(std::type_identity_t<T> scalar, const Variable<T, Device>& x) {

@@ -5,6 +5,7 @@
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/ops/apply.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/share.hpp"
 
 namespace sfumato::ops {
 
@@ -33,7 +34,7 @@ struct Sqrt {
 struct Square {
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T x) const {
-    return x * x;
+    return static_cast<T>(x * x);
   }
 };
 struct Abs {
@@ -45,7 +46,8 @@ struct Abs {
 struct Sign {
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T x) const {
-    return static_cast<T>(x > T{0}) - static_cast<T>(x < T{0});
+    if (x != x) return x;
+    return static_cast<T>(static_cast<int>(x > T{0}) - static_cast<int>(x < T{0}));
   }
 };
 }  // namespace detail
@@ -70,32 +72,32 @@ template <class T, class Device>
 Variable<T, Device> sqrt(const Variable<T, Device>& x) {
   Tensor<T, Device> y = apply("sqrt", detail::Sqrt{}, x.value());
   return record("sqrt", y, {x}, [y](const Backward<T, Device>& at) {
-    return div(at.gradient(), affine(at.result(y), T{2}, T{0}));
+    return div(at.gradient(), scale(at.result(y), T{2}));
   });
 }
 
 /// x² element by element.
 template <class T, class Device>
 Variable<T, Device> square(const Variable<T, Device>& x) {
-  return record(
-      "square", apply("square", detail::Square{}, x.value()), {x},
-      [x](const Backward<T, Device>& at) { return affine(mul(at.gradient(), x), T{2}, T{0}); });
+  return record("square", apply("square", detail::Square{}, x.value()), {x},
+                [x](const Backward<T, Device>& at) { return scale(mul(at.gradient(), x), T{2}); });
 }
 
-/// |x| element by element; the gradient at 0 is 0.
+/// |x| element by element; the gradient at 0 is 0, and NaN at NaN.
 template <class T, class Device>
 Variable<T, Device> abs(const Variable<T, Device>& x) {
   return record("abs", apply("abs", detail::Abs{}, x.value()), {x},
                 [x = x.value()](const Backward<T, Device>& at) {
-                  return mul(at.gradient(), Variable<T, Device>(apply("sign", detail::Sign{}, x)));
+                  return detail::share("abs", at.gradient(), apply("abs", detail::Sign{}, x));
                 });
 }
 
-/// -1, 0 or 1 element by element; the gradient is 0 everywhere.
+/// -1, 0 or 1 element by element, NaN of NaN; the gradient is 0 everywhere.
 template <class T, class Device>
 Variable<T, Device> sign(const Variable<T, Device>& x) {
-  return record("sign", apply("sign", detail::Sign{}, x.value()), {x},
-                [](const Backward<T, Device>& at) { return affine(at.gradient(), T{0}, T{0}); });
+  return record(
+      "sign", apply("sign", detail::Sign{}, x.value()), {x},
+      [](const Backward<T, Device>& at) { return detail::nothing_of("sign", at.gradient()); });
 }
 
 }  // namespace sfumato::ops

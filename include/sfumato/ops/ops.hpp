@@ -14,6 +14,7 @@
 #include "sfumato/ops/mixed_precision.hpp"
 #include "sfumato/ops/padding.hpp"
 #include "sfumato/ops/pooling.hpp"
+#include "sfumato/ops/power.hpp"
 #include "sfumato/ops/reduction.hpp"
 #include "sfumato/ops/relu.hpp"
 #include "sfumato/ops/select.hpp"

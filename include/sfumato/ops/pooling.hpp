@@ -8,8 +8,10 @@
 
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/geometry.hpp"
+#include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/convolution.hpp"
-#include "sfumato/ops/matmul.hpp"
+#include "sfumato/ops/in_float.hpp"
+#include "sfumato/ops/resample.hpp"
 
 namespace sfumato::ops {
 
@@ -154,34 +156,63 @@ Variable<T, Device> avg_pool2d(const Variable<T, Device>& x, const Pool2dOptions
 }
 
 namespace detail {
-/// The (to × from) matrix that averages a line over `to` ranges of about equal length.
+
+/// Of a line of `from` elements, `to` ranges of about equal length that cover it.
+struct Ranges {
+  std::int64_t from;
+  std::int64_t to;
+  std::int64_t begin(std::int64_t i) const { return i * from / to; }
+  std::int64_t end(std::int64_t i) const { return ((i + 1) * from + to - 1) / to; }
+
+  /// The (to × from) matrix that adds them up.
+  SparseMatrix sums() const {
+    SparseMatrix matrix{from, {}};
+    for (std::int64_t i = 0; i < to; ++i) {
+      auto& row = matrix.rows.emplace_back();
+      for (std::int64_t j = begin(i); j < end(i); ++j) row.push_back({j, 1.0});
+    }
+    return matrix;
+  }
+};
+
+/// How many elements each of the products of two ranges has; shape (rows.to, columns.to).
 template <class T, class Device>
-Variable<T, Device> averaging_matrix(std::int64_t from, std::int64_t to) {
-  const auto room = Tensor<T, Device>::empty({to, from});  // throws where std::vector would
-  std::vector<T> weights(static_cast<std::size_t>(room.elements()), T{0});
-  for (std::int64_t i = 0; i < to; ++i) {
-    const std::int64_t begin = i * from / to;
-    const std::int64_t end = ((i + 1) * from + to - 1) / to;
-    for (std::int64_t j = begin; j < end; ++j) {
-      weights[static_cast<std::size_t>(i * from + j)] = T{1} / static_cast<T>(end - begin);
+Tensor<T, Device> areas(const Ranges& rows, const Ranges& columns) {
+  std::vector<T> sizes;
+  for (std::int64_t i = 0; i < rows.to; ++i) {
+    for (std::int64_t j = 0; j < columns.to; ++j) {
+      sizes.push_back(
+          static_cast<T>((rows.end(i) - rows.begin(i)) * (columns.end(j) - columns.begin(j))));
     }
   }
-  return Variable<T, Device>(Tensor<T, Device>::from(weights, room.shape()));
+  return Tensor<T, Device>::from(sizes, {rows.to, columns.to});
 }
+
 }  // namespace detail
 
 /// Images (n, c, h, w) averaged over a grid of height × width ranges of about equal size, whatever
-/// the size of the images. Linear in rows and columns, so it is two matrix products.
+/// the size of the images. An output depends on what is in its range, and on nothing else. The
+/// batch may be empty. Computed in float where images have 16 bits. Throws ShapeError for anything
+/// but images and positive sizes.
 template <class T, class Device>
 Variable<T, Device> adaptive_avg_pool2d(const Variable<T, Device>& x, std::int64_t height,
                                         std::int64_t width) {
-  if (x.rank() != 4 || x.elements() == 0 || height < 1 || width < 1) {
+  if (x.rank() != 4 || x.shape()[2] == 0 || x.shape()[3] == 0 || height < 1 || width < 1) {
     throw ShapeError(message("adaptive_avg_pool2d: can't average ", x.shape(), " to ", height,
                              " × ", width, "; the input must be images (n, c, h, w)"));
   }
-  const auto rows = detail::averaging_matrix<T, Device>(x.shape()[2], height);
-  const auto columns = detail::averaging_matrix<T, Device>(x.shape()[3], width);
-  return matmul(rows, matmul(x, columns, {.transpose_b = true}));
+  if (x.elements() == 0) return detail::resample_nothing(x, height, width);
+  const detail::Ranges rows{x.shape()[2], height};
+  const detail::Ranges columns{x.shape()[3], width};
+  if (rows.from % height == 0 && columns.from % width == 0) {
+    return avg_pool2d(x, {.kernel = {rows.from / height, columns.from / width}});
+  }
+  Tensor<T, Device>::empty({height, width});  // throws where std::vector would
+  return detail::in_float<T, Device>("adaptive_avg_pool2d", {x}, [rows, columns](const auto& in) {
+    const auto sums = detail::resample2d("adaptive_avg_pool2d", in[0], rows.sums(), columns.sums());
+    return div(sums,
+               Variable<Compute<T>, Device>(detail::areas<Compute<T>, Device>(rows, columns)));
+  });
 }
 
 }  // namespace sfumato::ops

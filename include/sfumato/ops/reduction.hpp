@@ -1,8 +1,14 @@
 #pragma once
 
+#include <cstdint>
+#include <utility>
+
 #include "sfumato/autodiff/variable.hpp"
+#include "sfumato/core/half.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/in_float.hpp"
 #include "sfumato/ops/math.hpp"
+#include "sfumato/ops/share.hpp"
 #include "sfumato/ops/sum.hpp"
 
 namespace sfumato::ops {
@@ -16,10 +22,12 @@ inline std::int64_t reduced_count(const char* op, const Shape& shape, const Axes
   return count;
 }
 
-struct Equal {
+/// 1 where x is the extreme, NaN being equal to NaN; else 0. In what T is computed in, to be
+/// counted.
+struct IsExtreme {
   template <class T>
-  SFUMATO_HOST_DEVICE T operator()(T a, T b) const {
-    return static_cast<T>(a == b);
+  SFUMATO_HOST_DEVICE Compute<T> operator()(T x, T extreme) const {
+    return static_cast<Compute<T>>(x == extreme || (x != x && extreme != extreme));
   }
 };
 
@@ -29,34 +37,52 @@ Variable<T, Device> extreme_over(const char* op, const Reduction& reduction,
   reduced_count(op, x.shape(), axes);
   const ReducedAxes reduced(op, x.shape(), axes);
   const Tensor<T, Device> extreme =
-      detail::reduce(reduction, x.value(), reduced).reshape(reduced.with_ones);
-  const auto gradient = [op, axes, extreme, x = x.value()](const Backward<T, Device>& at) {
-    const auto share = no_grad([&] {
-      const Variable<T, Device> chosen(apply(op, Equal{}, x, extreme));
-      return div(chosen, sum(chosen, axes, true));
-    });
-    return mul(reshape(at.gradient(), extreme.shape()), share);
+      detail::reduce<T>(reduction, x.value(), reduced).reshape(reduced.with_ones);
+  const auto gradient = [op, reduced, extreme, x = x.value()](const Backward<T, Device>& at) {
+    const auto chosen = apply(op, IsExtreme{}, x, extreme);
+    const auto count = detail::reduce<Compute<T>>(SumReduction{}, chosen, reduced);
+    const auto sharers = apply(op, Multiply{}, chosen, count.reshape(reduced.with_ones));
+    return share(op, reshape(at.gradient(), extreme.shape()), sharers);
   };
   return record(op, keepdim ? extreme : extreme.reshape(reduced.kept), {x}, gradient);
 }
 
+/// Σ x / divisor, rounded once, at the end.
+template <class T, class Device>
+Variable<T, Device> divided_sum(const char* op, const Variable<T, Device>& x, const Axes& axes,
+                                bool keepdim, std::int64_t divisor) {
+  const ReducedAxes reduced(op, x.shape(), axes);
+  const auto total = detail::reduce<Wide<T>>(SumReduction{}, x.value(), reduced);
+  const DivideBy<T, Wide<T>> divide{static_cast<Wide<T>>(divisor)};
+  auto value = apply(op, divide, keepdim ? total.reshape(reduced.with_ones) : total);
+  return record(
+      op, std::move(value), {x},
+      [divisor, from = x.shape(), with_ones = reduced.with_ones](const Backward<T, Device>& at) {
+        const auto part = div(at.gradient(), static_cast<Compute<T>>(divisor));
+        return broadcast_to(reshape(part, with_ones), from);
+      });
+}
+
 }  // namespace detail
 
-/// The mean over `axes` (all when empty). Throws ValueError when there is nothing to average.
+/// The mean over `axes` (all when empty): their sum in double, divided by their number and rounded
+/// once; of integers, divided as C++ divides them. Throws ValueError when there is nothing to
+/// average.
 template <class T, class Device>
 Variable<T, Device> mean(const Variable<T, Device>& x, const Axes& axes = {},
                          bool keepdim = false) {
-  const auto count = static_cast<T>(detail::reduced_count("mean", x.shape(), axes));
-  return affine(sum(x, axes, keepdim), T{1} / count, T{0});
+  return detail::divided_sum("mean", x, axes, keepdim,
+                             detail::reduced_count("mean", x.shape(), axes));
 }
 
-/// The largest element over `axes` (all when empty); equal ones share the gradient.
+/// The largest element over `axes` (all when empty), or NaN if there is one; equal ones share the
+/// gradient, NaNs too. Throws ValueError when there is none.
 template <class T, class Device>
 Variable<T, Device> max(const Variable<T, Device>& x, const Axes& axes = {}, bool keepdim = false) {
   return detail::extreme_over("max", MaxReduction{}, x, axes, keepdim);
 }
 
-/// The smallest element over `axes` (all when empty); equal ones share the gradient.
+/// The smallest element over `axes` (all when empty); otherwise as max.
 template <class T, class Device>
 Variable<T, Device> min(const Variable<T, Device>& x, const Axes& axes = {}, bool keepdim = false) {
   return detail::extreme_over("min", MinReduction{}, x, axes, keepdim);
@@ -64,6 +90,7 @@ Variable<T, Device> min(const Variable<T, Device>& x, const Axes& axes = {}, boo
 
 /// Σ (x - mean)² / (count - correction) over `axes` (all when empty): correction 0 for the variance
 /// of the values themselves (NumPy's default), 1 for an estimate from a sample (PyTorch's).
+/// Computed in float where x has 16 bits. Throws ValueError when nothing is left to divide by.
 template <class T, class Device>
 Variable<T, Device> variance(const Variable<T, Device>& x, const Axes& axes = {},
                              bool keepdim = false, std::int64_t correction = 0) {
@@ -72,8 +99,11 @@ Variable<T, Device> variance(const Variable<T, Device>& x, const Axes& axes = {}
     throw ValueError(message("variance: ", count, " values over the axes of ", x.shape(),
                              " leave none after a correction of ", correction));
   }
-  const auto deviation = square(sub(x, mean(x, axes, true)));
-  return affine(sum(deviation, axes, keepdim), T{1} / static_cast<T>(count - correction), T{0});
+  return detail::in_float<T, Device>(
+      "variance", {x}, [axes, keepdim, divisor = count - correction](const auto& in) {
+        const auto deviation = square(sub(in[0], mean(in[0], axes, true)));
+        return detail::divided_sum("variance", deviation, axes, keepdim, divisor);
+      });
 }
 
 }  // namespace sfumato::ops

@@ -2,15 +2,17 @@
 
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/in_float.hpp"
 #include "sfumato/ops/math.hpp"
 #include "sfumato/ops/reduction.hpp"
 #include "sfumato/ops/sum.hpp"
 
 namespace sfumato::ops {
 
-/// e^x / Σ e^x along one axis; the largest logit is subtracted first, so nothing overflows.
+namespace detail {
+
 template <class T, class Device>
-Variable<T, Device> softmax(const Variable<T, Device>& logits, int axis = -1) {
+Variable<T, Device> plain_softmax(const Variable<T, Device>& logits, int axis) {
   const Tensor<T, Device> y = no_grad([&] {
     const auto powers = exp(sub(logits, max(logits, {axis}, true)));
     return div(powers, sum(powers, {axis}, true)).value();
@@ -21,15 +23,36 @@ Variable<T, Device> softmax(const Variable<T, Device>& logits, int axis = -1) {
   });
 }
 
-/// x - log Σ e^x along one axis, without overflow.
 template <class T, class Device>
-Variable<T, Device> log_softmax(const Variable<T, Device>& logits, int axis = -1) {
+Variable<T, Device> plain_log_softmax(const Variable<T, Device>& logits, int axis) {
   const Tensor<T, Device> y = no_grad([&] {
     const auto shifted = sub(logits, max(logits, {axis}, true));
     return sub(shifted, log(sum(exp(shifted), {axis}, true))).value();
   });
   return record("log_softmax", y, {logits}, [y, axis](const Backward<T, Device>& at) {
     return sub(at.gradient(), mul(exp(at.result(y)), sum(at.gradient(), {axis}, true)));
+  });
+}
+
+}  // namespace detail
+
+/// e^x / Σ e^x along one axis; the largest logit is subtracted first, so nothing overflows. Of
+/// nothing it is nothing. Computed in float where x has 16 bits.
+template <class T, class Device>
+Variable<T, Device> softmax(const Variable<T, Device>& logits, int axis = -1) {
+  const int place = logits.shape().normalize_axis(axis);
+  if (logits.elements() == 0) return logits;
+  return detail::in_float<T, Device>(
+      "softmax", {logits}, [place](const auto& in) { return detail::plain_softmax(in[0], place); });
+}
+
+/// x - log Σ e^x along one axis, without overflow; otherwise as softmax.
+template <class T, class Device>
+Variable<T, Device> log_softmax(const Variable<T, Device>& logits, int axis = -1) {
+  const int place = logits.shape().normalize_axis(axis);
+  if (logits.elements() == 0) return logits;
+  return detail::in_float<T, Device>("log_softmax", {logits}, [place](const auto& in) {
+    return detail::plain_log_softmax(in[0], place);
   });
 }
 

@@ -42,11 +42,11 @@ struct ReducedAxes {
   Strides reduced_strides{};
 };
 
-/// The values of a reduction; shape `axes.kept`.
-template <class Reduction, class T, class Device>
-Tensor<T, Device> reduce(const Reduction& reduction, const Tensor<T, Device>& x,
-                         const ReducedAxes& axes) {
-  auto out = Tensor<T, Device>::empty(axes.kept);
+/// The values of a reduction, in T or Wide<T>; shape `axes.kept`.
+template <class Out, class Reduction, class T, class Device>
+Tensor<Out, Device> reduce(const Reduction& reduction, const Tensor<T, Device>& x,
+                           const ReducedAxes& axes) {
+  auto out = Tensor<Out, Device>::empty(axes.kept);
   Device::reduce(reduction, axes.kept, axes.reduced, out.data(), x.data(), axes.kept_strides,
                  axes.reduced_strides);
   return out;
@@ -73,11 +73,12 @@ Variable<T, Device> reshape(const Variable<T, Device>& x,
   return reshape(x, x.value().reshape(extents).shape());
 }
 
-/// Σ x over `axes` (all when empty); they disappear, or stay with extent one when `keepdim`.
+/// Σ x over `axes` (all when empty); they disappear, or stay with extent one when `keepdim`. 0 of
+/// nothing; rounded once, from a sum in double. Integers are summed modulo 2^bits.
 template <class T, class Device>
 Variable<T, Device> sum(const Variable<T, Device>& x, const Axes& axes = {}, bool keepdim = false) {
   const detail::ReducedAxes reduced("sum", x.shape(), axes);
-  Tensor<T, Device> value = detail::reduce(SumReduction{}, x.value(), reduced);
+  Tensor<T, Device> value = detail::reduce<T>(SumReduction{}, x.value(), reduced);
   if (keepdim) value = value.reshape(reduced.with_ones);
   return record("sum", std::move(value), {x},
                 [from = x.shape(), with_ones = reduced.with_ones](const Backward<T, Device>& at) {
@@ -86,9 +87,14 @@ Variable<T, Device> sum(const Variable<T, Device>& x, const Axes& axes = {}, boo
 }
 
 /// The adjoint of broadcasting: sums x over the axes along which `shape` is repeated to x's shape.
+/// Throws ShapeError when `shape` does not broadcast to that of x.
 template <class T, class Device>
 Variable<T, Device> sum_to(const Variable<T, Device>& x, const Shape& shape) {
   if (x.shape() == shape) return x;
+  if (!broadcasts_to(shape, x.shape())) {
+    throw ShapeError(message("sum_to: ", shape, " does not broadcast to ", x.shape(),
+                             ", so there is no sum of that shape"));
+  }
   Axes axes;
   const int shift = x.rank() - shape.rank();
   for (int i = 0; i < x.rank(); ++i) {

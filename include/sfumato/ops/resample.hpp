@@ -1,0 +1,139 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "sfumato/autodiff/variable.hpp"
+#include "sfumato/core/backend.hpp"
+#include "sfumato/core/half.hpp"
+#include "sfumato/ops/sum.hpp"
+
+/// Lines of an array times a sparse matrix. What a matrix product would multiply by zero is not
+/// looked at, so that infinity and NaN stay where they are.
+namespace sfumato::ops::detail {
+
+/// A sparse matrix, row by row: the columns of the elements that are not zero, and their values.
+struct SparseMatrix {
+  struct Element {
+    std::int64_t column;
+    double value;
+  };
+  std::int64_t columns = 0;
+  std::vector<std::vector<Element>> rows;
+
+  SparseMatrix transposed() const {
+    SparseMatrix result{static_cast<std::int64_t>(rows.size()), {}};
+    result.rows.resize(static_cast<std::size_t>(columns));
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      for (const Element& element : rows[row]) {
+        result.rows[static_cast<std::size_t>(element.column)].push_back(
+            {static_cast<std::int64_t>(row), element.value});
+      }
+    }
+    return result;
+  }
+};
+
+/// A SparseMatrix in a device's memory: the elements of row i are those from starts[i] on, up to
+/// starts[i + 1].
+template <class Device>
+struct SparseRows {
+  std::int64_t columns;
+  Tensor<std::int64_t, Device> starts;
+  Tensor<std::int64_t, Device> places;  ///< the elements' columns
+  Tensor<double, Device> values;
+
+  explicit SparseRows(const SparseMatrix& matrix) : columns(matrix.columns) {
+    std::vector<std::int64_t> all_starts{0};
+    std::vector<std::int64_t> all_places;
+    std::vector<double> all_values;
+    for (const auto& row : matrix.rows) {
+      for (const auto& element : row) {
+        all_places.push_back(element.column);
+        all_values.push_back(element.value);
+      }
+      all_starts.push_back(static_cast<std::int64_t>(all_places.size()));
+    }
+    const auto shape = [](const auto& list) {
+      return Shape{static_cast<std::int64_t>(list.size())};
+    };
+    starts = Tensor<std::int64_t, Device>::from(all_starts, shape(all_starts));
+    places = Tensor<std::int64_t, Device>::from(all_places, shape(all_places));
+    values = Tensor<double, Device>::from(all_values, shape(all_values));
+  }
+  std::int64_t rows() const { return starts.elements() - 1; }
+};
+
+/// One element of a line times a matrix, by the number of the matrix' row and where the line is.
+template <class T>
+struct SparseProduct {
+  std::span<const T> x;
+  std::span<const std::int64_t> starts;
+  std::span<const std::int64_t> places;
+  std::span<const double> values;
+  std::int64_t outer_stride;
+  std::int64_t line_stride;
+
+  SFUMATO_HOST_DEVICE T operator()(std::int64_t outer, std::int64_t row, std::int64_t inner) const {
+    const T* const line = x.data() + outer * outer_stride + inner;
+    double total = 0.0;
+    for (std::int64_t i = starts.data()[row]; i < starts.data()[row + 1]; ++i) {
+      total += values.data()[i] * static_cast<double>(line[places.data()[i] * line_stride]);
+    }
+    return static_cast<T>(total);
+  }
+  auto reads() const { return std::tuple(x, starts, places, values); }
+};
+
+/// x with every line along `axis` multiplied by `matrix`, whose transpose is `back`.
+template <class T, class Device>
+Variable<T, Device> multiply_lines(const char* op, const Variable<T, Device>& x, int axis,
+                                   const SparseRows<Device>& matrix,
+                                   const SparseRows<Device>& back) {
+  std::int64_t outer = 1;
+  std::int64_t inner = 1;
+  for (int i = 0; i < x.rank(); ++i) (i < axis ? outer : inner) *= i == axis ? 1 : x.shape()[i];
+  auto out = Tensor<T, Device>::empty(x.shape().with(axis, matrix.rows()));
+  const auto span = [](const auto& tensor) {
+    return std::span(tensor.data(), static_cast<std::size_t>(tensor.elements()));
+  };
+  const SparseProduct<T> product{span(x.value()),     span(matrix.starts),    span(matrix.places),
+                                 span(matrix.values), matrix.columns * inner, inner};
+  // The indices that the function is called with.
+  const auto numbers =
+      Tensor<std::int64_t, Device>::arange(std::max({outer, matrix.rows(), inner}));
+  const Shape shape{outer, matrix.rows(), inner};
+  const auto index = [&](const Strides& strides) {
+    return Strided<const std::int64_t>{numbers.data(), strides};
+  };
+  Device::map(product, shape, Strided<T>{out.data(), row_major_strides(shape)}, index({1, 0, 0}),
+              index({0, 1, 0}), index({0, 0, 1}));
+  return record(op, std::move(out), {x}, [op, axis, matrix, back](const Backward<T, Device>& at) {
+    return multiply_lines(op, at.gradient(), axis, back, matrix);
+  });
+}
+
+/// Images (n, c, h, w) with their columns multiplied by `rows` and their rows by `columns`.
+template <class T, class Device>
+Variable<T, Device> resample2d(const char* op, const Variable<T, Device>& x,
+                               const SparseMatrix& rows, const SparseMatrix& columns) {
+  const auto along = [op](const Variable<T, Device>& in, int axis, const SparseMatrix& matrix) {
+    return multiply_lines(op, in, axis, SparseRows<Device>(matrix),
+                          SparseRows<Device>(matrix.transposed()));
+  };
+  return along(along(x, 3, columns), 2, rows);
+}
+
+/// (n, c, height, width) of images (0, c, h, w) or (n, 0, h, w).
+template <class T, class Device>
+Variable<T, Device> resample_nothing(const Variable<T, Device>& x, std::int64_t height,
+                                     std::int64_t width) {
+  return broadcast_to(sum(x, {2, 3}, true), {x.shape()[0], x.shape()[1], height, width});
+}
+
+}  // namespace sfumato::ops::detail

@@ -1,0 +1,297 @@
+// Numbers that are easily got wrong: sums of 16-bit numbers that leave their range, quotients,
+// integers, and operations on nothing.
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "support/complaint.hpp"
+#include "support/device.hpp"
+
+namespace sfumato::tested {
+
+namespace {
+
+template <class T>
+Variable<T> full(const Shape& shape, double value, bool requires_grad = true) {
+  return Variable<T>(Tensor<T>::full(shape, static_cast<T>(static_cast<float>(value))),
+                     requires_grad);
+}
+
+template <class T>
+Variable<T> variable(const std::vector<T>& values, bool requires_grad = false) {
+  return Variable<T>(Tensor<T>::from(values, {static_cast<std::int64_t>(values.size())}),
+                     requires_grad);
+}
+
+template <class T>
+double first(const Variable<T>& x) {
+  return static_cast<double>(x.value().to_vector().at(0));
+}
+
+/// The first element of the gradient of y, a scalar, with respect to x.
+template <class T>
+double slope(const Variable<T>& y, const Variable<T>& x) {
+  return first(grad({y}, {x})[0]);
+}
+
+/// Values that a 16-bit number holds exactly.
+template <class T>
+Variable<T> random(const Shape& shape, std::uint64_t seed) {
+  Random random(seed);
+  return Variable<T>(
+      Tensor<float>::normal(shape, random).template cast<BFloat16>().template cast<T>(), true);
+}
+
+constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("means of 16-bit numbers do not overflow on the way", S, Half, BFloat16) {
+  const auto ones = full<S>({256, 256}, 1.0);
+  CHECK(ops::mean(ones).item() == 1.0F);
+  CHECK(slope(ops::mean(ones), ones) == 0x1p-16);
+  CHECK(ops::variance(ones).item() == 0.0F);
+  CHECK(ops::mean(full<S>({70000}, 300.0)).item() == S(300.0F));
+  // Two thousand ones and a half are more than bfloat16 can count to.
+  CHECK(first(ops::mean(full<S>({2, 3000}, 1.5), {1})) == 1.5);
+  CHECK(ops::sum(full<S>({3000}, 1.0)).item() == S(3000.0F));
+  CHECK(ops::sum(full<Half>({70000}, 1.0)).item() == std::numeric_limits<float>::infinity());
+}
+
+TEST_CASE_TEMPLATE("losses of 16-bit numbers are float's, rounded once", S, Half, BFloat16) {
+  // The squares are beyond Half, and so is their number; their mean is not.
+  std::vector<S> values(1000, S(0.0F));
+  values[0] = S(400.0F);
+  const auto spike = variable(values, true);
+  const auto zeros = full<S>({1000}, 0.0);
+  CHECK(losses::mean_squared_error(spike, zeros).item() == S(160.0F));
+  CHECK(slope(losses::mean_squared_error(spike, zeros), spike) == static_cast<double>(S(0.8F)));
+  CHECK(slope(losses::mean_squared_error(zeros, spike), zeros) == static_cast<double>(S(-0.8F)));
+  CHECK(ops::variance(spike).item() == S(159.84F));
+
+  const auto far = full<S>({256, 256}, 3.0);
+  const auto loss = losses::mean_squared_error(far, full<S>({256, 256}, 1.0));
+  CHECK(loss.item() == 4.0F);
+  CHECK(slope(loss, far) == 4 * 0x1p-16);
+
+  const auto features = full<S>({1, 2, 256, 256}, 2.0);
+  CHECK(first(losses::gram_matrix(features)) == 2.0);
+  CHECK(slope(ops::sum(losses::gram_matrix(features)), features) == 8 * 0x1p-17);
+  const auto logits = full<S>({1, 70000}, 1.0);
+  CHECK(first(ops::softmax(logits)) == static_cast<double>(S(1.0F / 70000)));
+  CHECK(first(ops::log_softmax(logits)) == static_cast<double>(S(std::log(1.0F / 70000))));
+  const auto entropy = losses::cross_entropy(logits, Tensor<std::int64_t>::zeros({1}));
+  CHECK(entropy.item() == S(std::log(70000.0F)));
+  CHECK(static_cast<double>(grad({entropy}, {logits})[0].value().at({0, 1})) ==
+        static_cast<double>(S(1.0F / 70000)));
+  auto image = Tensor<S>::ones({1, 3, 200, 200});
+  image.set({0, 0, 0, 0}, S(3.0F));
+  CHECK(losses::total_variation_loss(Variable<S>(image)).item() == S(2.0F / (3 * 199 * 200)));
+}
+
+TEST_CASE_TEMPLATE("first and second gradients of 16-bit numbers are float's, rounded", S, Half,
+                   BFloat16) {
+  const auto check = [](const auto& function, const Shape& shape) {
+    const auto narrow = random<S>(shape, 1);
+    const Variable<float> wide(narrow.value().template cast<float>(), true);
+    const auto derivatives = [&](const auto& x) {
+      const auto once =
+          grad(std::vector{ops::sum(function(x))}, std::vector{x}, {.create_graph = true})[0];
+      const auto twice = grad(std::vector{ops::sum(ops::square(once))}, std::vector{x})[0];
+      return std::vector{once.value(), twice.value()};
+    };
+    const auto found = derivatives(narrow);
+    const auto expected = derivatives(wide);
+    for (std::size_t order = 0; order < 2; ++order) {
+      const auto values = expected[order].to_vector();
+      const auto rounded = found[order].to_vector();
+      double largest = 0.0;
+      for (const float value : values) {
+        largest = std::max(largest, std::abs(static_cast<double>(value)));
+      }
+      const double step = std::same_as<S, Half> ? 0x1p-11 : 0x1p-8;
+      double worst = 0.0;
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        worst = std::max(worst, std::abs(static_cast<double>(float{rounded[i]}) -
+                                         static_cast<double>(values[i])));
+      }
+      CAPTURE(order);
+      CHECK(worst <= largest * step * (order == 0 ? 2 : 8));
+    }
+  };
+  check([](const auto& x) { return ops::square(ops::mean(x, {1})); }, {3, 40});
+  check([](const auto& x) { return ops::variance(x, {1}); }, {3, 40});
+  check([](const auto& x) { return ops::square(ops::softmax(x)); }, {2, 5});
+  check([](const auto& x) { return ops::square(ops::log_softmax(x)); }, {2, 5});
+  check([](const auto& x) { return ops::square(losses::gram_matrix(x)); }, {1, 2, 3, 3});
+  check([](const auto& x) { return ops::square(ops::adaptive_avg_pool2d(x, 2, 2)); }, {1, 2, 3, 5});
+  check([](const auto& x) { return losses::mean_squared_error(x, ops::square(x)); }, {6});
+}
+
+TEST_CASE_TEMPLATE("dividing divides, and does not multiply by a rounded reciprocal", T, float,
+                   double) {
+  for (int n = 1; n <= 200; ++n) {
+    CAPTURE(n);
+    const T divisor = static_cast<T>(n);
+    const auto x = full<T>({1}, n);
+    CHECK((x / divisor).item() == T(1));
+    CHECK(slope(x / divisor * divisor, x) == 1.0);
+    const auto ones = full<T>({n}, 1.0);
+    CHECK(ops::mean(ones).item() == T(1));
+    CHECK(ops::variance(ones).item() == T(0));
+    CHECK(slope(ops::mean(ones), ones) == static_cast<double>(T(1) / divisor));
+    CHECK(losses::mean_squared_error(ones, full<T>({n}, 0.0)).item() == T(1));
+    const auto image = full<T>({1, 1, 1, n}, 1.0);
+    CHECK(ops::avg_pool2d(image, {.kernel = {1, n}}).item() == T(1));
+    CHECK(slope(ops::avg_pool2d(image, {.kernel = {1, n}}), image) ==
+          static_cast<double>(T(1) / divisor));
+    CHECK(ops::adaptive_avg_pool2d(image, 1, 1).item() == T(1));
+    CHECK(losses::gram_matrix(image).item() == T(1));
+    CHECK(first(ops::softmax(full<T>({n}, 3.0))) == static_cast<double>(T(1) / divisor));
+    CHECK(first(ops::max(full<T>({n}, 3.0))) == 3.0);
+    CHECK(slope(ops::max(ones), ones) == static_cast<double>(T(1) / divisor));
+  }
+  for (const T tiny : {std::numeric_limits<T>::denorm_min() * 100, std::numeric_limits<T>::min()}) {
+    CHECK((variable<T>({tiny}) / tiny).item() == T(1));
+  }
+  const T most = std::numeric_limits<T>::max();
+  CHECK((variable<T>({most}) / most).item() == T(1));
+}
+
+TEST_CASE("what averages over seven elements is exact for multiples of seven") {
+  const Variable<double> x(Tensor<double>::full({1, 2, 7, 7}, 7.0), true);
+  for (const double value : ops::adaptive_avg_pool2d(x, 5, 3).value().to_vector()) {
+    CHECK(value == 7.0);
+  }
+  CHECK(ops::mean(x, {2, 3}).value().to_vector() == std::vector<double>{7, 7});
+}
+
+TEST_CASE("signs of zero survive") {
+  const auto x = variable<double>({0.0, -0.0});
+  const auto signs = [](const Variable<double>& y) {
+    std::vector<bool> negative;
+    for (const double value : y.value().to_vector()) negative.push_back(std::signbit(value));
+    return negative;
+  };
+  CHECK(signs(-x) == std::vector<bool>{true, false});
+  CHECK(signs(x * 2.0) == std::vector<bool>{false, true});
+  CHECK(signs(x / -2.0) == std::vector<bool>{true, false});
+}
+
+TEST_CASE("a quotient's gradient is infinite only where its slope is") {
+  const auto a = variable<double>({0.0}, true);
+  const auto b = variable<double>({1e-310}, true);
+  CHECK(slope(ops::sum(a / b), b) == 0.0);
+  const auto c = variable<double>({1e-200}, true);
+  CHECK(slope(ops::sum(variable<double>({1e-250}) / c), c) == doctest::Approx(-1e150));
+}
+
+// Integers are for the processor: the library's own kernels for GPUs leave them out.
+#ifndef SFUMATO_TEST_CUDA
+
+TEST_CASE_TEMPLATE("integers are divided as C++ divides them, or not at all", T, std::int32_t,
+                   std::int64_t) {
+  using List = std::vector<T>;
+  constexpr T kSmallest = std::numeric_limits<T>::min();
+  const auto x = variable<T>({7, -7, 8, 0});
+  CHECK((x / T{2}).value().to_vector() == List{3, -3, 4, 0});
+  CHECK((x / T{-2}).value().to_vector() == List{-3, 3, -4, 0});
+  CHECK((x / variable<T>({2, 2, -3, 5})).value().to_vector() == List{3, -3, -2, 0});
+  CHECK((T{100} / variable<T>({7, -7})).value().to_vector() == List{14, -14});
+  CHECK((variable<T>({kSmallest}) / T{1}).item() == kSmallest);
+  CHECK(ops::mean(variable<T>({7, 7, 7})).item() == 7);
+  CHECK(ops::mean(variable<T>({1, 2})).item() == 1);
+  CHECK(ops::mean(variable<T>({2000000000, 2000000000})).item() == 2000000000);
+  CHECK_THROWS_AS(x / T{0}, ValueError);
+  CHECK_THROWS_AS(x / variable<T>({1, 2, 0, 4}), ValueError);
+  CHECK_THROWS_AS(variable<T>({kSmallest}) / T{-1}, ValueError);
+  CHECK_THROWS_AS(variable<T>({kSmallest}) / variable<T>({-1}), ValueError);
+  CHECK(complaint([&] { ops::div(x, variable<T>({0})); }) ==
+        "div: an integer of (4,) is divided by 0 in (1,), or the least of all by -1");
+}
+
+TEST_CASE("extremes, sums and powers of integers") {
+  const auto x = variable<std::int64_t>({-7, -9, -8});
+  CHECK(ops::max(x).item() == -7);
+  CHECK(ops::min(variable<std::int64_t>({7, 9, 8})).item() == 7);
+  CHECK(ops::max(variable<std::int64_t>({kLeast, kLeast})).item() == kLeast);
+  CHECK(ops::min(variable<std::int64_t>({kMost, kMost})).item() == kMost);
+  CHECK(ops::sum(x).item() == -24);
+  CHECK(ops::sum(variable<std::int64_t>({kMost - 2, 1, 1})).item() == kMost);
+  CHECK(ops::pow(variable<std::int64_t>({3}), std::int64_t{39}).item() == 4052555153018976267);
+  CHECK(ops::pow(x, variable<std::int64_t>({2, 0, 1})).value().to_vector() ==
+        std::vector<std::int64_t>{49, 1, -8});
+  CHECK((x * std::int64_t{2} - std::int64_t{1}).value().to_vector() ==
+        std::vector<std::int64_t>{-15, -19, -17});
+}
+
+#endif
+
+TEST_CASE("operations on nothing give nothing, and its gradient") {
+  const Variable<float> rows(Tensor<float>::zeros({0, 4}), true);
+  const Variable<float> columns(Tensor<float>::zeros({4, 0}), true);
+  const auto check = [](const auto& function, const Variable<float>& x, const Shape& shape) {
+    const auto y = function(x);
+    CHECK(y.shape() == shape);
+    CHECK(grad({ops::sum(y)}, {x})[0].shape() == x.shape());
+  };
+  for (const int axis : {0, 1, -1}) {
+    check([axis](const auto& x) { return ops::softmax(x, axis); }, rows, {0, 4});
+    check([axis](const auto& x) { return ops::log_softmax(x, axis); }, columns, {4, 0});
+  }
+  CHECK_THROWS_AS(ops::softmax(rows, 2), ShapeError);
+  check([](const auto& x) { return ops::mean(x, {0}); }, columns, {0});
+  check([](const auto& x) { return ops::sum(x, {1}); }, columns, {4});
+  check([](const auto& x) { return ops::relu(x); }, rows, {0, 4});
+  check([](const auto& x) { return ops::maximum(x, x); }, rows, {0, 4});
+  check([&](const auto& x) { return ops::matmul(x, columns); }, rows, {0, 0});
+  // A sum of no products is zero.
+  check([&](const auto& x) { return ops::matmul(x, rows); }, columns, {4, 4});
+  CHECK(ops::matmul(columns, rows).value().to_vector() == std::vector<float>(16, 0.0F));
+  const auto labels = Tensor<std::int64_t>::zeros({0});
+  CHECK(std::isnan(losses::cross_entropy(rows, labels).item()));
+
+  const Variable<float> images(Tensor<float>::zeros({0, 3, 6, 8}), true);
+  check([](const auto& x) { return ops::upsample2d(x, 12, 5); }, images, {0, 3, 12, 5});
+  check([](const auto& x) { return ops::upsample2d(x, 12, 5, ops::Interpolation::kBilinear); },
+        images, {0, 3, 12, 5});
+  check([](const auto& x) { return ops::adaptive_avg_pool2d(x, 4, 3); }, images, {0, 3, 4, 3});
+  check([](const auto& x) { return ops::adaptive_avg_pool2d(x, 3, 4); }, images, {0, 3, 3, 4});
+  check([](const auto& x) { return ops::avg_pool2d(x); }, images, {0, 3, 3, 4});
+  check([](const auto& x) { return nn::Flatten<float>()(x); }, images, {0, 144});
+  const Variable<float> filters(Tensor<float>::ones({2, 3, 3, 3}), true);
+  const Variable<float> bias(Tensor<float>::ones({2}), true);
+  const auto y = ops::conv2d_relu(images, filters, bias, {.padding = 1});
+  CHECK(y.shape() == Shape{0, 2, 6, 8});
+  const auto gradients = grad({ops::sum(y)}, {images, filters, bias});
+  CHECK(gradients[0].shape() == images.shape());
+  CHECK(gradients[1].value().to_vector() == std::vector<float>(54, 0.0F));
+  CHECK(gradients[2].value().to_vector() == std::vector<float>(2, 0.0F));
+  CHECK(complaint([&] {
+          ops::upsample2d(Variable<float>(Tensor<float>::zeros({1, 1, 0, 2})), 2, 2);
+        }) ==
+        "upsample2d: input (1, 1, 0, 2) must have four dimensions (n, c, h, w), none of them "
+        "empty");
+}
+
+TEST_CASE("sum_to is refused where nothing was broadcast") {
+  const Variable<float> x(Tensor<float>::ones({2, 3}), true);
+  for (const Shape& shape : {Shape{3, 2}, Shape{6}, Shape{1, 6}, Shape{1, 2, 3}, Shape{2}}) {
+    CHECK_THROWS_AS(ops::sum_to(x, shape), ShapeError);
+  }
+  CHECK(complaint([&] {
+          ops::sum_to(x, {3, 2});
+        }) == "sum_to: (3, 2) does not broadcast to (2, 3), so there is no sum of that shape");
+  CHECK(ops::sum_to(x, {3}).value().to_vector() == std::vector<float>{2, 2, 2});
+  CHECK(ops::sum_to(x, {2, 1}).value().to_vector() == std::vector<float>{3, 3});
+  CHECK(ops::sum_to(x, {}).item() == 6.0F);
+  CHECK(ops::sum_to(Variable<float>(Tensor<float>::zeros({0, 3})), {1, 3}).value().to_vector() ==
+        std::vector<float>{0, 0, 0});
+}
+
+}  // namespace sfumato::tested
