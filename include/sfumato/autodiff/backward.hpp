@@ -64,24 +64,51 @@ void accumulate(Variable<T, Device>& sum, const Variable<T, Device>& gradient) {
 }
 
 /// All nodes behind the results, by creation number: inputs come before what was made from them.
-template <class T, class Device>
+/// Those for which `is_end(node)` is true are found, but nothing behind them.
+template <class T, class Device, class IsEnd>
 std::map<std::uint64_t, std::shared_ptr<Node<T, Device>>> nodes_behind(
-    const std::vector<Variable<T, Device>>& results) {
+    const std::vector<Variable<T, Device>>& results, const IsEnd& is_end) {
   std::map<std::uint64_t, std::shared_ptr<Node<T, Device>>> found;
   std::vector<std::shared_ptr<Node<T, Device>>> waiting;
   for (const auto& result : results) waiting.push_back(result.node());
   while (!waiting.empty()) {
     const auto node = std::move(waiting.back());
     waiting.pop_back();
-    if (node == nullptr || !found.emplace(node->number(), node).second) continue;
+    if (node == nullptr || !found.emplace(node->number(), node).second || is_end(*node)) continue;
     waiting.insert(waiting.end(), node->inputs().begin(), node->inputs().end());
   }
   return found;
 }
 
+/// Calls the gradient function of a node and checks what it returns.
+template <class T, class Device>
+Gradients<T, Device> input_gradients(const std::shared_ptr<Node<T, Device>>& node,
+                                     const Variable<T, Device>& gradient,
+                                     const std::vector<bool>& needs) {
+  const auto gradients = [&] {
+    const GradientScope scope(node->name(), node->versions());
+    return node->gradient()(Backward<T, Device>(node, gradient, needs));
+  }();
+  if (gradients.size() != needs.size()) {
+    throw GraphError(message(node->name(), ": its gradient function gave ", gradients.size(),
+                             " gradients for ", needs.size(), " inputs"));
+  }
+  for (std::size_t i = 0; i < needs.size(); ++i) {
+    if (!needs[i]) continue;
+    const Shape& shape = node->inputs()[i]->shape();
+    if (!gradients[i].defined() || gradients[i].shape() != shape) {
+      throw GraphError(
+          message(node->name(), ": its gradient function gave ",
+                  gradients[i].defined() ? gradients[i].shape().to_string() : "nothing",
+                  " for input ", i, ", which has the shape ", shape));
+    }
+  }
+  return gradients;
+}
+
 /// The sweep. Walks from the results to the leaves, each node once, after all that was made from
-/// it, and calls `deliver(node, gradient)` with each node's complete gradient. `wanted` says which
-/// nodes are worth going to.
+/// it, and calls `deliver(node, gradient)` with each node's complete gradient; where that returns
+/// false, it does not go on. `wanted` says which nodes are worth going to.
 template <class T, class Device, class Wanted, class Deliver>
 void sweep(const std::vector<Variable<T, Device>>& results,
            const std::vector<Variable<T, Device>>& seeds, const BackwardOptions& options,
@@ -105,8 +132,7 @@ void sweep(const std::vector<Variable<T, Device>>& results,
     const Pending current = std::move(pending.begin()->second);
     pending.erase(pending.begin());
     Node<T, Device>& node = *current.node;
-    deliver(node, current.gradient);
-    if (node.is_leaf()) continue;
+    if (!deliver(current.node, current.gradient) || node.is_leaf()) continue;
     if (node.gradient() == nullptr) {
       throw GraphError(message("backward: the graph behind ", node.name(), " ", node.shape(),
                                " has been swept and freed; pass retain_graph to the first sweep"));
@@ -115,25 +141,46 @@ void sweep(const std::vector<Variable<T, Device>>& results,
     for (const auto& input : node.inputs()) needs.push_back(input != nullptr && wanted(*input));
     // Nothing is wanted from behind this node, so what it saved stays for another sweep.
     if (std::find(needs.begin(), needs.end(), true) == needs.end()) continue;
-    const auto gradients =
-        node.gradient()(Backward<T, Device>(current.node, current.gradient, needs));
-    if (gradients.size() != needs.size()) {
-      throw GraphError(message(node.name(), ": its gradient function gave ", gradients.size(),
-                               " gradients for ", needs.size(), " inputs"));
-    }
+    const auto gradients = input_gradients(current.node, current.gradient, needs);
     for (std::size_t i = 0; i < needs.size(); ++i) {
-      if (!needs[i]) continue;
-      const auto& input = node.inputs()[i];
-      if (!gradients[i].defined() || gradients[i].shape() != input->shape()) {
-        throw GraphError(
-            message(node.name(), ": its gradient function gave ",
-                    gradients[i].defined() ? gradients[i].shape().to_string() : "nothing",
-                    " for input ", i, ", which has the shape ", input->shape()));
-      }
-      contribute(input, gradients[i]);
+      if (needs[i]) contribute(node.inputs()[i], gradients[i]);
     }
     if (!options.retain_graph && !options.create_graph) node.release();
   }
+}
+
+/// The gradients of the results with respect to `nodes`, undefined where none arrives. When `cut`,
+/// each of them is taken for a leaf: what goes through it to another one does not count.
+template <class T, class Device>
+std::vector<Variable<T, Device>> gradients_at(
+    const std::vector<std::shared_ptr<Node<T, Device>>>& nodes,
+    const std::vector<Variable<T, Device>>& results, const std::vector<Variable<T, Device>>& seeds,
+    const BackwardOptions& options, bool cut) {
+  std::map<const Node<T, Device>*, std::vector<std::size_t>> places;
+  std::unordered_set<const Node<T, Device>*> wanted;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (nodes[i] != nullptr) places[nodes[i].get()].push_back(i);
+    if (nodes[i] != nullptr) wanted.insert(nodes[i].get());
+  }
+  const auto is_end = [&](const Node<T, Device>& node) { return cut && places.contains(&node); };
+  for (const auto& [number, node] : nodes_behind(results, is_end)) {
+    // What a freed node was made from is forgotten. It may have been an input, so the sweep must go
+    // there and complain instead of giving zeros.
+    if (!node->is_leaf() && node->gradient() == nullptr) wanted.insert(node.get());
+    for (const auto& input : node->inputs()) {
+      if (wanted.contains(input.get())) wanted.insert(node.get());
+    }
+  }
+  std::vector<Variable<T, Device>> found(nodes.size());
+  sweep(
+      results, seeds, options, [&](const Node<T, Device>& node) { return wanted.contains(&node); },
+      [&](const std::shared_ptr<Node<T, Device>>& node, const Variable<T, Device>& gradient) {
+        const auto place = places.find(node.get());
+        if (place == places.end()) return true;
+        for (const std::size_t i : place->second) found[i] = gradient;
+        return !cut;
+      });
+  return found;
 }
 
 /// Checks the seeds, or makes the one that a scalar result does not need.
@@ -147,6 +194,7 @@ std::vector<Variable<T, Device>> complete_seeds(const char* op,
   std::vector<Variable<T, Device>> complete = seeds;
   bool depends = false;
   for (std::size_t i = 0; i < results.size(); ++i) {
+    if (!results[i].defined()) throw GraphError(message(op, ": result ", i, " is undefined"));
     depends = depends || results[i].requires_grad();
     if (seeds.empty()) {
       if (results[i].elements() != 1) {
@@ -156,6 +204,8 @@ std::vector<Variable<T, Device>> complete_seeds(const char* op,
                     "seed of its shape"));
       }
       complete.emplace_back(Tensor<T, Device>::ones(results[i].shape()));
+    } else if (!seeds[i].defined()) {
+      throw GraphError(message(op, ": seed ", i, " is undefined"));
     } else if (seeds[i].shape() != results[i].shape()) {
       throw GraphError(message(op, ": the seed ", seeds[i].shape(), " does not fit the result ",
                                results[i].shape()));
@@ -175,25 +225,41 @@ std::vector<Variable<T, Device>> complete_seeds(const char* op,
 ///
 /// Frees the graph as it passes unless `options` keep it. With create_graph, a leaf's grad() refers
 /// to the graph that refers to the leaf: zero_grad() breaks that cycle, or use grad() instead.
-/// Throws GraphError when there is nothing to differentiate or the graph has been freed.
+/// Throws GraphError when there is nothing to differentiate, when the graph has been freed, or when
+/// a value that it needs has been changed in place. If the sweep fails, every grad() is as it was
+/// before. Several threads may do this at a time, each with a graph of its own, for
+/// leaves that they share; see docs/autodiff.md.
 template <class T, class Device>
 void backward(const Variable<T, Device>& result, const BackwardOptions& options = {},
               const Variable<T, Device>& seed = {}) {
+  struct Reached {
+    std::shared_ptr<Node<T, Device>> leaf;
+    Variable<T, Device> gradient;
+  };
+  std::vector<Reached> reached;
   const std::vector<Variable<T, Device>> results{result};
   std::vector<Variable<T, Device>> seeds;
   if (seed.defined()) seeds.push_back(seed);
   detail::sweep(
       results, detail::complete_seeds("backward", results, seeds), options,
       [](const Node<T, Device>&) { return true; },
-      [](Node<T, Device>& node, const Variable<T, Device>& gradient) {
-        if (!node.is_leaf() || !node.requires_grad()) return;
-        node.grad = node.grad.defined() ? detail::add_gradients(node.grad, gradient) : gradient;
+      [&](const std::shared_ptr<Node<T, Device>>& node, const Variable<T, Device>& gradient) {
+        if (node->is_leaf() && node->requires_grad()) reached.push_back({node, gradient});
+        return true;
       });
+  const GradMode mode(options.create_graph);
+  for (auto& [leaf, gradient] : reached) gradient = detail::own(gradient);
+  for (const auto& [leaf, gradient] : reached) {
+    leaf->change_grad([&added = gradient](const Variable<T, Device>& before) {
+      return before.defined() ? detail::add_gradients(before, added) : added;
+    });
+  }
 }
 
 /// The gradients of the results (summed when there are several) with respect to each of `inputs`,
-/// which may be leaves or computed; zeros where a result does not depend on an input. Leaves keep
-/// their grad(). Parts of the graph that lead to none of the inputs are not computed.
+/// which may be leaves or computed; zeros where a result does not depend on an input. Each is in
+/// memory of its own. Leaves keep their grad(). Parts of the graph that lead to none of the inputs
+/// are not computed. Throws GraphError as backward() does.
 ///
 ///     auto slope = grad({y}, {x}, {.create_graph = true})[0];
 ///     auto curvature = grad({ops::sum(slope)}, {x})[0];
@@ -202,36 +268,21 @@ std::vector<Variable<T, Device>> grad(const std::vector<Variable<T, Device>>& re
                                       const std::vector<Variable<T, Device>>& inputs,
                                       const BackwardOptions& options = {},
                                       const std::vector<Variable<T, Device>>& seeds = {}) {
-  std::unordered_set<const Node<T, Device>*> wanted;
-  std::map<const Node<T, Device>*, std::vector<std::size_t>> places;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (!inputs[i].requires_grad()) {
-      throw GraphError(
-          message("grad: input ", i, " ", inputs[i].shape(), " does not require a gradient"));
+  std::vector<std::shared_ptr<Node<T, Device>>> nodes;
+  for (const auto& input : inputs) {
+    if (!input.requires_grad()) {
+      throw GraphError(message("grad: input ", nodes.size(), " ",
+                               input.defined() ? input.shape().to_string() : "is undefined and",
+                               " does not require a gradient"));
     }
-    wanted.insert(inputs[i].node().get());
-    places[inputs[i].node().get()].push_back(i);
+    nodes.push_back(input.node());
   }
-  const auto complete = detail::complete_seeds("grad", results, seeds);
-  for (const auto& [number, node] : detail::nodes_behind(results)) {
-    // What a freed node was made from is forgotten. It may have been an input, so the sweep must go
-    // there and complain instead of giving zeros.
-    if (!node->is_leaf() && node->gradient() == nullptr) wanted.insert(node.get());
-    for (const auto& input : node->inputs()) {
-      if (wanted.contains(input.get())) wanted.insert(node.get());
-    }
-  }
-  std::vector<Variable<T, Device>> found(inputs.size());
-  detail::sweep(
-      results, complete, options,
-      [&](const Node<T, Device>& node) { return wanted.contains(&node); },
-      [&](Node<T, Device>& node, const Variable<T, Device>& gradient) {
-        const auto place = places.find(&node);
-        if (place == places.end()) return;
-        for (const std::size_t i : place->second) found[i] = gradient;
-      });
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (!found[i].defined()) found[i] = Variable(Tensor<T, Device>::zeros(inputs[i].shape()));
+  auto found = detail::gradients_at(nodes, results, detail::complete_seeds("grad", results, seeds),
+                                    options, false);
+  const GradMode mode(options.create_graph);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    found[i] = found[i].defined() ? detail::own(found[i])
+                                  : Variable(Tensor<T, Device>::zeros(nodes[i]->shape()));
   }
   return found;
 }

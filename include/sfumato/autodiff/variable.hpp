@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <concepts>
 #include <cstddef>
@@ -7,10 +8,13 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <mutex>
 #include <utility>
 #include <vector>
 
 #include "sfumato/autodiff/grad_mode.hpp"
+#include "sfumato/autodiff/value_in_place.hpp"
+#include "sfumato/autodiff/values.hpp"
 #include "sfumato/core/tensor.hpp"
 
 namespace sfumato {
@@ -19,24 +23,6 @@ template <class T, class Device>
 class Node;
 template <class T, class Device>
 class Backward;
-
-/// A Variable's value, to be changed in place. Assigning copies the numbers into the storage that
-/// all of its handles share, where assigning to a Tensor would only make it another handle. Throws
-/// ShapeError when the shapes differ.
-template <class T, class Device>
-class ValueInPlace : public Tensor<T, Device> {
- public:
-  explicit ValueInPlace(const Tensor<T, Device>& value) : Tensor<T, Device>(value) {}
-  ValueInPlace(const ValueInPlace&) = default;
-  ValueInPlace& operator=(const Tensor<T, Device>& source) {
-    this->copy_from(source);
-    return *this;
-  }
-  ValueInPlace& operator=(const ValueInPlace& source) {
-    this->copy_from(source);
-    return *this;
-  }
-};
 
 /// A Tensor with a place on the tape: it remembers from which operation it came, so that backward()
 /// can find the gradient of a result with respect to it. Copies are handles to one value and place.
@@ -48,10 +34,11 @@ class ValueInPlace : public Tensor<T, Device> {
 template <class T, class Device = Cpu>
 class Variable {
  public:
-  /// Nothing: defined() is false.
+  /// Nothing: defined() is false, and asking for a value or a shape throws GraphError.
   Variable() = default;
 
-  /// A leaf of the graph: a parameter when it requires a gradient, else a constant.
+  /// A leaf of the graph: a parameter when it requires a gradient, else a constant. It shares the
+  /// tensor's memory. Throws GraphError for a parameter without a value.
   explicit Variable(Tensor<T, Device> value, bool requires_grad = false)
       : value_(std::move(value)) {
     set_requires_grad(requires_grad);
@@ -62,16 +49,31 @@ class Variable {
       : value_(std::move(value)), node_(std::move(node)) {}
 
   bool defined() const { return value_.defined(); }
-  const Tensor<T, Device>& value() const { return value_; }
-  /// The value, to be changed in place for all handles; an optimiser's way in. A graph that was
-  /// recorded from the old value gives wrong gradients afterwards.
+
+  // Errors name the function that asks, which is the operation: hence the parameters.
+
+  const Tensor<T, Device>& value(const char* op = __builtin_FUNCTION()) const {
+    check_defined(op);
+    detail::GradientScope::check(value_.version(), value_.shape());
+    return value_;
+  }
+  /// The value, to be changed in place for all handles; an optimiser's way in. Where a graph was
+  /// recorded from the old value and its gradient reads that, sweeping it throws GraphError.
   ///
   ///     model.parameters()[0].mutable_value() = weights;
-  ValueInPlace<T, Device> mutable_value() { return ValueInPlace<T, Device>(value_); }
-  const Shape& shape() const { return value_.shape(); }
-  int rank() const { return value_.rank(); }
-  std::int64_t elements() const { return value_.elements(); }
-  T item() const { return value_.item(); }
+  ValueInPlace<T, Device> mutable_value(const char* op = __builtin_FUNCTION()) {
+    check_defined(op);
+    return ValueInPlace<T, Device>(value_);
+  }
+  const Shape& shape(const char* op = __builtin_FUNCTION()) const {
+    check_defined(op);
+    return value_.shape();
+  }
+  int rank(const char* op = __builtin_FUNCTION()) const { return shape(op).rank(); }
+  std::int64_t elements(const char* op = __builtin_FUNCTION()) const {
+    return shape(op).elements();
+  }
+  T item(const char* op = __builtin_FUNCTION()) const { return value(op).item(); }
 
   bool requires_grad() const { return node_ != nullptr && node_->requires_grad(); }
   bool is_leaf() const { return node_ == nullptr || node_->is_leaf(); }
@@ -83,23 +85,32 @@ class Variable {
           message("set_requires_grad: only leaves can be frozen, and this is the result of ",
                   node_->name(), "; use detach()"));
     }
-    if (node_ == nullptr && requires_grad) node_ = Node<T, Device>::leaf(value_.shape());
+    if (node_ == nullptr && requires_grad) node_ = Node<T, Device>::leaf(shape("requires_grad"));
     if (node_ != nullptr) node_->set_requires_grad(requires_grad);
   }
 
-  /// What backward() has added up since zero_grad(); undefined when it has not been there.
-  Variable grad() const { return node_ == nullptr ? Variable() : node_->grad; }
-  void set_grad(Variable gradient) {
-    if (node_ != nullptr) node_->grad = std::move(gradient);
-  }
-  void zero_grad() { set_grad(Variable()); }
+  /// What backward() has added up since zero_grad(), in memory that no other gradient shares;
+  /// undefined when it has not been there.
+  Variable grad() const { return node_ == nullptr ? Variable() : node_->grad(); }
 
-  /// The same value with no history.
+  /// Replaces grad(), for example by a clipped one; a copy where the memory is not `gradient`'s
+  /// alone. Throws GraphError unless this is a parameter, and ShapeError for another shape.
+  void set_grad(Variable gradient);
+  /// Forgets grad().
+  void zero_grad() {
+    if (node_ != nullptr) node_->set_grad(Variable());
+  }
+
+  /// The same value, in the same memory, with no history; for memory of its own, clone() the value.
   Variable detach() const { return Variable(value_); }
 
   const std::shared_ptr<Node<T, Device>>& node() const { return node_; }
 
  private:
+  void check_defined(const char* op) const {
+    if (!defined()) detail::throw_undefined(op);
+  }
+
   Tensor<T, Device> value_;
   std::shared_ptr<Node<T, Device>> node_;
 };
@@ -120,13 +131,14 @@ class Node {
   }
 
   Node(const char* name, const Shape& shape, std::vector<std::shared_ptr<Node>> inputs,
-       GradientFunction gradient)
+       GradientFunction gradient, detail::Versions versions = {})
       : name_(name),
         shape_(shape),
         number_(next_number()),
         is_leaf_(gradient == nullptr),
         inputs_(std::move(inputs)),
-        gradient_(std::move(gradient)) {}
+        gradient_(std::move(gradient)),
+        versions_(std::move(versions)) {}
 
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
@@ -153,6 +165,8 @@ class Node {
   /// Null where an input needs no gradient.
   const std::vector<std::shared_ptr<Node>>& inputs() const { return inputs_; }
   const GradientFunction& gradient() const { return gradient_; }
+  /// Of the values that the operation has seen.
+  const detail::Versions& versions() const { return versions_; }
 
   /// Drops what was saved for the gradient, and the way back.
   void release() {
@@ -160,14 +174,29 @@ class Node {
     inputs_.clear();
   }
 
-  Variable<T, Device> grad;  ///< of a leaf: what backward() has added up
+  /// Of a leaf: what backward() has added up.
+  Variable<T, Device> grad() const {
+    const std::lock_guard lock(grad_mutex_);
+    return grad_;
+  }
+  void set_grad(Variable<T, Device> gradient) {
+    change_grad([&](const Variable<T, Device>&) { return std::move(gradient); });
+  }
+  /// Makes grad() `change(grad())` while no other thread may do the same.
+  template <class Change>
+  void change_grad(const Change& change) {
+    Variable<T, Device> before;  // goes when the mutex is free: a graph may go with it
+    const std::lock_guard lock(grad_mutex_);
+    before = std::exchange(grad_, change(std::as_const(grad_)));
+  }
 
- private:
+  /// A number that all nodes made from now on exceed.
   static std::uint64_t next_number() {
     static std::atomic<std::uint64_t> count = 0;
     return count.fetch_add(1, std::memory_order_relaxed);
   }
 
+ private:
   /// Puts the inputs that nobody else holds before `orphans`.
   void leave_inputs(std::shared_ptr<Node>& orphans) {
     gradient_ = nullptr;  // while inputs_ holds all that it holds
@@ -187,6 +216,9 @@ class Node {
   std::vector<std::shared_ptr<Node>> inputs_;
   GradientFunction gradient_;
   std::shared_ptr<Node> next_;  // of the orphans of the same destructor
+  detail::Versions versions_;
+  mutable std::mutex grad_mutex_;
+  Variable<T, Device> grad_;
 };
 
 /// What an operation's gradient function is given.
@@ -222,6 +254,10 @@ class Backward {
 /// operations, so that gradients have gradients; it may hold the inputs, but of the result only its
 /// tensor. When no input needs a gradient, or inside no_grad, nothing is kept.
 ///
+/// If `gradient` reads an input or the result, by value() or ops::apply, and that has been changed
+/// in place since, the sweep throws GraphError. Further tensors are watched likewise when their
+/// versions are given in `versions`.
+///
 ///     template <class T, class Device>
 ///     Variable<T, Device> cube(const Variable<T, Device>& x) {
 ///       return record("cube", apply(Cube{}, x.value()), {x}, [x](const auto& at) {
@@ -230,20 +266,21 @@ class Backward {
 ///     }
 template <class T, class Device, class Gradient>
 Variable<T, Device> record(const char* name, Tensor<T, Device> value,
-                           std::initializer_list<Variable<T, Device>> inputs, Gradient gradient) {
-  return record(name, std::move(value), std::vector<Variable<T, Device>>(inputs),
-                std::move(gradient));
-}
-
-template <class T, class Device, class Gradient>
-Variable<T, Device> record(const char* name, Tensor<T, Device> value,
-                           const std::vector<Variable<T, Device>>& inputs, Gradient gradient) {
+                           const std::vector<Variable<T, Device>>& inputs, Gradient gradient,
+                           std::vector<std::uint64_t> versions = {}) {
   bool needed = false;
   for (const auto& input : inputs) needed = needed || input.requires_grad();
   if (!needed || !grad_enabled()) return Variable<T, Device>(std::move(value));
 
   std::vector<std::shared_ptr<Node<T, Device>>> nodes;
-  for (const auto& input : inputs) nodes.push_back(input.requires_grad() ? input.node() : nullptr);
+  nodes.reserve(inputs.size());
+  versions.reserve(versions.size() + inputs.size() + 1);
+  for (const auto& input : inputs) {
+    nodes.push_back(input.requires_grad() ? input.node() : nullptr);
+    if (input.defined()) versions.push_back(input.value(name).version());
+  }
+  versions.push_back(value.version());
+  std::sort(versions.begin(), versions.end());
   auto as_list = [gradient = std::move(gradient)](const Backward<T, Device>& at) {
     auto result = gradient(at);
     if constexpr (std::same_as<decltype(result), Variable<T, Device>>) {
@@ -252,9 +289,44 @@ Variable<T, Device> record(const char* name, Tensor<T, Device> value,
       return result;
     }
   };
-  auto node =
-      std::make_shared<Node<T, Device>>(name, value.shape(), std::move(nodes), std::move(as_list));
+  auto node = std::make_shared<Node<T, Device>>(name, value.shape(), std::move(nodes),
+                                                std::move(as_list), std::move(versions));
   return Variable<T, Device>(std::move(value), std::move(node));
+}
+
+template <class T, class Device, class Gradient>
+Variable<T, Device> record(const char* name, Tensor<T, Device> value,
+                           std::initializer_list<Variable<T, Device>> inputs, Gradient gradient,
+                           std::vector<std::uint64_t> versions = {}) {
+  return record(name, std::move(value), std::vector<Variable<T, Device>>(inputs),
+                std::move(gradient), std::move(versions));
+}
+
+namespace detail {
+/// A gradient in memory of its own: copied where somebody else holds that too.
+template <class T, class Device>
+Variable<T, Device> own(const Variable<T, Device>& gradient) {
+  if (!gradient.value().owns_alone()) {
+    return record("copy", gradient.value().clone(), {gradient},
+                  [](const Backward<T, Device>& at) { return at.gradient(); });
+  }
+  return grad_enabled() ? gradient : gradient.detach();
+}
+}  // namespace detail
+
+template <class T, class Device>
+void Variable<T, Device>::set_grad(Variable gradient) {
+  if (!gradient.defined()) return zero_grad();
+  if (node_ == nullptr || !is_leaf()) {
+    throw GraphError(message("set_grad: this Variable ", shape("set_grad"),
+                             is_leaf() ? " is a constant" : " was computed",
+                             "; only parameters, which require a gradient, keep one"));
+  }
+  if (gradient.shape() != shape("set_grad")) {
+    throw ShapeError(message("set_grad: the gradient ", gradient.shape(),
+                             " must have the parameter's shape ", shape("set_grad")));
+  }
+  node_->set_grad(detail::own(gradient));
 }
 
 }  // namespace sfumato

@@ -32,7 +32,7 @@ class Storage {
   /// The first share in a block.
   explicit Storage(detail::Block& block) noexcept : block_(&block) {
     block.owners.store(1, std::memory_order_relaxed);
-    block.version.store(0, std::memory_order_relaxed);
+    block.version.store(next_first_version(), std::memory_order_relaxed);
   }
 
   Storage(const Storage& other) noexcept : block_(other.block_) {
@@ -57,7 +57,8 @@ class Storage {
     return block_ != nullptr && block_->owners.load(std::memory_order_acquire) == 1;
   }
 
-  /// How often note_change() has been called since the pool handed the block out.
+  /// Which block this is and how often note_change() has been called since the pool handed it out:
+  /// no two have a version in common, even if they are the same memory. 0 when there is none.
   std::uint64_t version() const {
     return block_ == nullptr ? 0 : block_->version.load(std::memory_order_relaxed);
   }
@@ -67,10 +68,35 @@ class Storage {
     if (block_ != nullptr) block_->version.fetch_add(1, std::memory_order_relaxed);
   }
 
+  /// Whether two versions are of one block.
+  static bool same_block(std::uint64_t a, std::uint64_t b) {
+    return first_version(a) == first_version(b);
+  }
+
+  /// The version that the block of a version began with.
+  static std::uint64_t first_version(std::uint64_t version) {
+    return version >> kChangeBits << kChangeBits;
+  }
+
+  /// What is handed out from now on has at least this version, and what was before a smaller one.
+  static std::uint64_t next_version() {
+    return (blocks().load(std::memory_order_relaxed) + 1) << kChangeBits;
+  }
+
   /// True for two shares in one block, and for none and none.
   friend bool operator==(const Storage&, const Storage&) = default;
 
  private:
+  static constexpr int kChangeBits = 32;  // below them, a version has the number of the block
+
+  static std::atomic<std::uint64_t>& blocks() {
+    static std::atomic<std::uint64_t> count = 0;
+    return count;
+  }
+  static std::uint64_t next_first_version() {
+    return (blocks().fetch_add(1, std::memory_order_relaxed) + 1) << kChangeBits;
+  }
+
   detail::Block* block_ = nullptr;
 };
 

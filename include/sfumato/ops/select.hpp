@@ -117,7 +117,8 @@ Variable<T, Device> where(const Tensor<std::uint8_t, Device>& condition,
                     gradients[1] = sum_to(where(condition, zero, at.gradient()), from_b);
                   }
                   return gradients;
-                });
+                },
+                {condition.version()});
 }
 
 }  // namespace sfumato::ops

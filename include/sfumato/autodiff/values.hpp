@@ -1,0 +1,69 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sfumato/core/error.hpp"
+#include "sfumato/core/shape.hpp"
+#include "sfumato/core/storage.hpp"
+
+/// What keeps values from being used that are not there, or not any more.
+namespace sfumato::detail {
+
+/// The versions of all values that an operation has read or made, in ascending order; see
+/// Tensor::version().
+using Versions = std::vector<std::uint64_t>;
+
+/// While it lives, this thread computes the gradient of `op`: if it reads one of the values that
+/// the operation has seen, that must be as it was.
+class GradientScope {
+ public:
+  GradientScope(const char* op, const Versions& versions)
+      : op_(op), versions_(versions), outer_(std::exchange(current(), this)) {}
+  GradientScope(const GradientScope&) = delete;
+  GradientScope& operator=(const GradientScope&) = delete;
+  ~GradientScope() { current() = outer_; }
+
+  /// Is told of every value that is read. Throws GraphError where it has changed in place.
+  static void check(std::uint64_t version, const Shape& shape) {
+    if (current() != nullptr) current()->check_unchanged(version, shape);
+  }
+
+ private:
+  static const GradientScope*& current() {
+    thread_local const GradientScope* scope = nullptr;
+    return scope;
+  }
+
+  void check_unchanged(std::uint64_t version, const Shape& shape) const {
+    auto seen =
+        std::lower_bound(versions_.begin(), versions_.end(), Storage::first_version(version));
+    for (; seen != versions_.end() && Storage::same_block(*seen, version); ++seen) {
+      if (*seen == version) continue;
+      throw GraphError(message(
+          op_, ": a value ", shape,
+          " was changed in place after the operation had used it, so its gradient would be wrong; "
+          "change a clone() of it, or change it after the backward sweep (to ask a Tensor that is "
+          "not const for data() or span() counts as a change)"));
+    }
+  }
+
+  const char* op_;
+  const Versions& versions_;
+  const GradientScope* outer_;
+};
+
+/// `asker` is the function that asked for the value; some compilers add template arguments to it.
+[[noreturn]] inline void throw_undefined(std::string_view asker) {
+  asker = asker.substr(0, asker.find('<'));
+  throw GraphError(
+      message(asker.starts_with("operator") ? "value" : asker,
+              ": the Variable is undefined: it was never given a value, or is a grad() "
+              "that no backward() has reached since zero_grad(); ask defined() first, "
+              "or begin a sum with zeros"));
+}
+
+}  // namespace sfumato::detail
