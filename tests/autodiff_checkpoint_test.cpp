@@ -2,8 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <vector>
 
+#include "support/complaint.hpp"
 #include "support/device.hpp"
 
 namespace sfumato::tested {
@@ -23,6 +25,14 @@ Variable<T> random_variable(const Shape& shape, std::uint64_t seed) {
 const auto block = [](const List<double>& in) {
   return ops::tanh(ops::matmul(ops::square(in[0]), in[1])) * 3.0;
 };
+
+Variable<double> scalar(double value, bool requires_grad = true) {
+  return Variable<double>(Tensor<double>::scalar(value), requires_grad);
+}
+double grad_of(const Variable<double>& x) {
+  return x.grad().value().item();
+}
+const auto product = [](const List<double>& in) { return in[0] * in[1]; };
 
 }  // namespace
 
@@ -76,6 +86,157 @@ TEST_CASE("what is computed again is not kept") {
   constexpr std::size_t kOne = 64 * 64 * sizeof(double);
   CHECK(use_after(false) - before <= 3 * kOne);
   CHECK(use_after(true) - before >= 10 * kOne);
+}
+
+TEST_CASE("an input that depends on another, or is given twice, counts once by each path") {
+  const auto x = scalar(3.0);
+  for (const bool create_graph : {false, true}) {
+    const BackwardOptions options{.create_graph = create_graph};
+    // x · x² and its derivatives.
+    auto derivative = checkpoint(product, {x, x * x});
+    CHECK(derivative.item() == 27.0);
+    for (const double expected : {27.0, 18.0, 6.0}) {
+      derivative = grad({derivative}, {x}, options)[0];
+      CHECK(derivative.item() == expected);
+      if (!create_graph) break;
+    }
+    const auto slope = grad({checkpoint(product, {x, x})}, {x}, options)[0];
+    CHECK(slope.item() == 6.0);
+    if (create_graph) CHECK(grad({slope}, {x})[0].item() == 2.0);
+    // Given once and used behind its back: x · (x · x).
+    const auto behind = [&x](const List<double>& in) { return in[0] * (x * in[1]); };
+    CHECK(grad({checkpoint(behind, {x, x})}, {x}, options)[0].item() == 27.0);
+  }
+  const auto y = x * x;
+  const auto gradients = grad({checkpoint(product, {x, y})}, {x, y, y});
+  CHECK(gradients[0].item() == 27.0);
+  CHECK(gradients[1].item() == 3.0);
+  CHECK(gradients[2].item() == 3.0);
+}
+
+TEST_CASE("what a function uses besides its inputs has gradients, leaf or computed") {
+  const auto x = scalar(3.0);
+  const auto w = scalar(5.0);
+  const auto doubled = w * 2.0;
+  const auto frozen = scalar(7.0, false);
+  const auto function = [&](const List<double>& in) { return in[0] * w * doubled * frozen; };
+  // 14 x w², by the parameter itself and by what was made from it outside.
+  const auto fresh = [&] { return checkpoint(function, {x}); };
+  backward(fresh(), {.retain_graph = true});
+  CHECK(grad_of(x) == 350.0);
+  CHECK(grad_of(w) == 420.0);
+  CHECK_FALSE(frozen.grad().defined());
+  const BackwardOptions keep{.retain_graph = true};
+  CHECK(grad(List<double>{fresh()}, List<double>{w}, keep)[0].item() == 420.0);
+  CHECK(grad(List<double>{fresh()}, List<double>{doubled, x, w}, keep)[0].item() == 105.0);
+  const auto slope = grad({fresh()}, {w}, {.create_graph = true})[0];
+  CHECK(grad(List<double>{slope}, List<double>{w}, keep)[0].item() == 84.0);
+  CHECK(grad({slope}, {x})[0].item() == 140.0);
+  // A function of nothing but what it captures, and one that only passes something on.
+  CHECK(grad({checkpoint([&](const List<double>&) { return w * w; }, List<double>{})}, {w})[0]
+            .item() == 10.0);
+  CHECK(grad({checkpoint([&](const List<double>&) { return w; }, {x})}, {w, x})[0].item() == 1.0);
+  CHECK(grad({checkpoint([&](const List<double>& in) { return in[0]; }, {x})}, {x})[0].item() ==
+        1.0);
+  // What it holds fast gets nothing.
+  const auto cut = [&](const List<double>& in) {
+    return in[0] * w.detach() * no_grad([&] { return w * w; });
+  };
+  Variable<double>(w).zero_grad();
+  backward(checkpoint(cut, {x}));
+  CHECK_FALSE(w.grad().defined());
+  CHECK(checkpoint(function, {frozen}).requires_grad());
+  CHECK_FALSE(checkpoint(product, {frozen, frozen}).requires_grad());
+}
+
+TEST_CASE("checkpoints in checkpoints, swept again and again") {
+  const auto x = scalar(2.0);
+  const auto w = scalar(3.0);
+  const auto inner = [&w](const List<double>& in) { return in[0] * in[0] * w; };
+  const auto outer = [&](const List<double>& in) {
+    const auto y = in[0] * w;
+    return checkpoint(inner, {y}) * y + checkpoint(inner, {in[0]});
+  };
+  const auto nested = checkpoint(outer, {x});  // x³ w⁴ + x² w
+  CHECK(nested.item() == 660.0);
+  for (int sweeps = 1; sweeps < 4; ++sweeps) {
+    backward(nested, {.retain_graph = sweeps < 3});
+    CHECK(grad_of(x) == sweeps * (12.0 * 81.0 + 12.0));
+    CHECK(grad_of(w) == sweeps * (32.0 * 27.0 + 4.0));
+  }
+  const List<double> in{random_variable<double>({3, 4}, 1), random_variable<double>({4, 2}, 2)};
+  const auto twice = [](const List<double>& all) {
+    const auto through = [&all](const List<double>& some) {
+      return checkpoint(block, {some[0], all[1]}) * some[1];
+    };
+    return checkpoint(through, {all[0], ops::exp(block(all))});
+  };
+  const auto second = gradgradcheck(twice, in);
+  CHECK_MESSAGE(second.passed, second.report);
+}
+
+TEST_CASE("a layer in a checkpoint trains as it does outside") {
+  const auto train = [](bool kept) {
+    Random random(1);
+    nn::Linear<double> layer(3, 3, random);
+    optim::Sgd<double> sgd(layer.parameters(), {.learning_rate = 0.1});
+    const Variable<double> x(Tensor<double>::normal({2, 3}, random));
+    for (int i = 0; i < 3; ++i) {
+      sgd.zero_grad();
+      const auto run = [&](const List<double>& in) { return ops::tanh(layer(in[0])); };
+      backward(ops::sum(kept ? run({x}) : checkpoint(run, {x})));
+      sgd.step();
+    }
+    return layer.parameters()[0].value().to_vector();
+  };
+  CHECK(train(false) == train(true));
+}
+
+TEST_CASE("dropout in a checkpoint draws the same mask again, and nobody else notices") {
+  const auto x = random_variable<double>({50}, 3);
+  const auto run = [&x](bool kept) {
+    auto dropout = std::make_shared<nn::Dropout<double>>(0.5, 7);
+    const auto drop = [dropout](const List<double>& in) {
+      return ops::square(dropout->forward(ops::exp(in[0]))) + dropout->forward(in[0]);
+    };
+    List<double> seen;
+    const auto y = kept ? drop({x}) : checkpoint(drop, {x});
+    seen.push_back(y);
+    seen.push_back(dropout->forward(x));
+    seen.push_back(grad(List<double>{ops::sum(y)}, List<double>{x}, {.retain_graph = true})[0]);
+    seen.push_back(dropout->forward(x));
+    seen.push_back(grad({ops::sum(y)}, {x})[0]);
+    seen.push_back(dropout->forward(x));
+    std::vector<std::vector<double>> values;
+    for (const auto& one : seen) values.push_back(one.value().to_vector());
+    return values;
+  };
+  const auto kept = run(true);
+  CHECK(run(false) == kept);
+  CHECK(kept[2] == kept[4]);
+  CHECK(kept[1] != kept[3]);
+}
+
+TEST_CASE("a checkpoint complains where a second run can't be as the first") {
+  auto x = scalar(3.0);
+  auto w = scalar(5.0);
+  auto constant = scalar(2.0, false);
+  const auto function = [&](const List<double>& in) { return in[0] * w * constant; };
+  for (auto* const changed : {&x, &w, &constant}) {
+    const auto y = checkpoint(function, {x});
+    changed->mutable_value().set({}, 4.0);
+    CHECK(
+        complaint([&] { backward(y); }).starts_with("checkpoint: a value () was changed in place"));
+    CHECK_FALSE(x.grad().defined());
+  }
+  int calls = 0;
+  const auto other_shape = [&calls](const List<double>& in) {
+    return ++calls == 1 ? in[0] * 2.0 : ops::reshape(in[0], {1});
+  };
+  const auto y = checkpoint(other_shape, {x});
+  CHECK(complaint([&] { backward(y); }) ==
+        "checkpoint: the function gave () and now (1,); it must do the same every time it is "
+        "called");
 }
 
 }  // namespace sfumato::tested

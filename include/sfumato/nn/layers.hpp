@@ -165,6 +165,9 @@ class Dropout : public Module<T, Device> {
     return x * Variable<T, Device>(Tensor<T, Device>::from(mask, x.shape()));
   }
 
+  /// Where masks are drawn from: with its state() restored, training goes on with the same masks.
+  Random& random() { return random_; }
+
  private:
   double probability_;
   Random random_;

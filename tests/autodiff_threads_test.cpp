@@ -1,0 +1,57 @@
+// Several threads of a program that record and sweep graphs at the same time.
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "sfumato/sfumato.hpp"
+
+using namespace sfumato;
+
+namespace {
+
+/// Runs `body(i)` in several threads and waits for all.
+void in_threads(int count, const std::function<void(int)>& body) {
+  std::vector<std::thread> threads;
+  for (int i = 0; i < count; ++i) threads.emplace_back([&body, i] { body(i); });
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+
+TEST_CASE("threads that share parameters lose no gradient") {
+  constexpr int kThreads = 4;
+  constexpr int kSweeps = 200;
+  const Variable<double> w(Tensor<double>::from({1.0, 2.0, 3.0}, {3}), true);
+  const Variable<double> b(Tensor<double>::scalar(0.5), true);
+  for (const bool recomputed : {false, true}) {
+    Variable<double>(w).zero_grad();
+    Variable<double>(b).zero_grad();
+    in_threads(kThreads, [&](int thread) {
+      const auto model = [&](const std::vector<Variable<double>>& in) {
+        return ops::sum(in[0] * w * w + b);
+      };
+      const Variable<double> x(Tensor<double>::full({3}, static_cast<double>(thread)));
+      for (int i = 0; i < kSweeps; ++i) backward(recomputed ? checkpoint(model, {x}) : model({x}));
+    });
+    // Σ over threads and sweeps of 2 x w and 3: whole numbers, so the order does not matter.
+    constexpr double kSum = kSweeps * (0 + 1 + 2 + 3);
+    CHECK(w.grad().value().to_vector() == std::vector<double>{2 * kSum, 4 * kSum, 6 * kSum});
+    CHECK(b.grad().item() == 3.0 * kThreads * kSweeps);
+  }
+}
+
+TEST_CASE("each thread records or not on its own") {
+  const Variable<double> x(Tensor<double>::scalar(3.0), true);
+  std::vector<int> recorded(2, 0);
+  in_threads(2, [&](int thread) {
+    const GradMode mode(thread == 0);
+    for (int i = 0; i < 100; ++i) {
+      recorded[static_cast<std::size_t>(thread)] += (x * x).requires_grad() ? 1 : 0;
+    }
+  });
+  CHECK(recorded == std::vector<int>{100, 0});
+  CHECK(grad_enabled());
+}
