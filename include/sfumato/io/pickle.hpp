@@ -7,27 +7,17 @@
 #include <map>
 #include <span>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "sfumato/core/error.hpp"
-#include "sfumato/core/shape.hpp"
+#include "sfumato/io/pickle_value.hpp"
 
-/// Python's pickle format, as far as PyTorch's state dictionaries need it. A pickle is a program
-/// for a small stack machine; this one builds lists, dictionaries and descriptions of tensors, and
-/// has no way to call anything. Opcodes: CPython's Lib/pickletools.py.
+/// Python's pickle format, protocols 2 to 5. A pickle is a program for a small stack machine; this
+/// one has no way to call anything: what the program wants called becomes a description of the
+/// call, and what the description means is left to the reader. Opcodes: CPython's
+/// Lib/pickletools.py.
 namespace sfumato::io::detail {
-
-/// What the machine computes with.
-struct PickleValue {
-  enum class Kind { kNone, kInteger, kText, kSequence, kDictionary, kGlobal, kStorage, kTensor };
-  Kind kind = Kind::kNone;
-  std::int64_t integer = 0;         ///< kInteger; of a tensor, the first element's place
-  std::string text;                 ///< kText, the name of a kGlobal, the key of a kStorage
-  std::vector<PickleValue*> items;  ///< of a sequence; keys and values in turn; a tensor's
-                                    ///< storage, sizes and strides; a storage's type and length
-};
 
 /// Runs one pickle. All values belong to the machine, so that nothing nests in memory, however
 /// deep a hostile pickle nests them.
@@ -37,7 +27,7 @@ class PickleMachine {
   PickleMachine(std::span<const std::uint8_t> bytes, std::string source, std::uint64_t offset)
       : bytes_(bytes), source_(std::move(source)), offset_(offset) {}
 
-  /// The result of the program. Throws IoError for any opcode or global that tensors do not need.
+  /// The result of the program. Throws IoError for a damaged one.
   const PickleValue& run() {
     while (true) {
       const std::uint8_t opcode = byte();
@@ -49,8 +39,8 @@ class PickleMachine {
   /// How many bytes the program took.
   std::size_t consumed() const { return position_; }
 
-  /// Every storage that the program mentioned, also those of tensors that it then dropped.
-  const std::vector<const PickleValue*>& storages() const { return storages_; }
+  /// Every object outside the pickle that the program mentioned, also where it then dropped it.
+  const std::vector<const PickleValue*>& persistent() const { return persistent_; }
 
  private:
   using Kind = PickleValue::Kind;
@@ -59,10 +49,10 @@ class PickleMachine {
     throw IoError(message(source_, ": the pickle at offset ", offset_ + position_, ": ", what));
   }
 
-  std::span<const std::uint8_t> take(std::size_t count) {
+  std::span<const std::uint8_t> take(std::uint64_t count) {
     if (count > bytes_.size() - position_) fail("truncated");
-    const auto taken = bytes_.subspan(position_, count);
-    position_ += count;
+    const auto taken = bytes_.subspan(position_, static_cast<std::size_t>(count));
+    position_ += static_cast<std::size_t>(count);
     return taken;
   }
   std::uint8_t byte() { return take(1)[0]; }
@@ -72,7 +62,7 @@ class PickleMachine {
     for (std::size_t i = count; i-- > 0;) value = value << 8 | taken[i];
     return value;
   }
-  std::string text(std::size_t length) {
+  std::string text(std::uint64_t length) {
     const auto taken = take(length);
     return std::string(taken.begin(), taken.end());
   }
@@ -85,9 +75,9 @@ class PickleMachine {
   }
 
   PickleValue* make(Kind kind) {
-    constexpr std::size_t kMostValues = 1'000'000;
+    constexpr std::size_t kMostValues = 1'500'000;
     if (values_.size() == kMostValues) fail("more values than any state dictionary has");
-    values_.push_back(PickleValue{kind, 0, {}, {}});
+    values_.push_back(PickleValue{kind});
     return &values_.back();
   }
   PickleValue* make_integer(std::int64_t value) {
@@ -95,10 +85,20 @@ class PickleMachine {
     made->integer = value;
     return made;
   }
-  PickleValue* make_text(Kind kind, std::string value) {
-    PickleValue* made = make(kind);
+  PickleValue* make_text(std::string value) {
+    PickleValue* made = make(Kind::kText);
     made->text = std::move(value);
     return made;
+  }
+  PickleValue* make_with(Kind kind, std::vector<PickleValue*> items) {
+    PickleValue* made = make(kind);
+    made->items = std::move(items);
+    return made;
+  }
+  /// What no tensor needs is passed over.
+  PickleValue* make_other(std::uint64_t bytes) {
+    take(bytes);
+    return make(Kind::kOther);
   }
 
   void push(PickleValue* value) { stack_.push_back(value); }
@@ -118,109 +118,80 @@ class PickleMachine {
     marks_.pop_back();
     return taken;
   }
-  PickleValue* top(Kind kind, const char* what) {
+  PickleValue* top() {
     PickleValue* value = pop();
-    if (value->kind != kind) fail(message("expected ", what));
     push(value);
     return value;
   }
-  void push_tuple(std::vector<PickleValue*> items) {
-    PickleValue* tuple = make(Kind::kSequence);
-    tuple->items = std::move(items);
-    push(tuple);
-  }
-  void extend(Kind kind, const char* what, std::vector<PickleValue*> added) {
-    if (kind == Kind::kDictionary && added.size() % 2 != 0) fail("a key has no value");
-    PickleValue* target = top(kind, what);
+
+  /// Adds to a list, or to what a call has made that is like one.
+  void append(const std::vector<PickleValue*>& added) {
+    PickleValue* target = top();
+    if (target->is(Kind::kCall) || target->is(Kind::kOther)) return;
+    if (!target->is(Kind::kSequence)) fail("expected a list");
     target->items.insert(target->items.end(), added.begin(), added.end());
   }
-  void remember(std::uint64_t place) {
-    PickleValue* value = pop();
-    push(value);
-    memo_[place] = value;
+  void set_items(const std::vector<PickleValue*>& added) {
+    if (added.size() % 2 != 0) fail("a key has no value");
+    PickleValue* target = top();
+    if (!target->is(Kind::kDictionary) && !target->is(Kind::kCall)) fail("expected a dictionary");
+    target->items.insert(target->items.end(), added.begin(), added.end());
   }
+
+  void remember(std::uint64_t place) { memo_[place] = top(); }
   void recall(std::uint64_t place) {
     const auto found = memo_.find(place);
     if (found == memo_.end()) fail(message("memo ", place, " has not been set"));
     push(found->second);
   }
 
-  void push_long(std::size_t length) {
-    if (length > 8) {
-      push(make_text(Kind::kText, text(length)));
-      return;
-    }
+  PickleValue* make_long(std::size_t length) {
+    // The magic number of PyTorch's older format is one of the longer ones.
+    if (length > 8) return make_text(text(length));
     std::uint64_t value = number(length);
     if (length > 0 && length < 8 && value >> (8 * length - 1) != 0) value |= ~0ULL << (8 * length);
-    push(make_integer(static_cast<std::int64_t>(value)));
+    return make_integer(static_cast<std::int64_t>(value));
   }
 
-  /// Text from the memo can be had again and again for two bytes, so copies of it must be short.
-  void check_short(const std::string& text, const char* what) const {
-    constexpr std::size_t kMostLetters = 256;
-    if (text.size() > kMostLetters) fail(message(what, " of ", text.size(), " letters"));
+  PickleValue* make_global(PickleValue* module, PickleValue* name) {
+    if (!module->is(Kind::kText) || !name->is(Kind::kText)) fail("a global has no name");
+    return make_with(Kind::kGlobal, {module, name});
   }
 
-  void push_global(const std::string& module, const std::string& name) {
-    check_short(module, "a module name");
-    check_short(name, "a global name");
-    const std::string full = module + "." + name;
-    const bool storage = (module == "torch" || module == "torch.cuda") && name.ends_with("Storage");
-    if (!storage && full != "collections.OrderedDict" &&
-        full != "torch._utils._rebuild_tensor_v2" && full != "torch._utils._rebuild_parameter") {
-      fail(message("uses ", full, ", which tensors do not need and is not allowed here"));
-    }
-    push(make_text(Kind::kGlobal, storage ? name : full));
-  }
-
-  /// ('storage', type, key, location, length): a place where a tensor's values lie.
-  void push_storage() {
-    const PickleValue* id = pop();
-    if (id->kind != Kind::kSequence || id->items.size() < 5 || id->items[0]->text != "storage" ||
-        id->items[1]->kind != Kind::kGlobal || id->items[2]->kind != Kind::kText ||
-        id->items[4]->kind != Kind::kInteger || id->items[4]->integer < 0 ||
-        (id->items.size() > 5 && id->items[5]->kind != Kind::kNone)) {
-      fail("a storage is not described as PyTorch does");
-    }
-    check_short(id->items[2]->text, "a storage key");
-    PickleValue* storage = make_text(Kind::kStorage, id->items[2]->text);
-    storage->items = {id->items[1], id->items[4]};
-    storages_.push_back(storage);
-    push(storage);
-  }
-
-  PickleValue* copy_of(const PickleValue& sequence) {
+  /// Arguments as they are now, since the program could still change the lists that it holds. Only
+  /// what is as short as a tensor's description is copied, so that nothing can be multiplied.
+  PickleValue* copy_of(PickleValue* arguments) {
+    constexpr std::size_t kMostCopied = 8;
+    const auto is_short = [](const PickleValue* value) {
+      return value->is(Kind::kSequence) && value->items.size() <= kMostCopied;
+    };
     PickleValue* copy = make(Kind::kSequence);
-    copy->items = sequence.items;
+    if (!is_short(arguments)) return copy;  // no function that makes a tensor takes so many
+    copy->items = arguments->items;
+    for (PickleValue*& item : copy->items) {
+      if (is_short(item)) item = make_with(Kind::kSequence, item->items);
+    }
     return copy;
   }
-
-  /// Calls nothing: knows what the three functions of state dictionaries would have returned.
-  void reduce() {
-    const PickleValue* arguments = pop();
-    const PickleValue* function = pop();
-    if (function->kind != Kind::kGlobal || arguments->kind != Kind::kSequence) {
+  void push_call(PickleValue* function, PickleValue* arguments) {
+    if (!arguments->is(Kind::kSequence))
       fail("reduces something other than a function and its arguments");
-    }
-    const auto& items = arguments->items;
-    if (function->text == "collections.OrderedDict" && items.empty()) {
-      push(make(Kind::kDictionary));
-    } else if (function->text == "torch._utils._rebuild_tensor_v2" && items.size() >= 4 &&
-               items[0]->kind == Kind::kStorage && items[1]->kind == Kind::kInteger &&
-               items[2]->kind == Kind::kSequence && items[3]->kind == Kind::kSequence &&
-               items[2]->items.size() == items[3]->items.size() &&
-               items[2]->items.size() <= kMaxRank) {
-      PickleValue* tensor = make(Kind::kTensor);
-      tensor->integer = items[1]->integer;
-      // Copies: the program could still change the lists that it holds.
-      tensor->items = {items[0], copy_of(*items[2]), copy_of(*items[3])};
-      push(tensor);
-    } else if (function->text == "torch._utils._rebuild_parameter" && !items.empty() &&
-               items[0]->kind == Kind::kTensor) {
-      push(items[0]);
-    } else {
-      fail(message("calls ", function->text, " with arguments that tensors do not need"));
-    }
+    PickleValue* call = make(Kind::kCall);
+    call->called = {function, copy_of(arguments)};
+    push(call);
+  }
+
+  /// The attributes of an object. A dictionary's, such as _metadata, say nothing of its tensors.
+  void set_state(PickleValue* state) {
+    PickleValue* object = top();
+    if (!object->is(Kind::kCall)) return;
+    object->called.resize(2);
+    object->called.push_back(state);
+  }
+
+  void push_persistent(PickleValue* id) {
+    push(make_with(Kind::kPersistent, {id}));
+    persistent_.push_back(stack_.back());
   }
 
   void execute(std::uint8_t opcode);
@@ -230,7 +201,7 @@ class PickleMachine {
   std::uint64_t offset_;
   std::size_t position_ = 0;
   std::deque<PickleValue> values_;
-  std::vector<const PickleValue*> storages_;
+  std::vector<const PickleValue*> persistent_;
   std::vector<PickleValue*> stack_;
   std::vector<std::size_t> marks_;
   std::map<std::uint64_t, PickleValue*> memo_;
@@ -240,7 +211,7 @@ inline void PickleMachine::execute(std::uint8_t opcode) {
   const auto tuple_of = [&](std::size_t count) {
     std::vector<PickleValue*> items(count);
     for (std::size_t i = count; i-- > 0;) items[i] = pop();
-    push_tuple(std::move(items));
+    return make_with(Kind::kSequence, std::move(items));
   };
   switch (opcode) {
     case 0x80:  // PROTO
@@ -250,9 +221,16 @@ inline void PickleMachine::execute(std::uint8_t opcode) {
       take(8);
       return;
     case '(':  // MARK
-      marks_.push_back(stack_.size());
-      if (marks_.size() > bytes_.size()) fail("too many marks");
+      return marks_.push_back(stack_.size());
+    case '0':  // POP: a mark too
+      if (!marks_.empty() && marks_.back() == stack_.size()) return marks_.pop_back();
+      pop();
       return;
+    case '1':  // POP_MARK
+      pop_to_mark();
+      return;
+    case '2':  // DUP
+      return push(top());
     case 'N':  // NONE
       return push(make(Kind::kNone));
     case 0x88:  // NEWTRUE
@@ -265,38 +243,53 @@ inline void PickleMachine::execute(std::uint8_t opcode) {
     case 'M':  // BININT2
       return push(make_integer(static_cast<std::int64_t>(number(2))));
     case 0x8a:  // LONG1
-      return push_long(byte());
-    case 'G':  // BINFLOAT: none matters to a tensor
-      take(8);
-      return push(make(Kind::kNone));
+      return push(make_long(byte()));
+    case 0x8b:  // LONG4
+    case 'B':   // BINBYTES
+      return push(make_other(number(4)));
+    case 'G':  // BINFLOAT
+      return push(make_other(8));
+    case 'C':  // SHORT_BINBYTES
+      return push(make_other(byte()));
+    case 0x8e:  // BINBYTES8
+    case 0x96:  // BYTEARRAY8
+      return push(make_other(number(8)));
+    case 0x8f:  // EMPTY_SET
+      return push(make(Kind::kOther));
+    case 0x91:  // FROZENSET
+      pop_to_mark();
+      return push(make(Kind::kOther));
     case 'X':  // BINUNICODE
     case 'T':  // BINSTRING
-      return push(make_text(Kind::kText, text(number(4))));
+      return push(make_text(text(number(4))));
+    case 0x8d:  // BINUNICODE8
+      return push(make_text(text(number(8))));
     case 0x8c:  // SHORT_BINUNICODE
     case 'U':   // SHORT_BINSTRING
-      return push(make_text(Kind::kText, text(byte())));
+      return push(make_text(text(byte())));
     case ')':  // EMPTY_TUPLE
     case ']':  // EMPTY_LIST
-      return push_tuple({});
+      return push(make(Kind::kSequence));
     case '}':  // EMPTY_DICT
       return push(make(Kind::kDictionary));
     case 't':  // TUPLE
-      return push_tuple(pop_to_mark());
+      return push(make_with(Kind::kSequence, pop_to_mark()));
     case 0x85:  // TUPLE1
     case 0x86:  // TUPLE2
     case 0x87:  // TUPLE3
-      return tuple_of(opcode - 0x84U);
+      return push(tuple_of(opcode - 0x84U));
     case 'a':  // APPEND
-      return extend(Kind::kSequence, "a list", {pop()});
-    case 'e':  // APPENDS
-      return extend(Kind::kSequence, "a list", pop_to_mark());
+      return append({pop()});
+    case 'e':   // APPENDS
+    case 0x90:  // ADDITEMS
+      return append(pop_to_mark());
     case 's': {  // SETITEM
       PickleValue* value = pop();
       PickleValue* key = pop();
-      return extend(Kind::kDictionary, "a dictionary", {key, value});
+      return set_items({key, value});
     }
     case 'u':  // SETITEMS
-      return extend(Kind::kDictionary, "a dictionary", pop_to_mark());
+      return set_items(pop_to_mark());
     case 'q':  // BINPUT
       return remember(byte());
     case 'r':  // LONG_BINPUT
@@ -308,23 +301,29 @@ inline void PickleMachine::execute(std::uint8_t opcode) {
     case 'j':  // LONG_BINGET
       return recall(number(4));
     case 'c': {  // GLOBAL
-      const std::string module = line();
-      return push_global(module, line());
+      PickleValue* module = make_text(line());
+      return push(make_global(module, make_text(line())));
     }
     case 0x93: {  // STACK_GLOBAL
-      const std::string name = pop()->text;
-      return push_global(pop()->text, name);
+      PickleValue* name = pop();
+      return push(make_global(pop(), name));
     }
     case 'Q':  // BINPERSID
-      return push_storage();
-    case 'R':  // REDUCE
-      return reduce();
-    case 'b':  // BUILD: attributes such as _metadata, of which tensors have none
+      return push_persistent(pop());
+    case 'R':     // REDUCE
+    case 0x81: {  // NEWOBJ
+      PickleValue* arguments = pop();
+      return push_call(pop(), arguments);
+    }
+    case 0x92: {  // NEWOBJ_EX: with a dictionary of named arguments, which tensors have none of
       pop();
-      return;
+      PickleValue* arguments = pop();
+      return push_call(pop(), arguments);
+    }
+    case 'b':  // BUILD
+      return set_state(pop());
     default:
-      fail(message("opcode ", static_cast<int>(opcode),
-                   " is not one that tensors need; nothing else is executed"));
+      fail(message("opcode ", static_cast<int>(opcode), " is not one that tensors need"));
   }
 }
 

@@ -14,19 +14,22 @@
 #include <vector>
 
 #include "sfumato/core/tensor.hpp"
-#include "sfumato/io/file.hpp"
+#include "sfumato/io/file_reader.hpp"
 #include "sfumato/io/pickle.hpp"
+#include "sfumato/io/pytorch_names.hpp"
 #include "sfumato/io/pytorch_storage.hpp"
+#include "sfumato/io/pytorch_tensor.hpp"
 #include "sfumato/io/stored_type.hpp"
 #include "sfumato/io/zip.hpp"
 
 namespace sfumato::io {
 
 /// The tensors of a state dictionary saved by torch.save(), in the zip format (since PyTorch 1.6)
-/// or the older one. Nothing in the file is executed, and only what is asked for is read.
+/// or the older one, wherever in the file the dictionary is; see detail::choose_names(). Nothing in
+/// the file is executed, and only what is asked for is read: what else is there may be of any kind.
 class PytorchFile {
  public:
-  /// Throws IoError when the file is neither, is damaged, or holds anything but named tensors.
+  /// Throws IoError when the file is neither, is damaged, or holds no named tensors.
   explicit PytorchFile(const std::filesystem::path& path) : file_(path) {
     std::array<char, 2> start{};
     file_.read_at(0, start.data(), std::min<std::uint64_t>(start.size(), file_.size()));
@@ -39,9 +42,12 @@ class PytorchFile {
 
   std::vector<std::string> names() const {
     std::vector<std::string> all;
-    for (const auto& [name, entry] : entries_) all.push_back(name);
+    for (const auto& [name, tensor] : names_.tensors) all.push_back(name);
     return all;
   }
+  /// Lists the state dictionaries where the file has several and none is the one that is meant;
+  /// empty otherwise.
+  const std::string& choice() const { return names_.choice; }
 
   /// Throws IoError for a name that the file does not have.
   const Shape& shape(const std::string& name) const { return find(name).shape; }
@@ -50,74 +56,94 @@ class PytorchFile {
   /// Throws IoError for an unknown name, another type, or values outside the file.
   template <Element T>
   Tensor<T> read(const std::string& name) const {
-    const Entry& entry = find(name);
-    const Storage& storage = storages_.at(entry.storage);
-    const auto bad = [&](const std::string& what) { fail(message("tensor '", name, "' ", what)); };
-    const auto [width, type] = *detail::pytorch_element(storage.storage_class);
-    if (!type) bad(message("is a ", storage.storage_class, ", which is not supported"));
-    const std::uint64_t span = span_of(entry);
-    const std::uint64_t first = entry.offset;
-    if (first > storage.length || span > storage.length - first) {
-      bad(message("needs elements ", first, " to ", first + span, " of a storage of ",
-                  storage.length));
+    const detail::PytorchTensor& tensor = find(name);
+    const auto bad = [&](const std::string& what) {
+      fail(message("tensor '", excerpt(name), "' ", what));
+    };
+    const Storage& storage = storages_.at(tensor.storage);
+    const auto stored_as = detail::pytorch_element(storage.storage_class);
+    const auto element =
+        tensor.dtype.empty() ? stored_as : detail::pytorch_element_of(tensor.dtype);
+    const std::string type = tensor.dtype.empty() ? storage.storage_class : tensor.dtype;
+    if (!element || !element->type || !stored_as) {
+      bad(message("is a ", excerpt(type), ", which is not supported"));
     }
-    if (static_cast<std::uint64_t>(entry.shape.elements()) > span) {
-      bad("repeats its elements; save a contiguous copy");
+    const std::size_t width = element->bytes;
+    const std::uint64_t available = storage.length * stored_as->bytes / width;
+    const std::uint64_t span = span_of(tensor);
+    const std::uint64_t first = tensor.offset;
+    if (first > available || span > available - first) {
+      bad(message("needs elements ", first, " to ", first + span, " of a storage of ", available));
+    }
+    const auto elements = static_cast<std::uint64_t>(tensor.shape.elements());
+    if (elements > std::max(span, kMostRepeated)) {
+      bad(message("repeats its elements to ", elements, ", more than ", kMostRepeated,
+                  "; save a contiguous copy"));
     }
     const std::vector<std::uint8_t> bytes = read_storage(storage, first * width, span * width);
     std::vector<T> stored(static_cast<std::size_t>(span));
-    if (!detail::decode_values(*type, bytes.data(), stored)) {
-      bad(message("is a ", storage.storage_class, ", which can't be read as ",
+    if (!detail::decode_values(*element->type, bytes.data(), stored)) {
+      bad(message("is a ", type, ", which can't be read as ",
                   detail::info(detail::natural_type<T>()).name));
     }
-    return Tensor<T>::from(gather(entry, stored), entry.shape);
+    if (tensor.negated) {
+      for (T& value : stored) value = static_cast<T>(-value);
+    }
+    return Tensor<T>::from(gather(tensor, std::move(stored)), tensor.shape);
   }
 
  private:
   using Storage = detail::PytorchStorage;
-  struct Entry {
-    std::string storage;
-    std::uint64_t offset = 0;
-    Shape shape;
-    Strides strides{};
-  };
   using Value = detail::PickleValue;
   static constexpr std::uint64_t kMostPickle = 16 << 20;
+  static constexpr std::uint64_t kMostRepeated = 16 << 20;  ///< by a stride of 0
 
   [[noreturn]] void fail(const std::string& what) const {
     throw IoError(message(file_.name(), ": ", what));
   }
 
-  const Entry& find(const std::string& name) const {
-    const auto found = entries_.find(name);
-    if (found == entries_.end()) fail(message("there is no tensor '", name, "'"));
+  const detail::PytorchTensor& find(const std::string& name) const {
+    const auto found = names_.tensors.find(name);
+    if (found == names_.tensors.end()) {
+      const std::string choice =
+          names_.choice.empty()
+              ? ""
+              : message(", but a choice of dictionaries: ", names_.choice,
+                        "; put the dictionary's name before it, as in '", "ema.weight'");
+      fail(message("there is no tensor '", excerpt(name), "'", choice));
+    }
+    if (!found->second.unsupported.empty()) {
+      fail(message("tensor '", excerpt(name), "'", found->second.unsupported));
+    }
     return found->second;
   }
 
   /// How many elements lie from the first to the last of a tensor.
-  std::uint64_t span_of(const Entry& entry) const {
-    if (entry.shape.elements() == 0) return 0;
+  std::uint64_t span_of(const detail::PytorchTensor& tensor) const {
+    if (tensor.shape.elements() == 0) return 0;
     std::uint64_t span = 1;
-    for (int axis = 0; axis < entry.shape.rank(); ++axis) {
+    for (int axis = 0; axis < tensor.shape.rank(); ++axis) {
       constexpr std::uint64_t kMost = std::uint64_t{1} << 62;
-      const auto steps = static_cast<std::uint64_t>(entry.shape[axis] - 1);
-      const auto stride = static_cast<std::uint64_t>(entry.strides[static_cast<std::size_t>(axis)]);
+      const auto steps = static_cast<std::uint64_t>(tensor.shape[axis] - 1);
+      const auto stride =
+          static_cast<std::uint64_t>(tensor.strides[static_cast<std::size_t>(axis)]);
       if (steps > 0 && stride > (kMost - span) / steps) fail("a tensor has absurd strides");
       span += steps * stride;
     }
     return span;
   }
 
+  /// Brings the elements into rows, as they lie here.
   template <class T>
-  static std::vector<T> gather(const Entry& entry, const std::vector<T>& stored) {
-    if (entry.strides == row_major_strides(entry.shape)) return stored;
-    std::vector<T> values(static_cast<std::size_t>(entry.shape.elements()));
-    const Strides dense = row_major_strides(entry.shape);
+  static std::vector<T> gather(const detail::PytorchTensor& tensor, std::vector<T> stored) {
+    const Strides dense = row_major_strides(tensor.shape);
+    if (tensor.strides == dense) return stored;
+    std::vector<T> values(static_cast<std::size_t>(tensor.shape.elements()));
     for (std::size_t i = 0; i < values.size(); ++i) {
       auto rest = static_cast<std::int64_t>(i);
       std::int64_t place = 0;
-      for (std::size_t axis = 0; axis < static_cast<std::size_t>(entry.shape.rank()); ++axis) {
-        place += rest / dense[axis] * entry.strides[axis];
+      for (std::size_t axis = 0; axis < static_cast<std::size_t>(tensor.shape.rank()); ++axis) {
+        place += rest / dense[axis] * tensor.strides[axis];
         rest %= dense[axis];
       }
       values[i] = stored[static_cast<std::size_t>(place)];
@@ -127,9 +153,11 @@ class PytorchFile {
 
   std::vector<std::uint8_t> read_storage(const Storage& storage, std::uint64_t offset,
                                          std::uint64_t count) const {
+    if (count == 0) return {};
     if (zip_ != nullptr) return zip_->read(storage.zip_entry, offset, count);
+    if (!storage.file_offset) fail("it lies behind values of an unknown type; save it anew");
     std::vector<std::uint8_t> bytes(static_cast<std::size_t>(count));
-    file_.read_at(storage.file_offset + offset, bytes.data(), bytes.size());
+    file_.read_at(*storage.file_offset + offset, bytes.data(), bytes.size());
     return bytes;
   }
 
@@ -156,7 +184,7 @@ class PytorchFile {
     if (!size || *size > kMostPickle) fail("data.pkl is too large for a state dictionary");
     const auto bytes = zip_->read(pickle, 0, *size);
     detail::PickleMachine machine(bytes, file_.name(), 0);
-    collect(machine.run());
+    read_names(machine.run());
     note_storages(machine);
     for (auto& [key, storage] : storages_) {
       storage.zip_entry = message(folder, "data/", key);
@@ -186,7 +214,7 @@ class PytorchFile {
       if (value.integer != 1001) fail("an unknown version of PyTorch's format");
     });
     next([](const Value&) {});  // facts about the system that wrote it
-    next([&](const Value& value) { collect(value); });
+    next([&](const Value& value) { read_names(value); });
     std::vector<std::string> keys;
     next([&](const Value& value) {
       for (const Value* key : value.items) keys.push_back(key->text);
@@ -199,7 +227,9 @@ class PytorchFile {
     std::size_t located = 0;
     for (const std::string& key : keys) {
       const auto found = storages_.find(key);
-      if (found == storages_.end()) fail(message("storage '", key, "' belongs to no tensor"));
+      if (found == storages_.end()) {
+        fail(message("storage '", excerpt(key), "' belongs to no tensor"));
+      }
       Storage& storage = found->second;
       std::array<std::uint8_t, 8> bytes{};
       file_.read_at(offset, bytes.data(), bytes.size());
@@ -207,86 +237,56 @@ class PytorchFile {
       for (std::size_t i = bytes.size(); i-- > 0;) length = length << 8 | bytes[i];
       offset += bytes.size();
       if (length != storage.length) {
-        fail(message("damaged: storage '", key, "' at offset ", offset, " has ", length,
+        fail(message("damaged: storage '", excerpt(key), "' at offset ", offset, " has ", length,
                      " elements, ", storage.length, " are expected"));
       }
+      const auto element = detail::pytorch_element(storage.storage_class);
+      if (!element) return;  // nobody knows where the next one begins
       check_length(key, storage, file_.size() - offset);
       storage.file_offset = offset;
-      offset += length * detail::pytorch_element(storage.storage_class)->bytes;
+      offset += length * element->bytes;
       ++located;
     }
     if (located != storages_.size()) fail("storages are missing at its end");
   }
 
-  /// Takes the tensors out of a dictionary, or out of its "state_dict" if it has one.
-  void collect(const Value& root) {
-    const Value* dictionary = &root;
-    for (std::size_t i = 0; root.kind == Value::Kind::kDictionary && i < root.items.size();
-         i += 2) {
-      if (root.items[i]->text == "state_dict") dictionary = root.items[i + 1];
+  void read_names(const Value& root) {
+    try {
+      names_ = detail::choose_names(detail::StateDictionaryFinder(root).find());
+    } catch (const IoError& error) {
+      fail(error.what());
     }
-    if (dictionary->kind != Value::Kind::kDictionary) fail("does not hold a state dictionary");
-    for (std::size_t i = 0; i < dictionary->items.size(); i += 2) {
-      const Value& key = *dictionary->items[i];
-      const Value& tensor = *dictionary->items[i + 1];
-      if (key.kind != Value::Kind::kText || tensor.kind != Value::Kind::kTensor) continue;
-      entries_.insert_or_assign(key.text, entry_of(key.text, tensor));
-    }
-    if (entries_.empty()) fail("holds no named tensors");
-  }
-
-  Entry entry_of(const std::string& name, const Value& tensor) const {
-    const Value& storage = *tensor.items[0];
-    const auto& sizes = tensor.items[1]->items;
-    const auto& strides = tensor.items[2]->items;
-    Entry entry{storage.text, static_cast<std::uint64_t>(tensor.integer), {}, {}};
-    for (std::size_t axis = 0; axis < sizes.size(); ++axis) {
-      const bool whole = sizes[axis]->kind == Value::Kind::kInteger &&
-                         strides[axis]->kind == Value::Kind::kInteger;
-      if (!whole || sizes[axis]->integer < 0 || strides[axis]->integer < 0 || tensor.integer < 0) {
-        fail(message("tensor '", name, "' has sizes or strides that are not whole numbers"));
-      }
-      try {
-        entry.shape.push_back(sizes[axis]->integer);
-      } catch (const ShapeError& error) {
-        fail(message("tensor '", name, "': ", error.what()));
-      }
-      entry.strides[axis] = strides[axis]->integer;
-    }
-    return entry;
+    if (names_.tensors.empty()) fail("holds no named tensors");
   }
 
   /// Remembers every storage that a pickle mentions, wanted or not: the older format's lie in a
   /// row.
   void note_storages(const detail::PickleMachine& machine) {
-    for (const Value* value : machine.storages()) {
-      const Storage described{value->items[0]->text,
-                              static_cast<std::uint64_t>(value->items[1]->integer)};
-      if (!detail::pytorch_element(described.storage_class)) {
-        fail(message("a ", described.storage_class, " is not supported"));
-      }
-      const auto [known, added] = storages_.emplace(value->text, described);
+    for (const Value* value : machine.persistent()) {
+      const auto id = detail::storage_id(*value);
+      if (!id) continue;
+      const auto [known, added] =
+          storages_.emplace(id->key, Storage{id->storage_class, id->length});
       const Storage& first = known->second;
-      if (!added &&
-          (first.storage_class != described.storage_class || first.length != described.length)) {
-        fail(message("storage '", value->text, "' is described in two ways"));
+      if (!added && (first.storage_class != id->storage_class || first.length != id->length)) {
+        fail(message("storage '", excerpt(id->key), "' is described in two ways"));
       }
     }
   }
 
   /// Checks that a storage has as many bytes as it claims elements; later sums rely on it.
   void check_length(const std::string& key, const Storage& storage, std::uint64_t available) const {
-    const std::size_t width = detail::pytorch_element(storage.storage_class)->bytes;
-    if (storage.length > available / width) {
-      fail(message("truncated or damaged: storage '", key, "' claims ", storage.length,
-                   " elements of ", width, " bytes, but ", available, " bytes are there"));
+    const auto element = detail::pytorch_element(storage.storage_class);
+    if (element && storage.length > available / element->bytes) {
+      fail(message("truncated or damaged: storage '", excerpt(key), "' claims ", storage.length,
+                   " elements of ", element->bytes, " bytes, but ", available, " bytes are there"));
     }
   }
 
   FileReader file_;
   std::unique_ptr<ZipReader> zip_;
   std::map<std::string, Storage> storages_;
-  std::map<std::string, Entry> entries_;
+  detail::PytorchNames names_;
 };
 
 }  // namespace sfumato::io
