@@ -124,7 +124,8 @@ class StateDictionaryFinder {
     if (!is_module(root)) return false;
     std::vector<std::pair<const PickleValue*, std::string>> modules{{&root, ""}};
     for (std::size_t i = 0; i < modules.size(); ++i) {
-      const auto [module, prefix] = modules[i];
+      const PickleValue* const module = modules[i].first;
+      const std::string prefix = modules[i].second;
       for (const char* const kind : {"_parameters", "_buffers"}) {
         for_each_item(module->called[2]->value_of(kind), [&](const auto& key, const auto& value) {
           if (auto tensor = describe_tensor(value))
