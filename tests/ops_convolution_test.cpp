@@ -283,26 +283,65 @@ TEST_CASE("a convolution with frozen weights keeps no input") {
   CHECK(kept(trained));
 }
 
-TEST_CASE("convolutions over nothing give the bias, or nothing") {
-  const auto zeros = [](const Shape& shape) {
-    return Variable<double>(Tensor<double>::zeros(shape), true);
-  };
-  const Variable<double> bias(Tensor<double>::from({2.0, 3.0}, {2}), true);
-  CHECK(ops::conv2d(zeros({0, 3, 8, 8}), zeros({2, 3, 3, 3}), bias).shape() == Shape{0, 2, 6, 6});
-  const auto weight = zeros({2, 0, 3, 3});
-  const auto y = ops::conv2d(zeros({1, 0, 4, 4}), weight, bias);
-  CHECK(y.value().at({0, 1, 1, 1}) == 3.0);
-  backward(ops::sum(y));
-  CHECK(bias.grad().value().to_vector() == std::vector<double>{4.0, 4.0});
-  CHECK(weight.grad().shape() == Shape{2, 0, 3, 3});
-  const auto none = zeros({0, 3, 3, 3});
-  const auto x = zeros({1, 3, 4, 4});
-  backward(ops::sum(ops::conv2d(x, none)));
-  CHECK(x.grad().value().to_vector() == std::vector<double>(48, 0.0));
-  // Only padding under the filter.
-  CHECK(ops::conv2d(zeros({1, 1, 0, 4}), zeros({2, 1, 1, 1}), bias, {.padding = 1})
-            .value()
-            .at({0, 0, 1, 5}) == 2.0);
+TEST_CASE_TEMPLATE("convolutions over nothing give the bias, or nothing", T, float, double) {
+  const auto zeros = [](const Shape& shape) { return Variable<T>(Tensor<T>::zeros(shape), true); };
+  // One of the numbers of images, of channels in and out, and of rows is zero, or several are.
+  const std::vector<std::vector<std::int64_t>> sizes{{0, 4, 4, 12}, {2, 0, 4, 12}, {2, 4, 0, 12},
+                                                     {2, 0, 0, 12}, {2, 4, 4, 0},  {0, 0, 0, 0}};
+  for (const auto& size : sizes) {
+    for (const std::int64_t kernel : {1, 3, 5}) {
+      for (const std::int64_t groups : {1, 2}) {
+        for (const std::int64_t stride : {1, 2}) {
+          const std::int64_t n = size[0];
+          const std::int64_t in = size[1];
+          const std::int64_t out = size[2];
+          CAPTURE(n);
+          CAPTURE(in);
+          CAPTURE(out);
+          CAPTURE(kernel);
+          CAPTURE(groups);
+          CAPTURE(stride);
+          const auto x = zeros({n, in, size[3], 12});
+          const auto weight = zeros({out, in / groups, kernel, kernel});
+          const Variable<T> bias(Tensor<T>::arange(static_cast<T>(out)), true);
+          const ops::Conv2dOptions options{.stride = stride, .padding = 4, .groups = groups};
+          const auto check = [&](const Variable<T>& y, const Variable<T>& filters) {
+            REQUIRE(y.shape()[0] == n);
+            REQUIRE(y.shape()[1] == out);
+            const std::vector<T> values = y.value().to_vector();
+            const std::int64_t plane = y.shape()[2] * y.shape()[3];
+            bool equal = true;
+            for (std::size_t i = 0; i < values.size(); ++i) {
+              const std::int64_t channel = static_cast<std::int64_t>(i) / plane % out;
+              equal = equal && values[i] == static_cast<T>(channel);
+            }
+            CHECK(equal);
+            const auto gradients =
+                grad({ops::sum(y * y)}, {x, filters, bias}, {.create_graph = true});
+            CHECK(gradients[0].value().to_vector() == x.value().to_vector());
+            CHECK(gradients[1].value().to_vector() == filters.value().to_vector());
+            for (std::int64_t c = 0; c < out; ++c) {
+              CHECK(gradients[2].value().at({c}) == static_cast<T>(2 * c * n * plane));
+            }
+            const auto second = grad({ops::sum(gradients[2])}, {bias, filters});
+            CHECK(second[1].value().to_vector() == filters.value().to_vector());
+          };
+          check(ops::conv2d(x, weight, bias, options), weight);
+          check(ops::conv2d_relu(x, weight, bias, options), weight);
+          if (size[3] == 0) continue;  // a transpose needs rows
+          const auto turned = zeros({in, out / groups, kernel, kernel});
+          check(ops::conv_transpose2d(x, turned, bias, options), turned);
+        }
+      }
+    }
+  }
+  const auto y = ops::conv2d(zeros({2, 0, 8, 8}), zeros({3, 0, 3, 3}));
+  CHECK(y.value().to_vector() == std::vector<T>(2 * 3 * 36, T{0}));
+  Random random(1);
+  CHECK(nn::Conv2d<T>(0, 2, 3, random)(zeros({1, 0, 4, 4})).shape() == Shape{1, 2, 2, 2});
+  CHECK(nn::Conv2d<T>(2, 0, 3, random)(zeros({1, 2, 4, 4})).shape() == Shape{1, 0, 2, 2});
+  CHECK_THROWS_AS(ops::conv2d(zeros({1, 2, 4, 4}), zeros({2, 2, 1, 1}), {}, {.groups = 0}),
+                  ValueError);
 }
 
 TEST_CASE("NaN and infinity pass through convolution where the filter sees them") {

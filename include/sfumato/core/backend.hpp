@@ -106,7 +106,7 @@ concept Backend = requires(std::size_t bytes, void* memory, const void* source, 
 
   {Device::gemm(gemm, in, in, out)};
 
-  // x, filters, bias (may be null) -> y; dy, filters -> dx; x, dy -> d filters.
+  // x, filters, bias (may be null) -> y; dy, filters -> dx; x, dy -> d filters. None is empty.
   {Device::conv2d(conv, in, in, in, out)};
   {Device::conv2d_input_gradient(conv, in, in, out)};
   {Device::conv2d_weight_gradient(conv, in, in, out)};

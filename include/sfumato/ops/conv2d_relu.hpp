@@ -49,6 +49,7 @@ Variable<T, Device> conv2d_relu(const Variable<T, Device>& input, const Variable
   const Conv2dGeometry g =
       detail::conv2d_geometry("conv2d_relu", input.shape(), weight.shape(), options);
   detail::check_bias("conv2d_relu", bias, g.out_channels);
+  if (detail::is_empty(g)) return relu(detail::conv2d(g, input, weight, bias));
   auto y = Tensor<T, Device>::empty(detail::output_shape(g));
   detail::Positive<Device> positive(y.shape());
   Device::conv2d_relu(g, input.value().data(), weight.value().data(),

@@ -108,6 +108,26 @@ inline Shape output_shape(const Conv2dGeometry& g) {
   return {g.batch, g.out_channels, g.out_h, g.out_w};
 }
 
+/// Whether there is nothing to multiply: no image, channel or pixel. Devices are not asked then.
+inline bool is_empty(const Conv2dGeometry& g) {
+  return g.batch == 0 || g.in_channels == 0 || g.in_h == 0 || g.in_w == 0 || g.out_channels == 0;
+}
+
+/// Where a convolution puts its result, or, when there is nothing to multiply, what that is: the
+/// bias, or zeros.
+template <class T, class Device>
+Tensor<T, Device> result_of(const Conv2dGeometry& g, const Shape& shape,
+                            const Variable<T, Device>& bias = {}) {
+  if (is_empty(g) && !bias.defined()) return Tensor<T, Device>::zeros(shape);
+  auto result = Tensor<T, Device>::empty(shape);
+  if (is_empty(g)) {
+    Device::map(sfumato::detail::Identity{}, shape,
+                Strided<T>{result.data(), row_major_strides(shape)},
+                Strided<const T>{bias.value().data(), Strides{0, 1, 0, 0}});
+  }
+  return result;
+}
+
 // The three convolutions are linear in both arguments, and each one's gradients are the other two.
 template <class T, class Device>
 Variable<T, Device> conv2d(const Conv2dGeometry& g, const Variable<T, Device>& x,
@@ -128,9 +148,11 @@ Variable<T, Device> keep_if(bool needed, const Variable<T, Device>& x) {
 template <class T, class Device>
 Variable<T, Device> conv2d(const Conv2dGeometry& g, const Variable<T, Device>& x,
                            const Variable<T, Device>& weight, const Variable<T, Device>& bias) {
-  auto y = Tensor<T, Device>::empty(output_shape(g));
-  Device::conv2d(g, x.value().data(), weight.value().data(),
-                 bias.defined() ? bias.value().data() : nullptr, y.data());
+  auto y = result_of(g, output_shape(g), bias);
+  if (!is_empty(g)) {
+    Device::conv2d(g, x.value().data(), weight.value().data(),
+                   bias.defined() ? bias.value().data() : nullptr, y.data());
+  }
   return record("conv2d", std::move(y), {x, weight, bias},
                 [g, x = keep_if(weight.requires_grad(), x),
                  weight = keep_if(x.requires_grad(), weight)](const Backward<T, Device>& at) {
@@ -145,8 +167,10 @@ Variable<T, Device> conv2d(const Conv2dGeometry& g, const Variable<T, Device>& x
 template <class T, class Device>
 Variable<T, Device> conv2d_input_gradient(const Conv2dGeometry& g, const Variable<T, Device>& dy,
                                           const Variable<T, Device>& weight) {
-  auto dx = Tensor<T, Device>::empty(input_shape(g));
-  Device::conv2d_input_gradient(g, dy.value().data(), weight.value().data(), dx.data());
+  auto dx = result_of<T, Device>(g, input_shape(g));
+  if (!is_empty(g)) {
+    Device::conv2d_input_gradient(g, dy.value().data(), weight.value().data(), dx.data());
+  }
   return record("conv2d_input_gradient", std::move(dx), {dy, weight},
                 [g, dy = keep_if(weight.requires_grad(), dy),
                  weight = keep_if(dy.requires_grad(), weight)](const Backward<T, Device>& at) {
@@ -162,8 +186,10 @@ Variable<T, Device> conv2d_input_gradient(const Conv2dGeometry& g, const Variabl
 template <class T, class Device>
 Variable<T, Device> conv2d_weight_gradient(const Conv2dGeometry& g, const Variable<T, Device>& x,
                                            const Variable<T, Device>& dy) {
-  auto dweight = Tensor<T, Device>::empty(weight_shape(g));
-  Device::conv2d_weight_gradient(g, x.value().data(), dy.value().data(), dweight.data());
+  auto dweight = result_of<T, Device>(g, weight_shape(g));
+  if (!is_empty(g)) {
+    Device::conv2d_weight_gradient(g, x.value().data(), dy.value().data(), dweight.data());
+  }
   return record("conv2d_weight_gradient", std::move(dweight), {x, dy},
                 [g, x = keep_if(dy.requires_grad(), x),
                  dy = keep_if(x.requires_grad(), dy)](const Backward<T, Device>& at) {
@@ -189,7 +215,8 @@ void check_bias(const char* op, const Variable<T, Device>& bias, std::int64_t ch
 /// The two-dimensional cross-correlation that networks call convolution:
 /// y[n, o, i, j] = bias[o] + Σ x[n, c, i·stride + a·dilation, j·stride + b·dilation] · w[o, c, a,
 /// b] over the padded input. Input (n, c, h, w), weight (out, c / groups, kernel h, kernel w), bias
-/// (out,) or undefined. Keeps the input only if the weight needs a gradient.
+/// (out,) or undefined. Keeps the input only if the weight needs a gradient. Without channels or
+/// pixels to sum over, the result is the bias.
 ///
 /// Infinity or NaN in the input spreads farther than this sum says where it is computed in tiles, on
 /// the Cpu to six rows and columns, or to four rows at full width; see docs/design.md.
