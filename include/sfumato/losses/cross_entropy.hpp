@@ -29,6 +29,10 @@ Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
     throw ShapeError(message("cross_entropy: logits ", logits.shape(), " and labels ",
                              labels.shape(), " must be (n, classes) and (n,)"));
   }
+  if (labels.elements() == 0) {
+    throw ShapeError(message("cross_entropy: no examples in the logits ", logits.shape(),
+                             ", so they have no mean"));
+  }
   const std::int64_t n = logits.shape()[0];
   const std::int64_t classes = logits.shape()[1];
   for (const std::int64_t label : labels.to_vector()) {
