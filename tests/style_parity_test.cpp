@@ -41,8 +41,21 @@ struct Golden {
   Tensor<T> array(const std::string& name) const {
     return io::read_npy<T>(*shared_data(prefix + "-" + name + ".npy")).template to<Device>();
   }
-  style::ObjectiveOptions options() const {
-    return {.content_layers = content_layers, .style_layers = style_layers};
+  /// The preset's, checked to have the layers that the numbers were made with.
+  template <class T>
+  style::ObjectiveOptions options(const nn::Vgg<T>& network) const {
+    const auto chosen =
+        style::preset(numbers["taps"] == "relu" ? "d2l-pytorch" : "d2l-mxnet").transfer.objective;
+    const auto numbered = [&](const std::vector<std::string>& names) {
+      std::vector<std::string> indices;
+      for (const std::string& name : names) {
+        indices.push_back(std::to_string(network.layer_index(name)));
+      }
+      return indices;
+    };
+    CHECK(numbered(chosen.content_layers) == content_layers);
+    CHECK(numbered(chosen.style_layers) == style_layers);
+    return chosen;
   }
   const nlohmann::json& iteration(std::size_t number) const {
     return numbers["losses"][number - 1];
@@ -100,7 +113,8 @@ template <class T>
 struct Run {
   explicit Run(const Golden& golden)
       : network(real_network<T>()),
-        objective(network, golden.array<T>("content"), golden.array<T>("style"), golden.options()),
+        objective(network, golden.array<T>("content"), golden.array<T>("style"),
+                  golden.options(network)),
         image(golden.array<T>("content"), true),
         adam({image}, {.learning_rate = 0.01}) {
     network.freeze();
@@ -178,7 +192,7 @@ TEST_CASE("single precision agrees with PyTorch's double precision") {
 }
 
 TEST_CASE("the losses of the JPEG files, read and resized here, agree with PyTorch's") {
-  const Golden golden("conv");
+  const Golden golden("relu");
   const auto content_path = shared_data("images/rainier.jpg");
   const auto style_path = shared_data("images/autumn-oak.jpg");
   if (!golden.available() || !content_path || !style_path) return;

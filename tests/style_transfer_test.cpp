@@ -100,9 +100,11 @@ TEST_CASE("low memory computes the same losses and the same gradient") {
     values.push_back(losses.total.item());
     return values;
   };
-  for (const bool after_relu : {false, true}) {
-    style::ObjectiveOptions options;
-    if (after_relu) options.style_layers = {"relu1_1", "relu1_2", "pool1", "relu2_1", "relu3_1"};
+  for (const bool convolutions : {false, true}) {
+    style::ObjectiveOptions options{
+        .style_layers = {"relu1_1", "relu1_2", "pool1", "relu2_1", "relu3_1"}};
+    if (convolutions)
+      options.style_layers = {"conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"};
     const auto kept = at(options);
     options.low_memory = true;
     const auto again = at(options);
@@ -190,9 +192,9 @@ TEST_CASE("layers may have weights of their own, and have 1 where none is given"
   };
   const auto plain = losses({});
   // Layers may be named by their number.
-  const auto weighted = losses({.style_layers = {"conv1_1", "5", "conv3_1", "conv4_1", "28"},
-                                .content_layer_weights = {{"conv4_4", 3.0}},
-                                .style_layer_weights = {{"conv2_1", 0.5}, {"conv5_1", 2.0}}});
+  const auto weighted = losses({.style_layers = {"relu1_1", "6", "relu3_1", "relu4_1", "28"},
+                                .content_layer_weights = {{"relu4_4", 3.0}},
+                                .style_layer_weights = {{"relu2_1", 0.5}, {"conv5_1", 2.0}}});
   CHECK(weighted.content[0].item() == doctest::Approx(3.0F * plain.content[0].item()));
   for (const auto& [i, factor] : {std::pair{0, 1.0F}, {1, 0.5F}, {2, 1.0F}, {4, 2.0F}}) {
     const auto at = static_cast<std::size_t>(i);

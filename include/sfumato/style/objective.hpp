@@ -20,10 +20,13 @@
 namespace sfumato::style {
 
 /// What a picture should be like: which layers' features are compared, and how much each loss
-/// counts. The defaults are those of "Dive into Deep Learning".
+/// counts. The defaults are those of the PyTorch code in "Dive into Deep Learning". It names
+/// convolutions, but the ReLUs behind them work in place and leave features without negative
+/// values, which take colours over better (docs/presets.md); only behind conv5_1, its last layer,
+/// is none.
 struct ObjectiveOptions {
-  std::vector<std::string> content_layers{"conv4_4"};
-  std::vector<std::string> style_layers{"conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"};
+  std::vector<std::string> content_layers{"relu4_4"};
+  std::vector<std::string> style_layers{"relu1_1", "relu2_1", "relu3_1", "relu4_1", "conv5_1"};
   double content_weight = 1.0;
   double style_weight = 1e3;
   double tv_weight = 10.0;

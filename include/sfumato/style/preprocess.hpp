@@ -34,10 +34,17 @@ Tensor<T, Device> normalize(const Tensor<std::uint8_t>& pixels) {
   return Tensor<T, Device>::from(values, {1, 3, pixels.shape()[0], pixels.shape()[1]});
 }
 
+/// How a value between two of 8 bits becomes one of them.
+enum class Rounding {
+  kNearest,
+  kDown,  ///< cut off, darker by half a level on average: as torchvision and matplotlib do it
+};
+
 /// The inverse of normalize: clipped to [0, 1], rounded to 8 bits, shape (height, width, 3).
 /// Throws ShapeError unless the image is (1, 3, height, width).
 template <class T, class Device>
-Tensor<std::uint8_t> denormalize(const Tensor<T, Device>& image) {
+Tensor<std::uint8_t> denormalize(const Tensor<T, Device>& image,
+                                 Rounding rounding = Rounding::kNearest) {
   if (image.rank() != 4 || image.shape()[0] != 1 || image.shape()[1] != 3) {
     throw ShapeError(
         message("denormalize: image ", image.shape(), " must be (1, 3, height, width)"));
@@ -45,13 +52,17 @@ Tensor<std::uint8_t> denormalize(const Tensor<T, Device>& image) {
   const auto plane = static_cast<std::size_t>(image.shape()[2] * image.shape()[3]);
   const std::vector<T> values = image.to_vector();
   std::vector<std::uint8_t> pixels(plane * 3);
+  // Each step is rounded to T, as where other programs cut off, a last bit decides about a level.
+  const auto as_t = [](double value) { return static_cast<double>(static_cast<T>(value)); };
   for (std::size_t i = 0; i < plane; ++i) {
     for (std::size_t c = 0; c < 3; ++c) {
-      const double value =
-          static_cast<double>(values[c * plane + i]) * kImageNetDeviation[c] + kImageNetMean[c];
+      const double scaled =
+          as_t(static_cast<double>(values[c * plane + i]) * as_t(kImageNetDeviation[c]));
+      const double value = as_t(scaled + as_t(kImageNetMean[c]));
       // NaN compares false and becomes black, rather than anything at all.
-      const double clipped = value > 0.0 ? std::min(value, 1.0) : 0.0;
-      pixels[i * 3 + c] = static_cast<std::uint8_t>(std::lround(clipped * 255.0));
+      const double level = as_t((value > 0.0 ? std::min(value, 1.0) : 0.0) * 255.0);
+      pixels[i * 3 + c] = static_cast<std::uint8_t>(
+          rounding == Rounding::kNearest ? std::lround(level) : static_cast<long>(level));
     }
   }
   return Tensor<std::uint8_t>::from(pixels, {image.shape()[2], image.shape()[3], 3});

@@ -1,7 +1,10 @@
 #pragma once
 
-/// Neural style transfer as a library call.
+/// Neural style transfer as a library call. Beside it, style/pictures.hpp, which needs io/, is
+/// included by name.
 
+#include "sfumato/style/borders.hpp"
 #include "sfumato/style/objective.hpp"
 #include "sfumato/style/preprocess.hpp"
+#include "sfumato/style/presets.hpp"
 #include "sfumato/style/transfer.hpp"

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include "sfumato/autodiff/backward.hpp"
@@ -13,6 +15,7 @@
 #include "sfumato/nn/vgg.hpp"
 #include "sfumato/optim/adam.hpp"
 #include "sfumato/optim/schedules.hpp"
+#include "sfumato/style/borders.hpp"
 #include "sfumato/style/objective.hpp"
 
 namespace sfumato::style {
@@ -24,12 +27,21 @@ struct TransferOptions {
   double learning_rate = 0.01;
   std::int64_t lr_decay_every = 200;  ///< iterations after which the learning rate is multiplied …
   double lr_decay = 0.1;              ///< … by this
+  optim::AdamForm adam_form = optim::AdamForm::kPaper;
+  /// Whether the picture is painted larger, to sides that the network can halve four times, and cut
+  /// off. The losses that are told are always those of the picture that comes out: where it is cut,
+  /// they take a forward pass of their own, a third more time for an iteration that has them.
+  /// Only of pictures too small for the network, with a side below 16, are they the larger one's.
+  Borders borders = Borders::kExtend;
+  /// Iterations between two whose losses are told; the last one's always are.
+  std::int64_t losses_every = 1;
   bool record = true;  ///< on a device that can, record a step once and repeat the recording
 };
 
 /// The losses of one iteration, before its step: weighted and summed over layers.
 struct Iteration {
   std::int64_t number = 0;  ///< from 1
+  bool has_losses = true;   ///< false: those of the last iteration that had; see losses_every
   double content = 0.0;
   double style = 0.0;
   double tv = 0.0;
@@ -41,7 +53,7 @@ struct Iteration {
 template <class T, class Device = Cpu>
 struct TransferResult {
   Tensor<T, Device> image;         ///< normalised, (1, 3, h, w)
-  std::vector<Iteration> history;  ///< every iteration
+  std::vector<Iteration> history;  ///< every iteration that has losses
   bool stopped = false;            ///< whether the progress callback ended it early
 };
 
@@ -71,23 +83,42 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
                              " iterations with decay every ", options.lr_decay_every,
                              "; they must be at least 0 and 1"));
   }
+  if (options.losses_every < 1) {
+    throw ValueError(message("style transfer: losses every ", options.losses_every,
+                             " iterations; it must be at least 1"));
+  }
   network.freeze();
-  const Objective<T, Device, Stored> objective(network, content, style, options.objective);
-  Variable<T, Device> image(initial.clone(), true);
-  optim::Adam<T, Device> adam({image}, {.learning_rate = options.learning_rate});
+  const bool extends = options.borders == Borders::kExtend && needs_extension(content.shape());
+  const auto extended = [&](const Tensor<T, Device>& picture) {
+    return extends ? extend_borders(Variable<T, Device>(picture)).value() : picture;
+  };
+  using Terms = Objective<T, Device, Stored>;
+  const Terms objective(network, extended(content), style, options.objective);
+  Variable<T, Device> image(extends ? extended(initial) : initial.clone(), true);
+  const auto cropped = [&] {
+    const Variable<T, Device> whole(image.value());
+    return extends ? crop_borders(whole, content.shape()[2], content.shape()[3]) : whole;
+  };
+  // What is told of the picture where it is not what is minimised.
+  std::optional<Terms> told;
+  if (extends && std::min(content.shape()[2], content.shape()[3]) >= kDeepestPixel) {
+    told.emplace(network, content, style, options.objective);
+  }
+  optim::Adam<T, Device> adam({image},
+                              {.learning_rate = options.learning_rate, .form = options.adam_form});
   const optim::StepDecay schedule{options.learning_rate, options.lr_decay_every, options.lr_decay};
 
   // One step, in a form that can be recorded: what it reports stays on the device.
   const std::size_t content_terms = options.objective.content_layers.size();
   const std::size_t style_terms = options.objective.style_layers.size();
-  auto report =
-      Tensor<T, Device>::empty({static_cast<std::int64_t>(content_terms + style_terms) + 2});
-  const auto take_step = [&] {
-    adam.zero_grad();
-    const Losses<T, Device> losses = objective(image);
-    backward(losses.total);
-    adam.apply_gradients();
-    T* place = report.data();
+  const auto report_of = [&] {
+    const auto terms = static_cast<std::int64_t>(content_terms + style_terms);
+    return Tensor<T, Device>::empty({terms + 2});
+  };
+  auto report = report_of();                       // of the picture that is painted
+  auto told_report = told ? report_of() : report;  // of the picture that comes out
+  const auto keep_losses = [&](const Losses<T, Device>& losses, Tensor<T, Device>& kept) {
+    T* place = kept.data();
     const auto keep = [&](const Variable<T, Device>& loss) {
       Device::copy(place++, loss.value().data(), sizeof(T));
     };
@@ -96,30 +127,46 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
     keep(losses.tv);
     keep(losses.total);
   };
-  Repeat<Device> step(take_step, options.record);
+  Repeat<Device> step(
+      [&] {
+        adam.zero_grad();
+        const Losses<T, Device> losses = objective(image);
+        backward(losses.total);
+        adam.apply_gradients();
+        keep_losses(losses, report);
+      },
+      options.record);
+  Repeat<Device> tell([&] { no_grad([&] { keep_losses((*told)(cropped()), told_report); }); },
+                      options.record);
 
   TransferResult<T, Device> result;
+  Iteration iteration;
   const auto start = std::chrono::steady_clock::now();
   for (std::int64_t i = 0; i < options.iterations && !result.stopped; ++i) {
+    iteration.number = i + 1;
+    iteration.has_losses =
+        iteration.number % options.losses_every == 0 || iteration.number == options.iterations;
     adam.set_learning_rate(schedule(i));
     adam.begin_step();
+    if (told && iteration.has_losses) tell();
     step();
-    const std::vector<T> losses = report.to_vector();
-    const auto sum = [&](std::size_t first, std::size_t count) {
-      const auto begin = losses.begin() + static_cast<std::ptrdiff_t>(first);
-      return std::accumulate(begin, begin + static_cast<std::ptrdiff_t>(count), 0.0);
-    };
-    const Iteration iteration{
-        i + 1,
-        sum(0, content_terms),
-        sum(content_terms, style_terms),
-        static_cast<double>(losses[content_terms + style_terms]),
-        static_cast<double>(losses.back()),
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
-    result.history.push_back(iteration);
+    if (iteration.has_losses) {
+      const std::vector<T> losses = told_report.to_vector();
+      const auto sum = [&](std::size_t first, std::size_t count) {
+        const auto begin = losses.begin() + static_cast<std::ptrdiff_t>(first);
+        return std::accumulate(begin, begin + static_cast<std::ptrdiff_t>(count), 0.0);
+      };
+      iteration.content = sum(0, content_terms);
+      iteration.style = sum(content_terms, style_terms);
+      iteration.tv = static_cast<double>(losses[content_terms + style_terms]);
+      iteration.total = static_cast<double>(losses.back());
+    }
+    iteration.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (iteration.has_losses) result.history.push_back(iteration);
     result.stopped = progress && !progress(iteration);
   }
-  result.image = image.value();
+  result.image = cropped().value();
   return result;
 }
 

@@ -1,0 +1,111 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "sfumato/autodiff/grad_mode.hpp"
+#include "sfumato/autodiff/variable.hpp"
+#include "sfumato/core/tensor.hpp"
+#include "sfumato/io/opencv_resize.hpp"
+#include "sfumato/io/resize.hpp"
+#include "sfumato/ops/select.hpp"
+#include "sfumato/ops/upsample.hpp"
+#include "sfumato/style/preprocess.hpp"
+#include "sfumato/style/presets.hpp"
+
+/// Pictures of 8 bits as style transfer takes and gives them, at the sizes that it needs.
+namespace sfumato::style {
+
+/// A height and a width in pixels.
+struct PictureSize {
+  std::int64_t height;
+  std::int64_t width;
+  friend bool operator==(const PictureSize&, const PictureSize&) = default;
+};
+
+/// The size whose longer side is `longer`, in the proportions of (height, width, …), to the nearest
+/// pixel. The shorter side is at least 2, as less has no variation. Throws ValueError for an empty
+/// picture, or for a longer side below 2.
+inline PictureSize size_in_proportion(const Shape& picture, std::int64_t longer) {
+  const std::int64_t height = picture[0];
+  const std::int64_t width = picture[1];
+  constexpr std::int64_t kLeast = 2;
+  if (height < 1 || width < 1 || longer < kLeast) {
+    throw ValueError(message("size_in_proportion: a picture of ", height, " x ", width,
+                             " with a longer side of ", longer, " pixels"));
+  }
+  const auto shorter = [&](std::int64_t from_shorter, std::int64_t from_longer) {
+    const double side = static_cast<double>(longer) * static_cast<double>(from_shorter) /
+                        static_cast<double>(from_longer);
+    return std::max<std::int64_t>(kLeast, std::llround(side));
+  };
+  return height > width ? PictureSize{longer, shorter(width, height)}
+                        : PictureSize{shorter(height, width), longer};
+}
+
+/// The size of the style picture (height, width, 3) beside a content of the given size: that size,
+/// or in its own proportions the same longer side. No side is below the 16 pixels that the deepest
+/// layers need; of a long strip of a picture that keeps its proportions, the shorter side decides.
+inline PictureSize style_size(const Shape& style, const PictureSize& content, StyleFit fit) {
+  if (fit == StyleFit::kSqueeze) {
+    return {std::max(content.height, kDeepestPixel), std::max(content.width, kDeepestPixel)};
+  }
+  const PictureSize size = size_in_proportion(style, std::max(content.height, content.width));
+  if (std::min(size.height, size.width) >= kDeepestPixel) return size;
+  const auto [low, high] = std::minmax(style[0], style[1]);
+  const double longer =
+      static_cast<double>(kDeepestPixel) * static_cast<double>(high) / static_cast<double>(low);
+  return size_in_proportion(style, static_cast<std::int64_t>(std::ceil(longer)));
+}
+
+/// Pixels (height, width, 3) at another size, resampled as the options say.
+inline Tensor<std::uint8_t> resize_picture(const Tensor<std::uint8_t>& pixels,
+                                           const PictureSize& size, Resizing resizing) {
+  return resizing == Resizing::kOpenCv
+             ? io::opencv_resize(pixels, size.height, size.width)
+             : io::resize(pixels, size.height, size.width, io::Filter::kBilinear);
+}
+
+/// Pixels (height, width, 3) at another size, as the network expects them: normalised, (1, 3,
+/// height, width).
+template <class T, class Device = Cpu>
+Tensor<T, Device> prepare_picture(const Tensor<std::uint8_t>& pixels, const PictureSize& size,
+                                  const PictureOptions& options = {}) {
+  return normalize<T, Device>(resize_picture(pixels, size, options.resizing));
+}
+
+/// A normalised picture (1, 3, h, w) with every value clipped to what can be shown, [0, 1] before
+/// it was normalised.
+template <class T, class Device>
+Tensor<T, Device> clip_picture(const Tensor<T, Device>& image) {
+  const auto shown_as = [](double value) {
+    std::vector<T> values;
+    for (std::size_t c = 0; c < 3; ++c) {
+      values.push_back(static_cast<T>((value - kImageNetMean[c]) / kImageNetDeviation[c]));
+    }
+    return Variable<T, Device>(Tensor<T, Device>::from(values, {1, 3, 1, 1}));
+  };
+  return no_grad([&] {
+           return ops::minimum(ops::maximum(Variable<T, Device>(image), shown_as(0.0)),
+                               shown_as(1.0));
+         })
+      .value();
+}
+
+/// One stage's picture (1, 3, h, w) as the start of the next, larger one: clipped, then enlarged.
+template <class T, class Device>
+Tensor<T, Device> enlarge_picture(const Tensor<T, Device>& image, const PictureSize& size,
+                                  const PictureOptions& options = {}) {
+  if (options.enlarging == Enlarging::kPixels) {
+    return prepare_picture<T, Device>(denormalize(image, options.rounding), size, options);
+  }
+  return no_grad([&] {
+           return ops::upsample2d(Variable<T, Device>(clip_picture(image)), size.height, size.width,
+                                  ops::Interpolation::kBilinear);
+         })
+      .value();
+}
+
+}  // namespace sfumato::style
