@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <numeric>
 #include <stdexcept>
@@ -186,6 +187,36 @@ TEST_CASE("program threads may run loops at the same time and change the number 
   }
   for (auto& program : programs) program.join();
   CHECK(total == 3 * 30 * 100);
+}
+
+TEST_CASE("program threads train networks of their own at once and share constants") {
+  const Threads several(2);
+  const auto images = random_variable<float>({4, 2, 12, 12}, 1);
+  const auto labels = Tensor<std::int64_t>::from({0, 1, 2, 1}, {4});
+  const auto train = [&](std::uint64_t seed) {
+    Random random(seed);
+    nn::Sequential<float> model{
+        std::make_shared<nn::Conv2d<float>>(2, 4, 3, random), std::make_shared<nn::ReLU<float>>(),
+        std::make_shared<nn::MaxPool2d<float>>(), std::make_shared<nn::Flatten<float>>(),
+        std::make_shared<nn::Linear<float>>(100, 3, random)};
+    optim::Adam<float> adam(model.parameters());
+    std::vector<float> course;
+    for (int i = 0; i < 5; ++i) {
+      adam.zero_grad();
+      const auto loss = losses::cross_entropy(model(images), labels);
+      backward(loss);
+      adam.step();
+      course.push_back(loss.item());
+    }
+    return course;
+  };
+  std::vector<std::vector<float>> together(3);
+  std::vector<std::thread> programs;
+  for (std::size_t i = 0; i < together.size(); ++i) {
+    programs.emplace_back([&, i] { together[i] = train(i); });
+  }
+  for (auto& program : programs) program.join();
+  for (std::size_t i = 0; i < together.size(); ++i) CHECK(together[i] == train(i));
 }
 
 TEST_CASE("the number of threads is between 1 and 1024") {
