@@ -480,6 +480,21 @@ TEST_CASE("schedules give PyTorch's learning rates") {
         {0.05, 0.1, 0.15, 0.2, 0.2});
 }
 
+TEST_CASE("schedules refuse what they would have to guess") {
+  const auto says = [](const auto& schedule, std::int64_t step) {
+    return complaint([&] { schedule(step); });
+  };
+  const std::string why =
+      " there is no learning rate; steps count from 0, every is at least 1, and warmup is from 0 "
+      "to total";
+  CHECK(says(optim::StepDecay{.every = 0}, 5) == "StepDecay: at step 5" + why);
+  CHECK(says(optim::StepDecay{}, -1) == "StepDecay: at step -1" + why);
+  CHECK(says(optim::ExponentialDecay{}, -1) == "ExponentialDecay: at step -1" + why);
+  CHECK(says(optim::CosineDecay{.total = 5, .warmup = 6}, 2) == "CosineDecay: at step 2" + why);
+  CHECK(says(optim::CosineDecay{.warmup = -1}, 2) == "CosineDecay: at step 2" + why);
+  CHECK(says(optim::CosineDecay{.total = 0}, 0) == "nothing");
+}
+
 TEST_CASE("a small network learns") {
   Random random(1);
   nn::Sequential<float> model{std::make_shared<nn::Linear<float>>(2, 16, random),
