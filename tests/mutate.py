@@ -77,8 +77,8 @@ def blank(text):
     def spaces(match):
         return re.sub(r"[^\n]", " ", match.group())
     text = re.sub(r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)+\'', spaces, text, flags=re.S)
-    return re.sub(r"^[ \t]*#[^\n]*(?:\\\n[^\n]*)*|\b(?:static_assert|if constexpr|requires|template <)[^\n]*", spaces, text,
-                  flags=re.M)
+    return re.sub(r"^[ \t]*#[^\n]*(?:\\\n[^\n]*)*|\b(?:static_assert|if constexpr|requires|template <)[^\n]*", spaces,
+                  text, flags=re.M)
 
 
 def changes(path, text):
@@ -156,7 +156,8 @@ class Copy:
         if not (self.build / "compile_commands.json").exists():
             subprocess.run(["cmake", "-S", self.place, "-B", self.build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug",
                             "-DCMAKE_CXX_FLAGS_DEBUG=-O0", "-DSFUMATO_NATIVE=OFF", "-DSFUMATO_CUDA=OFF",
-                            "-DSFUMATO_EXAMPLES=OFF", "-DSFUMATO_BENCHMARKS=OFF"], check=True, stdout=subprocess.DEVNULL)
+                            "-DSFUMATO_EXAMPLES=OFF", "-DSFUMATO_BENCHMARKS=OFF"],
+                           check=True, stdout=subprocess.DEVNULL)
         self.commands = {}
         for entry in json.loads((self.build / "compile_commands.json").read_text()):
             name = re.sub(r"_test$", "", pathlib.Path(entry["file"]).stem)
