@@ -63,6 +63,34 @@ TEST_CASE_TEMPLATE("means of 16-bit numbers do not overflow on the way", S, Half
   CHECK(ops::sum(full<Half>({70000}, 1.0)).item() == std::numeric_limits<float>::infinity());
 }
 
+TEST_CASE_TEMPLATE("scalars and sums of gradients of 16-bit numbers are floats", S, Half,
+                   BFloat16) {
+  const auto x = full<S>({1}, 60000.0);
+  const auto value = static_cast<float>(S(60000.0F));
+  CHECK((x / 100000.0F).item() == S(value / 100000.0F));
+  CHECK((x * 1e-9F + 1.0F).item() == S(1.0F + value * 1e-9F));
+  CHECK((x - 100000.0F).item() == S(value - 100000.0F));
+  // Of nine windows that see an element, each has a share that is less than half a step of the sum.
+  const auto image = full<S>({1, 1, 5, 5}, 0.0);
+  const ops::Pool2dOptions windows{.kernel = 3, .stride = 1};
+  std::vector<S> shares(9, S(std::same_as<S, Half> ? 0x1p-12F : 0x1p-9F));
+  shares[0] = S(1.0F);
+  const Variable<S> seed(Tensor<S>::from(shares, {1, 1, 3, 3}));
+  const float total = 1.0F + 8 * static_cast<float>(shares[1]);
+  const auto middle = [&](const Variable<S>& y) {
+    return grad(std::vector{y}, std::vector{image}, {}, std::vector{seed})[0].value().at(
+        {0, 0, 2, 2});
+  };
+  CHECK(middle(ops::avg_pool2d(image, windows)) == S(total / 9));
+  auto peak = Tensor<S>::zeros({1, 1, 5, 5});
+  peak.set({0, 0, 2, 2}, S(1.0F));
+  const Variable<S> peaked(peak, true);
+  CHECK(grad(std::vector{ops::max_pool2d(peaked, windows)}, std::vector{peaked}, {},
+             std::vector{seed})[0]
+            .value()
+            .at({0, 0, 2, 2}) == S(total));
+}
+
 TEST_CASE_TEMPLATE("losses of 16-bit numbers are float's, rounded once", S, Half, BFloat16) {
   // The squares are beyond Half, and so is their number; their mean is not.
   std::vector<S> values(1000, S(0.0F));
@@ -226,6 +254,9 @@ TEST_CASE("extremes, sums and powers of integers") {
   CHECK(ops::pow(variable<std::int64_t>({3}), std::int64_t{39}).item() == 4052555153018976267);
   CHECK(ops::pow(x, variable<std::int64_t>({2, 0, 1})).value().to_vector() ==
         std::vector<std::int64_t>{49, 1, -8});
+  CHECK(complaint([&] { ops::pow(x, std::int64_t{-1}); }) ==
+        "pow: -1 is no exponent for integers; cast them");
+  CHECK_THROWS_AS(ops::pow(x, variable<std::int64_t>({1, 2, -3})), ValueError);
   CHECK((x * std::int64_t{2} - std::int64_t{1}).value().to_vector() ==
         std::vector<std::int64_t>{-15, -19, -17});
 }

@@ -6,6 +6,7 @@
 
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
+#include "sfumato/cpu/half.hpp"
 #include "sfumato/cpu/loops.hpp"
 #include "sfumato/cpu/vectors/kernels.hpp"
 
@@ -71,6 +72,11 @@ void max_pool2d_halving(const Pool2dGeometry& g, const T* x, T* y, std::int32_t*
   });
 }
 
+/// Whether some input is in several windows. Sums of 16-bit gradients are then made in float.
+inline bool overlap(const Pool2dGeometry& g) {
+  return g.stride_h < g.kernel_h || g.stride_w < g.kernel_w;
+}
+
 inline bool halves(const Pool2dGeometry& g) {
   return g.kernel_h == 2 && g.kernel_w == 2 && g.stride_h == 2 && g.stride_w == 2 &&
          g.padding_h == 0 && g.padding_w == 0;
@@ -115,6 +121,14 @@ void Cpu::max_pool2d_scatter(const Pool2dGeometry& geometry, const T* dy,
       });
     }
   }
+  if constexpr (SixteenBits<T>) {
+    if (cpu::overlap(geometry)) {
+      const auto wide_dy = cpu::in_float(geometry.planes * out_size, dy);
+      return cpu::store_rounded(geometry.planes * in_size, dx, [&](float* sums) {
+        Cpu::max_pool2d_scatter(geometry, wide_dy.data(), indices, sums);
+      });
+    }
+  }
   parallel_for(geometry.planes, 1, [&](std::int64_t begin, std::int64_t end) {
     std::fill(dx + begin * in_size, dx + end * in_size, T{0});
     for (std::int64_t plane = begin; plane < end; ++plane) {
@@ -156,6 +170,14 @@ void Cpu::avg_pool2d(const Pool2dGeometry& geometry, const T* x, T* y) {
 
 template <class T>
 void Cpu::avg_pool2d_gradient(const Pool2dGeometry& geometry, const T* dy, T* dx) {
+  if constexpr (SixteenBits<T>) {
+    if (cpu::overlap(geometry)) {
+      const auto wide_dy = cpu::in_float(geometry.planes * geometry.out_h * geometry.out_w, dy);
+      return cpu::store_rounded(
+          geometry.planes * geometry.in_h * geometry.in_w, dx,
+          [&](float* sums) { Cpu::avg_pool2d_gradient(geometry, wide_dy.data(), sums); });
+    }
+  }
   const auto area = static_cast<Compute<T>>(geometry.kernel_h * geometry.kernel_w);
   std::fill(dx, dx + geometry.planes * geometry.in_h * geometry.in_w, T{0});
   cpu::for_each_window(geometry, [&](std::int64_t plane, std::int64_t out, std::int64_t top,

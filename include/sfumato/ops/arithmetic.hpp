@@ -53,8 +53,8 @@ struct HasNoQuotient {
 /// x · scale + shift.
 template <class T>
 struct Affine {
-  T scale;
-  T shift;
+  Compute<T> scale;
+  Compute<T> shift;
   SFUMATO_HOST_DEVICE T operator()(T x) const { return static_cast<T>(x * scale + shift); }
 };
 
@@ -73,12 +73,12 @@ void check_quotients(const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
 }  // namespace detail
 
 template <class T, class Device>
-Variable<T, Device> scale(const Variable<T, Device>& x, std::type_identity_t<T> factor);
+Variable<T, Device> scale(const Variable<T, Device>& x, std::type_identity_t<Compute<T>> factor);
 
-/// x · scale + shift with scalars.
+/// x · scale + shift with scalars, which for 16 bits are floats.
 template <class T, class Device>
-Variable<T, Device> affine(const Variable<T, Device>& x, std::type_identity_t<T> scale,
-                           std::type_identity_t<T> shift) {
+Variable<T, Device> affine(const Variable<T, Device>& x, std::type_identity_t<Compute<T>> scale,
+                           std::type_identity_t<Compute<T>> shift) {
   return record(
       "affine", apply("affine", detail::Affine<T>{scale, shift}, x.value()), {x},
       [scale](const Backward<T, Device>& at) { return ops::scale(at.gradient(), scale); });
@@ -86,13 +86,14 @@ Variable<T, Device> affine(const Variable<T, Device>& x, std::type_identity_t<T>
 
 /// x · factor.
 template <class T, class Device>
-Variable<T, Device> scale(const Variable<T, Device>& x, std::type_identity_t<T> factor) {
-  return affine(x, factor, static_cast<T>(-T{0}));  // + -0 changes nothing, + 0 would change -0
+Variable<T, Device> scale(const Variable<T, Device>& x, std::type_identity_t<Compute<T>> factor) {
+  // + 0 would turn -0 into 0, and + -0 changes nothing.
+  return affine(x, factor, static_cast<Compute<T>>(-Compute<T>{0}));
 }
 
 template <class T, class Device>
 Variable<T, Device> neg(const Variable<T, Device>& x) {
-  return scale(x, T{-1});
+  return scale(x, -1);
 }
 
 /// a + b, broadcast together.
@@ -185,32 +186,39 @@ Variable<T, Device> operator-(const Variable<T, Device>& x) {
   return ops::neg(x);
 }
 template <class T, class Device>
-Variable<T, Device> operator+(const Variable<T, Device>& x, std::type_identity_t<T> scalar) {
-  return ops::affine(x, T{1}, scalar);
+Variable<T, Device> operator+(const Variable<T, Device>& x,
+                              std::type_identity_t<Compute<T>> scalar) {
+  return ops::affine(x, 1, scalar);
 }
 template <class T, class Device>
-Variable<T, Device> operator+(std::type_identity_t<T> scalar, const Variable<T, Device>& x) {
-  return ops::affine(x, T{1}, scalar);
+Variable<T, Device> operator+(std::type_identity_t<Compute<T>> scalar,
+                              const Variable<T, Device>& x) {
+  return ops::affine(x, 1, scalar);
 }
 template <class T, class Device>
-Variable<T, Device> operator-(const Variable<T, Device>& x, std::type_identity_t<T> scalar) {
-  return ops::affine(x, T{1}, -scalar);
+Variable<T, Device> operator-(const Variable<T, Device>& x,
+                              std::type_identity_t<Compute<T>> scalar) {
+  return ops::affine(x, 1, -scalar);
 }
 template <class T, class Device>
-Variable<T, Device> operator-(std::type_identity_t<T> scalar, const Variable<T, Device>& x) {
-  return ops::affine(x, T{-1}, scalar);
+Variable<T, Device> operator-(std::type_identity_t<Compute<T>> scalar,
+                              const Variable<T, Device>& x) {
+  return ops::affine(x, -1, scalar);
 }
 template <class T, class Device>
-Variable<T, Device> operator*(const Variable<T, Device>& x, std::type_identity_t<T> scalar) {
+Variable<T, Device> operator*(const Variable<T, Device>& x,
+                              std::type_identity_t<Compute<T>> scalar) {
   return ops::scale(x, scalar);
 }
 template <class T, class Device>
-Variable<T, Device> operator*(std::type_identity_t<T> scalar, const Variable<T, Device>& x) {
+Variable<T, Device> operator*(std::type_identity_t<Compute<T>> scalar,
+                              const Variable<T, Device>& x) {
   return ops::scale(x, scalar);
 }
 template <class T, class Device>
-Variable<T, Device> operator/(const Variable<T, Device>& x, std::type_identity_t<T> scalar) {
-  return ops::div(x, static_cast<Compute<T>>(scalar));
+Variable<T, Device> operator/(const Variable<T, Device>& x,
+                              std::type_identity_t<Compute<T>> scalar) {
+  return ops::div(x, scalar);
 }
 template <class T, class Device>
 Variable<T, Device> operator/(std::type_identity_t<T> scalar, const Variable<T, Device>& x) {

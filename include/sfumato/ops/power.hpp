@@ -20,14 +20,10 @@ namespace detail {
 template <class T>
 using PowerCompute = std::conditional_t<std::integral<T>, double, Compute<T>>;
 
-/// base^exponent; of integers exactly, modulo 2^bits, with 1 / base towards zero.
+/// base^exponent; of integers exactly, modulo 2^bits, for exponents that are not negative.
 template <class T>
 SFUMATO_HOST_DEVICE T power(T base, T exponent) {
   if constexpr (std::integral<T>) {
-    if (exponent < T{0}) {
-      const bool odd = exponent % 2 != 0;
-      return static_cast<T>(base == T{1} ? 1 : base + T{1} == T{0} ? (odd ? -1 : 1) : 0);
-    }
     std::uint64_t result = 1;
     auto factor = static_cast<std::uint64_t>(base);
     for (auto rest = static_cast<std::uint64_t>(exponent); rest > 0; rest /= 2) {
@@ -46,6 +42,18 @@ struct ScalarPower {
   T exponent;
   SFUMATO_HOST_DEVICE T operator()(T x) const { return power(x, exponent); }
 };
+
+/// Throws ValueError for negative powers of integers, which are no integers.
+template <class T, class Device>
+void check_exponents(const Tensor<T, Device>& exponents) {
+  if constexpr (std::signed_integral<T>) {
+    for (const T exponent : exponents.to_vector()) {
+      if (exponent < 0) {
+        throw ValueError(message("pow: ", exponent, " is no exponent for integers; cast them"));
+      }
+    }
+  }
+}
 
 /// (∂/∂a)^m (∂/∂b)^k a^b: by Leibniz's rule, that of b (b - 1) … (b - m + 1) times a^(b - m). At
 /// a = 0, a^b (ln a)^j is its limit 0 for b > 0, and 0 for b = 0 as in PyTorch. What has the factor
@@ -110,9 +118,11 @@ Variable<T, Device> power_derivative(const Variable<T, Device>& base,
 }  // namespace detail
 
 /// x^exponent element by element, for a constant exponent: d/dx = exponent · x^(exponent - 1), and
-/// 0 for the exponent 0. Integers are exact modulo 2^bits.
+/// 0 for the exponent 0. Integers are exact modulo 2^bits; throws ValueError for negative powers of
+/// them.
 template <class T, class Device>
 Variable<T, Device> pow(const Variable<T, Device>& x, std::type_identity_t<T> exponent) {
+  if constexpr (std::integral<T>) detail::check_exponents(Tensor<T, Device>::scalar(exponent));
   return record("pow", apply("pow", detail::ScalarPower<T>{exponent}, x.value()), {x},
                 [x, exponent](const Backward<T, Device>& at) {
                   if (exponent == T{0}) return detail::nothing_of("pow", at.gradient());
@@ -123,9 +133,10 @@ Variable<T, Device> pow(const Variable<T, Device>& x, std::type_identity_t<T> ex
 
 /// base^exponent element by element, broadcast together. At base 0 derivatives of every order are
 /// those of x^n for whole n, and with respect to the exponent 0 where it is not negative; below 0
-/// that one is NaN.
+/// that one is NaN. Integers as above.
 template <class T, class Device>
 Variable<T, Device> pow(const Variable<T, Device>& base, const Variable<T, Device>& exponent) {
+  detail::check_exponents(exponent.value());
   return detail::power_derivative(base, exponent, {0, 0});
 }
 
