@@ -363,8 +363,8 @@ TEST_CASE("infinity and NaN spread no farther than conv2d says") {
   for (const std::int64_t channels : {4, 16, 64, 128}) {
     const Case c{2, channels, channels, kRows, kColumns, 1};
     const auto weight = random_tensor({channels, channels, 3, 3}, 14);
-    const bool in_digits =
-        cpu::choose_convolution<float>(c.geometry()) == cpu::ConvolutionAlgorithm::kMatrixInstructions;
+    const bool in_digits = cpu::choose_convolution<float>(c.geometry()) ==
+                           cpu::ConvolutionAlgorithm::kMatrixInstructions;
     for (const float bad :
          {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
       for (const std::int64_t row : {0, 19, 39}) {

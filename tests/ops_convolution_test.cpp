@@ -414,6 +414,19 @@ TEST_CASE("conv2d says what does not fit") {
                        "conv2d: padding (4611686018427387904, 4611686018427387904) must be at most "
                        "1073741824",
                        ValueError);
+  // What has no elements may have any extents, and their products must not overflow.
+  CHECK_THROWS_WITH_AS(conv({1, 0, 8, 8}, {1, 0, 1LL << 40, 1}, {.dilation = 1LL << 30}),
+                       "conv2d: the weight (1, 0, 1099511627776, 1) has an extent above 1073741824",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(conv({1, 2, 8, 8}, {0, 2, 3, 3}, {.groups = 1LL << 62}),
+                       "conv2d: groups 4611686018427387904 must be at least 1 and at most 2^30",
+                       ValueError);
+  CHECK_THROWS_AS(ops::conv_transpose2d(zeros({0, 1, 1LL << 40, 1}), zeros({1, 1, 1, 1}), {},
+                                        {.stride = 1LL << 30}),
+                  ShapeError);
+  CHECK_THROWS_AS(ops::conv_transpose2d(zeros({1, 0, 8, 8}), zeros({0, 1LL << 40, 1, 1}), {},
+                                        {.groups = 1 << 30}),
+                  ShapeError);
   const auto transpose = [&](const Shape& x, const Shape& w, const ops::Conv2dOptions& options = {},
                              ops::Size2d output_padding = 0) {
     return ops::conv_transpose2d(zeros(x), zeros(w), zeros({7}), options, output_padding);

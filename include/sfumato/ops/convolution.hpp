@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <type_traits>
@@ -50,8 +51,9 @@ inline void check_conv2d_options(const char* op, const Conv2dOptions& options) {
   check("stride", options.stride, 1);
   check("padding", options.padding, 0);
   check("dilation", options.dilation, 1);
-  if (options.groups < 1) {
-    throw ValueError(message(op, ": groups ", options.groups, " must be at least 1"));
+  if (options.groups < 1 || options.groups > kLargestStep) {
+    throw ValueError(message(op, ": groups ", options.groups, " must be at least 1",
+                             options.groups < 1 ? "" : " and at most 2^30"));
   }
 }
 
@@ -63,6 +65,9 @@ inline Conv2dGeometry conv2d_geometry(const char* op, const Shape& input, const 
     throw ShapeError(
         message(op, ": input ", input, " and weight ", weight,
                 " must have four dimensions: (n, c, h, w) and (out, in / groups, h, w)"));
+  }
+  if (*std::max_element(weight.begin(), weight.end()) > kLargestStep) {
+    throw ShapeError(message(op, ": the weight ", weight, " has an extent above ", kLargestStep));
   }
   if (input[1] != weight[1] * options.groups) {
     throw ShapeError(message(op, ": input has ", input[1], " channels but the weight ", weight,
@@ -218,9 +223,9 @@ void check_bias(const char* op, const Variable<T, Device>& bias, std::int64_t ch
 /// (out,) or undefined. Keeps the input only if the weight needs a gradient. Without channels or
 /// pixels to sum over, the result is the bias.
 ///
-/// Infinity or NaN in the input spreads farther than this sum says where it is computed in tiles, on
-/// the Cpu to six rows and columns, or to four rows at full width; see docs/design.md.
-/// Throws ShapeError or ValueError when they do not fit together.
+/// Infinity or NaN in the input spreads farther than this sum says where it is computed in tiles,
+/// on the Cpu to six rows and columns, or to four rows at full width; see docs/design.md. Throws
+/// ShapeError or ValueError when they do not fit together.
 ///
 ///     auto y = conv2d(x, weight, bias, {.stride = 2, .padding = 1});
 template <class T, class Device>
@@ -267,6 +272,11 @@ Variable<T, Device> conv_transpose2d(const Variable<T, Device>& input,
       output_padding.w >= options.stride.w) {
     throw ValueError(message(op, ": output_padding ", output_padding,
                              " must be less than the stride ", options.stride));
+  }
+  if (std::max(input.shape()[2], input.shape()[3]) > detail::kLargestStep ||
+      *std::max_element(weight.shape().begin(), weight.shape().end()) > detail::kLargestStep) {
+    throw ShapeError(message(op, ": input ", input.shape(), " or weight ", weight.shape(),
+                             " has an extent above ", detail::kLargestStep));
   }
   const auto extent = [](std::int64_t size, std::int64_t stride, std::int64_t padding,
                          std::int64_t dilation, std::int64_t kernel, std::int64_t more) {
