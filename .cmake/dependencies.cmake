@@ -59,7 +59,7 @@ function(sfumato_need_image_libraries)
       string(APPEND missing "\n  ${SFUMATO_PACKAGES_${name}}")
     endif()
   endforeach()
-  if(JPEG_FOUND)
+  if(JPEG_FOUND AND EXISTS "${JPEG_INCLUDE_DIR}/jpeglib.h")
     # IJG's libjpeg has the same file names but not all functions, and other pixels.
     file(STRINGS "${JPEG_INCLUDE_DIR}/jpeglib.h" turbo REGEX "JCS_EXT_RGBA" LIMIT_COUNT 1)
     if(NOT turbo)

@@ -74,14 +74,14 @@ std::string from_hex(const std::string& digits) {
 }
 
 Image read(const std::string& bytes) {
-  const TemporaryDirectory folder;
-  write_bytes(folder / "x", bytes);  // what a file holds counts, not its name
-  return io::read_image(folder / "x");
+  return io::detail::decode_image(
+      "x", {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
+      io::Alpha::kOverWhite);
 }
 
 std::string says(const std::string& bytes) {
   const std::string text = complaint([&] { read(bytes); });
-  return text == "nothing" ? text : text.substr(text.find("/x: ") + 4);
+  return text == "nothing" ? text : text.substr(3);
 }
 
 /// Every value three times: grey as RGB.
@@ -140,6 +140,15 @@ TEST_CASE("JPEG round trips closely, and the more so the higher the quality") {
   CHECK(encoded(pixels, "a.jpg", 20).size() < encoded(pixels, "a.jpg", 95).size());
   CHECK(encoded(pixels, "a.jpg", -5) == encoded(pixels, "a.jpg", 1));
   CHECK(encoded(pixels, "a.jpg", 1000) == encoded(pixels, "a.jpg", 100));
+}
+
+TEST_CASE("what a file holds counts, not its name") {
+  const TemporaryDirectory folder;
+  write_bytes(folder / "a.jpg", from_hex(kGreyPng));
+  CHECK(io::read_image(folder / "a.jpg").shape() == Shape{3, 2, 3});
+  write_bytes(folder / "a.png", "");
+  CHECK(complaint([&] { io::read_image(folder / "a.png"); }) ==
+        (folder / "a.png").string() + ": this file is empty; copy or download it again");
 }
 
 TEST_CASE("grey pictures become RGB") {
@@ -364,7 +373,7 @@ TEST_CASE("a picture that can't be written leaves the old file alone") {
             ": a JPEG has at most 65500 x 65500 pixels, not 65536 x 2; use .png");
   CHECK(read(encoded(Image::zeros({65500, 1, 3}), "a.jpg")).shape() == Shape{65500, 1, 3});
   CHECK(complaint([&] { io::write_image(folder / "no/a.png", gradient(2, 2)); }) ==
-        (folder / "no/a.png").string() +
-            ": can't be written; check that the folder exists and may be written to");
+        (folder / "no/a.png").string() + ": can't be written: there is no folder " +
+            (folder / "no").string());
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 3);
 }

@@ -10,7 +10,6 @@
 #include "sfumato/cpu/cpu.hpp"
 #include "sfumato/io/image.hpp"
 #include "support/complaint.hpp"
-#include "support/hostile_files.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace sfumato;
@@ -193,16 +192,16 @@ TEST_CASE("a JPEG with endless scans is stopped") {
 }
 
 TEST_CASE("a JPEG that needs more memory than there may be is too large") {
-  // 65500 x 4096 pixels in four channels of 16 bits: 2 GiB of coefficients and a little more.
+  // In four channels of 16 bits that is 2 GiB of coefficients and a little more.
   std::string bytes = fixture("cmyk.jpg");
   const std::size_t frame = segment(bytes, 0xC0);
   bytes[frame + 1] = '\xC2';
-  bytes.replace(frame + 5, 4, std::string("\xff\xdc\x10\0", 4));
+  bytes.replace(frame + 5, 4, std::string("\xff\xdc\x10\1", 4));
   const std::size_t scan = segment(bytes, 0xDA);
   bytes.replace(scan, segment_end(bytes, scan) - scan,
                 std::string("\xff\xda\0\x0e\4C\0M\0Y\0K\0\0\0\0", 16));
   CHECK(says(bytes) ==
-        "the picture is too large: 4096 x 65500 pixels need more than 2048 MiB to "
+        "the picture is too large: 4097 x 65500 pixels need more than 2048 MiB to "
         "decode; make it smaller");
 }
 
@@ -245,7 +244,9 @@ TEST_CASE("a PNG's faults are named") {
   std::string bytes = fixture("rgb8.png");
   bytes[24] = 5;
   bytes.replace(29, 4, four(crc(bytes.substr(12, 17))));
-  CHECK(says(bytes).substr(0, 54) == "the picture is damaged: Invalid bit depth in IHDR");
+  CHECK(says(bytes) ==
+        "the picture is damaged: Invalid color type/bit depth combination in IHDR (PNG, near byte "
+        "33)");
   const std::string good = fixture("palette4.png");
   std::string no_palette = good;
   const std::size_t at = no_palette.find("PLTE") - 4;
@@ -377,18 +378,4 @@ TEST_CASE("a profile in a BMP is obeyed") {
   bytes.replace(14 + 52, 4, little(0));  // no alpha
   bytes += jpeg.substr(start, length);
   CHECK(read(bytes).to_vector() == read(png).to_vector());
-}
-
-// ---- All ----------------------------------------------------------------------------------------
-
-TEST_CASE("pictures cut off and changed anywhere give errors or pixels, never a crash") {
-  for (const char* const name :
-       {"swapped-turned.jpg", "progressive.jpg", "arithmetic.jpg", "cmyk-profile.jpg",
-        "restarts.jpg", "turned-raw.png", "rgba16-interlaced.png", "palette2-alpha.png",
-        "palette-swapped.png", "lossy-alpha.webp", "adobe.webp", "animated.webp", "v5-alpha.bmp",
-        "runs8-literal.bmp", "runs4.bmp", "masks16.bmp", "os2-4.bmp"}) {
-    CAPTURE(name);
-    check_hostile_copies(fixture(name), "x",
-                         [](const std::filesystem::path& path) { io::read_image(path); });
-  }
 }

@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <cstdio>  // before jpeglib.h, which needs it
 
-#include <jerror.h>
 #include <jpeglib.h>
+
+#include <jerror.h>  // after jpeglib.h, whose options decide about the numbers of errors
 
 #include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -76,7 +76,10 @@ class JpegReader {
   }
   JpegReader(const JpegReader&) = delete;
   JpegReader& operator=(const JpegReader&) = delete;
-  ~JpegReader() { jpeg_destroy_decompress(&info_); }
+  ~JpegReader() {
+    jpeg_destroy_decompress(&info_);
+    std::free(profile_);
+  }
 
   Picture read() {
     check(errors_.run(*this, read_header));
@@ -107,7 +110,7 @@ class JpegReader {
                     // there
       for (std::uint8_t& ink : picture.pixels) ink = static_cast<std::uint8_t>(255 - ink);
     }
-    picture.profile = std::move(profile_);
+    picture.profile.assign(profile_, profile_ + profile_bytes_);
     picture.orientation = orientation_;
     return picture;
   }
@@ -126,7 +129,10 @@ class JpegReader {
   }
 
   /// Of a picture in several scans this reads them all.
-  static void start(JpegReader& reader) { jpeg_start_decompress(&reader.info_); }
+  static void start(JpegReader& reader) {
+    jpeg_start_decompress(&reader.info_);
+    jpeg_read_icc_profile(&reader.info_, &reader.profile_, &reader.profile_bytes_);
+  }
 
   static void read_rows(JpegReader& reader) {
     while (reader.info_.output_scanline < reader.info_.output_height) {
@@ -154,7 +160,7 @@ class JpegReader {
   }
 
   /// After all scans were read, or the first of a picture of one scan: notices a channel without
-  /// any, of which libjpeg would make grey, and takes what else is needed of the header.
+  /// any, of which libjpeg would make grey; and finds the orientation.
   void check_all_channels_are_there() {
     is_complete_ = true;
     for (int channel = 0; channel < info_.num_components; ++channel) {
@@ -169,12 +175,6 @@ class JpegReader {
         throw_damaged(name_, message("colour channel ", channel + 1, " of ", info_.num_components,
                                      " is missing"));
       }
-    }
-    JOCTET* profile = nullptr;
-    unsigned profile_bytes = 0;
-    if (jpeg_read_icc_profile(&info_, &profile, &profile_bytes)) {
-      const std::unique_ptr<JOCTET, void (*)(void*)> owner(profile, std::free);
-      profile_.assign(profile, profile + profile_bytes);
     }
     for (jpeg_saved_marker_ptr mark = info_.marker_list; mark != nullptr; mark = mark->next) {
       const std::span<const std::uint8_t> content(mark->data, mark->data_length);
@@ -223,7 +223,8 @@ class JpegReader {
   jpeg_progress_mgr progress_{};
   jpeg_decompress_struct info_{};
   Picture* picture_ = nullptr;
-  std::vector<std::uint8_t> profile_;
+  JOCTET* profile_ = nullptr;  // libjpeg's, from malloc
+  unsigned profile_bytes_ = 0;
   int orientation_ = 1;
   bool is_complete_ = false;
 };
