@@ -31,7 +31,7 @@ refuses 2 '--size does not go with --height' "$program" "$cat" "$suns" -o x.png 
 refuses 1 'images are written as .png, .jpg or .jpeg' "$program" "$cat" "$suns" -o x.gif
 refuses 1 'there is no folder none' "$program" "$cat" "$suns" -o none/x.png
 refuses 1 'none.jpg: no such file' "$program" none.jpg "$suns" -o x.png
-refuses 1 'not an image that can be read' "$program" "$cat" "$fixtures/arrays.npz" -o x.png
+refuses 1 'this is a zip archive' "$program" "$cat" "$fixtures/arrays.npz" -o x.png
 cp "$program" alone
 refuses 1 'no VGG-19 weights found: run weights/fetch.sh' ./alone "$cat" "$suns" -o x.png
 refuses 1 'w.pth: no such file' "$program" "$cat" "$suns" -o x.png --weights w.pth
