@@ -20,7 +20,7 @@ nn::Vgg<float> small_network() {
   return nn::Vgg<float>({.widths = {16, 16, 16, 16, 16}}, random);
 }
 
-Tensor<float> image(std::uint64_t seed, std::int64_t height = 32, std::int64_t width = 40) {
+Tensor<float> image(std::uint64_t seed, std::int64_t height = 32, std::int64_t width = 48) {
   Random random(seed);
   return Tensor<float>::normal({1, 3, height, width}, random);
 }
@@ -174,7 +174,7 @@ TEST_CASE("transfer says what does not fit") {
   };
   CHECK(with({}, image(1, 16, 16)) ==
         "style transfer: the initial image (1, 3, 16, 16) must have the content's shape (1, 3, 32, "
-        "40)");
+        "48)");
   CHECK(with({.iterations = -1}, image(1)) ==
         "style transfer: -1 iterations with decay every 200; they must be at least 0 and 1");
   CHECK(with({.objective = {.content_layers = {}, .style_layers = {}}}, image(1)) ==

@@ -54,9 +54,9 @@ inline PictureSize style_size(const Shape& style, const PictureSize& content, St
   }
   const PictureSize size = size_in_proportion(style, std::max(content.height, content.width));
   if (std::min(size.height, size.width) >= kDeepestPixel) return size;
-  const auto [low, high] = std::minmax(style[0], style[1]);
-  const double longer =
-      static_cast<double>(kDeepestPixel) * static_cast<double>(high) / static_cast<double>(low);
+  const double longer = static_cast<double>(kDeepestPixel) *
+                        static_cast<double>(std::max(style[0], style[1])) /
+                        static_cast<double>(std::min(style[0], style[1]));
   return size_in_proportion(style, static_cast<std::int64_t>(std::ceil(longer)));
 }
 
