@@ -40,7 +40,7 @@ struct Arguments {
   std::uint64_t seed = 1;
   int threads = 0;
   // Those of examples/demo.sh.
-  style::TransferOptions transfer{.objective = {.content_weight = 0.05, .style_weight = 3000.0},
+  style::TransferOptions transfer{.objective = {.content_weight = 0.05, .style_weight = 10000.0},
                                   .iterations = 300,
                                   .learning_rate = 0.05};
 };
@@ -124,11 +124,14 @@ void compare_distances(Networks& networks, const std::vector<Tensor<float>>& ima
   const auto full = style_distances(networks.full, images);
   std::printf(
       "\nCorrelation of style distances with the full network's, %zu pairs of %zu held-out "
-      "pictures\n\n",
+      "pictures\n\n| network |",
       full[0].size(), images.size());
-  std::printf(
-      "| network | conv1_1 | conv2_1 | conv3_1 | conv4_1 | conv5_1 | total |\n"
-      "| --- | --- | --- | --- | --- | --- | --- |\n");
+  std::string line = "| --- |";
+  for (const std::string& name : style::ObjectiveOptions{}.style_layers) {
+    std::printf(" %s |", name.c_str());
+    line += " --- |";
+  }
+  std::printf(" total |\n%s --- |\n", line.c_str());
   for (const auto& [name, network] :
        {std::pair{"slim", &networks.slim}, std::pair{"random", &networks.control}}) {
     const auto slim = style_distances(*network, images);
@@ -230,8 +233,8 @@ void compare_pictures(Networks& networks, const Arguments& a, std::size_t number
        {std::pair{"full", &networks.full}, std::pair{"slim", &networks.slim},
         std::pair{"random", &networks.control}}) {
     style::TransferOptions options = a.transfer;
-    if (network == &networks.slim) networks.slim_scales.apply_to(options.objective);
-    if (network == &networks.control) networks.control_scales.apply_to(options.objective);
+    if (network == &networks.slim) networks.slim_scales.apply_to(options.objective, *network);
+    if (network == &networks.control) networks.control_scales.apply_to(options.objective, *network);
     const auto paint = [&, network = network](double content_weight) {
       options.objective.content_weight = content_weight;
       const auto result = style::transfer(*network, content, style, content, options);

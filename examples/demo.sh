@@ -14,7 +14,7 @@ cmake --build build/demo --target neural_style
 
 if [ $# -eq 0 ]; then
   set -- --size 512 --iterations 300 --learning-rate 0.05 --lr-decay-every 200 \
-    --content-weight 0.05 --style-weight 3000
+    --content-weight 0.05 --style-weight 10000
 fi
 build/demo/neural_style examples/images/cat.jpg examples/images/mosaic.jpg -o build/demo.png "$@"
 echo "The picture is build/demo.png."

@@ -210,7 +210,7 @@ class Training {
     const Variable<float> photographs(
         random_crops(pictures_.training, a_.batch - a_.batch / 2, a_.crop, true, random));
     style::ObjectiveOptions objective{.content_weight = 0.2, .style_weight = 3000.0};
-    scales_.apply_to(objective);
+    scales_.apply_to(objective, student_.network);
     const Variable<float> painted(painted_.next(student_.network, objective, random));
     return ops::concat({photographs, painted}, 0).value();
   }

@@ -205,13 +205,20 @@ TEST_CASE("loss scales make a network's losses those of another, and outlive a f
   const std::vector<Tensor<float>> pictures{images(18), images(19)};
   const auto own = measure_loss_scales(full, full, pictures);
   auto scales = measure_loss_scales(full, slim, pictures);
-  CHECK(scales.style.at("conv5_1") == doctest::Approx(own.style.at("conv5_1") / 16.0));
-  CHECK(scales.style.at("conv4_1") == doctest::Approx(own.style.at("conv4_1")));
-  CHECK(scales.content.at("conv4_4") == doctest::Approx(1.0));
+  const auto& deepest = scales.style.at("conv5_1");
+  CHECK(deepest.full == doctest::Approx(own.style.at("conv5_1").full));
+  CHECK(deepest.slim == doctest::Approx(4.0 * deepest.full));  // a distance of squares
+  for (const char* const name : {"conv4_1", "relu4_1", "relu1_1"}) {
+    CHECK(scales.style.at(name).slim == doctest::Approx(scales.style.at(name).full));
+  }
+  for (const char* const name : {"conv4_2", "conv4_4", "relu4_2", "relu4_4"}) {
+    CHECK(scales.content.at(name) == doctest::Approx(1.0));
+  }
   // Between these two pictures, all style losses are alike, and their sum is the full network's.
-  const auto losses = [&](Network& network, const LossScales& weights) {
-    style::ObjectiveOptions options{.style_weight = 1.0};
-    weights.apply_to(options);
+  const auto losses = [&](Network& network, const LossScales& weights,
+                          const std::vector<std::string>& layers) {
+    style::ObjectiveOptions options{.style_layers = layers, .style_weight = 1.0};
+    weights.apply_to(options, network);
     const style::Objective<float> objective(network, pictures[0], pictures[1], options);
     std::vector<double> all;
     for (const auto& loss :
@@ -220,12 +227,17 @@ TEST_CASE("loss scales make a network's losses those of another, and outlive a f
     }
     return all;
   };
-  const auto slim_losses = losses(slim, scales);
-  const auto full_losses = losses(full, {});
-  CHECK(slim_losses[0] == doctest::Approx(slim_losses[4]).epsilon(1e-3));
-  CHECK(
-      5.0 * slim_losses[2] ==
-      doctest::Approx(std::accumulate(full_losses.begin(), full_losses.end(), 0.0)).epsilon(1e-3));
+  // So it is for ReLUs as for convolutions, by name or number, and for some of them.
+  for (const std::vector<std::string>& layers : {style::ObjectiveOptions{}.style_layers,
+                                                 {"0", "conv2_1", "10", "conv4_1", "conv5_1"},
+                                                 {"1", "28"}}) {
+    const auto slim_losses = losses(slim, scales, layers);
+    const auto full_losses = losses(full, {}, layers);
+    CHECK(slim_losses.front() == doctest::Approx(slim_losses.back()).epsilon(1e-3));
+    const double sum = std::accumulate(full_losses.begin(), full_losses.end(), 0.0);
+    CHECK(static_cast<double>(layers.size()) * slim_losses[1] ==
+          doctest::Approx(sum).epsilon(1e-3));
+  }
 
   const TemporaryDirectory folder;
   const auto path = folder.path() / "slim.safetensors";
@@ -236,14 +248,17 @@ TEST_CASE("loss scales make a network's losses those of another, and outlive a f
   CHECK(read.content == scales.content);
   CHECK(read.total_variation == 3.0);
   style::ObjectiveOptions options{.tv_weight = 10.0};
-  read.apply_to(options);
+  read.apply_to(options, slim);
   CHECK(options.tv_weight == 30.0);
   io::write_safetensors(path, slim.state_dict());
   CHECK(loss_scales_of(path).style.empty());
   for (const char* const text : {"", "fast", "0", "-1", "inf", "1x"}) {
     CAPTURE(text);
     io::write_safetensors(path, slim.state_dict(), io::StoredType::kF32,
-                          {{"style_scale conv1_1", text}});
+                          {{"style_distance_slim conv1_1", text}});
     CHECK_THROWS_AS(loss_scales_of(path), IoError);
   }
+  io::write_safetensors(path, slim.state_dict(), io::StoredType::kF32,
+                        {{"style_scale conv1_1", "1"}});
+  CHECK_THROWS_WITH_AS(loss_scales_of(path), doctest::Contains("older distill_vgg19"), IoError);
 }

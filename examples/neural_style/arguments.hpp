@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "sfumato/style/presets.hpp"
 #include "sfumato/style/transfer.hpp"
 
 namespace neural_style {
@@ -24,8 +25,6 @@ struct Arguments {
   std::string weights;
   std::string losses;
   std::string preset;  ///< a name that find_preset() knows, or nothing
-  std::string borders = "extend";
-  std::string style_fit = "keep";
   std::string initial = "content";
   std::string device = "auto";
   std::string precision = "float32";
@@ -40,6 +39,7 @@ struct Arguments {
   bool save_stages = false;
   bool tf32 = false;
   sfumato::style::TransferOptions transfer;
+  sfumato::style::PictureOptions pictures;
   Settings given;  ///< what the command line itself set, in its order
 };
 

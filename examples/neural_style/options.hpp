@@ -72,6 +72,8 @@ inline const std::vector<Option>& options() {
   using A = Arguments;
   using T = sfumato::style::TransferOptions;
   using O = sfumato::style::ObjectiveOptions;
+  using P = sfumato::style::PictureOptions;
+  namespace style = sfumato::style;
   constexpr std::int64_t kMany = 1000000;
   constexpr double kHeaviest = 1e12;  // of what is computed in float, a loss times it is finite
   constexpr const char* kPictures = "Pictures";
@@ -131,12 +133,17 @@ inline const std::vector<Option>& options() {
       {"--width", "", "PIXELS", kSize, "Width; alone, the height is in proportion",
        number(at(&A::width), kSmallest, kLargest)},
       {"--borders", "", "HOW", kSize,
-       "extend: paint a little more than the picture, by reflection, and cut it off, so that "
-       "nothing is seen of how the network treats borders; plain: do not",
-       choice(at(&A::borders), {"extend", "plain"})},
+       "extend: where a side is no multiple of 16, paint some pixels more than the picture, by "
+       "reflection, and cut them off, which spares it coloured strips; plain: do not",
+       meaning<decltype(at(&T::borders)), style::Borders>(
+           at(&T::borders),
+           {{"extend", style::Borders::kExtend}, {"plain", style::Borders::kPlain}})},
       {"--style-fit", "", "HOW", kSize,
-       "keep: the style picture keeps its proportions; squeeze: it is made as large as the result",
-       choice(at(&A::style_fit), {"keep", "squeeze"})},
+       "keep: the style picture keeps its proportions, and gets the result's longer side; squeeze: "
+       "it gets the result's height and width",
+       meaning<decltype(at(&P::style_fit)), style::StyleFit>(
+           at(&P::style_fit),
+           {{"keep", style::StyleFit::kKeep}, {"squeeze", style::StyleFit::kSqueeze}})},
 
       {"--iterations", "", "COUNT", kOptimiser, "Steps of the optimiser (of each stage)",
        number(at(&T::iterations), std::int64_t{1}, kMany)},
@@ -226,13 +233,13 @@ inline void apply(const Settings& settings, Arguments& a) {
 
 /// The defaults, under what a preset sets, under what one of its stages sets (if it is not null),
 /// under what the command line gave.
-inline Arguments arguments_of(const Settings& given, const PresetStage* stage = nullptr) {
+inline Arguments arguments_of(const Settings& given,
+                              const sfumato::style::PresetStage* stage = nullptr) {
   Arguments a;
   apply(given, a);
   if (const Preset* const preset = find_preset(a.preset)) {
     Arguments under;
-    apply(preset->settings, under);
-    if (stage != nullptr) apply(stage->settings, under);
+    apply(*preset, stage, under);
     apply(given, under);
     a = under;
   }

@@ -10,8 +10,8 @@
 #include "arguments.hpp"
 #include "reporter.hpp"
 #include "sfumato/io/image.hpp"
-#include "sfumato/io/resize.hpp"
 #include "sfumato/sfumato.hpp"
+#include "sfumato/style/pictures.hpp"
 #include "signals.hpp"
 #include "stages.hpp"
 
@@ -44,27 +44,28 @@ Painting<Device> paint(const Arguments& a, const std::vector<Stage>& stages,
   Tensor<float, Device>& picture = painting.picture;
   for (std::size_t number = 1; number <= stages.size() && interrupted == 0; ++number) {
     Stage stage = stages[number - 1];
-    scales.apply_to(stage.transfer.objective);
-    const auto prepare = [&](const Tensor<std::uint8_t>& pixels) {
-      return style::normalize<float, Device>(
-          io::resize(pixels, stage.height, stage.width, io::Filter::kBilinear));
+    scales.apply_to(stage.transfer.objective, network);
+    // The file gets every row; who only looks on waits for as few as are shown.
+    stage.transfer.losses_every = a.losses.empty() ? a.report_every : 1;
+    const auto prepare = [&](const Tensor<std::uint8_t>& pixels, const style::PictureSize& size) {
+      return style::prepare_picture<float, Device>(pixels, size, a.pictures);
     };
-    const Tensor<float, Device> content = prepare(content_pixels);
+    const Tensor<float, Device> content = prepare(content_pixels, stage.size);
+    const Tensor<float, Device> style_picture = prepare(
+        style_pixels, style::style_size(style_pixels.shape(), stage.size, a.pictures.style_fit));
     if (picture.defined()) {
-      picture = ops::upsample2d(Variable<float, Device>(picture), stage.height, stage.width,
-                                ops::Interpolation::kBilinear)
-                    .value();
+      picture = style::enlarge_picture(picture, stage.size, a.pictures);
     } else if (a.initial == "noise") {
       Random random(a.seed);
       picture = Tensor<float, Device>::normal(content.shape(), random);
     } else {
       picture = content;
     }
-    report.say("%lld x %lld, %lld iterations\n", static_cast<long long>(stage.height),
-               static_cast<long long>(stage.width),
+    report.say("%lld x %lld, %lld iterations\n", static_cast<long long>(stage.size.height),
+               static_cast<long long>(stage.size.width),
                static_cast<long long>(stage.transfer.iterations));
-    const auto result = style::transfer(network, content, prepare(style_pixels), picture,
-                                        stage.transfer, [&](const style::Iteration& now) {
+    const auto result = style::transfer(network, content, style_picture, picture, stage.transfer,
+                                        [&](const style::Iteration& now) {
                                           report(now, stage.transfer.iterations);
                                           return interrupted == 0;
                                         });
@@ -77,7 +78,8 @@ Painting<Device> paint(const Arguments& a, const std::vector<Stage>& stages,
       painting.history.push_back(row);
     }
     if (a.save_stages && number < stages.size()) {
-      io::write_image(stage_path(a.output, number), style::denormalize(picture));
+      io::write_image(stage_path(a.output, number),
+                      style::denormalize(picture, a.pictures.rounding));
     }
   }
   return painting;

@@ -1,37 +1,30 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "arguments.hpp"
+#include "sfumato/style/presets.hpp"
 
 namespace neural_style {
 
-/// One run of the optimiser as a preset has it.
-struct PresetStage {
-  std::int64_t height;
-  std::int64_t width;
-  Settings settings;
-};
-
-/// Defaults under a name: a preset sets only what the command line leaves open.
+/// Defaults under a name, which the library has: a preset sets only what the command line leaves
+/// open.
 struct Preset {
   std::vector<std::string> names;  ///< the first is the one that help shows
   std::string help;
-  Settings settings;                ///< of all stages
-  std::vector<PresetStage> stages;  ///< none: one stage, of the size that the options say
+  sfumato::style::Preset options;
 };
 
 inline const std::vector<Preset>& presets() {
+  using sfumato::style::preset;
   static const std::vector<Preset> all{
-      {{"d2l"},
+      {{"d2l-pytorch", "d2l"},
        "the two stages of \"Dive into Deep Learning\", 500 iterations at 150 x 225, then 300 at "
-       "600 x 900",
-       {},
-       {{150, 225, {{"--iterations", "500"}, {"--lr-decay-every", "200"}}},
-        {600, 900, {{"--iterations", "300"}, {"--lr-decay-every", "100"}}}}},
+       "600 x 900, as its PyTorch code computes them",
+       preset("d2l-pytorch")},
+      {{"d2l-mxnet"}, "the same as its MXNet code does", preset("d2l-mxnet")},
   };
   return all;
 }
@@ -44,6 +37,15 @@ inline const Preset* find_preset(std::string_view name) {
     }
   }
   return nullptr;
+}
+
+/// Puts a preset's options, and those of one of its stages if it is not null, into `a`.
+inline void apply(const Preset& preset, const sfumato::style::PresetStage* stage, Arguments& a) {
+  a.pictures = preset.options.pictures;
+  a.transfer = preset.options.transfer;
+  if (stage == nullptr) return;
+  a.transfer.iterations = stage->iterations;
+  a.transfer.lr_decay_every = stage->lr_decay_every;
 }
 
 }  // namespace neural_style

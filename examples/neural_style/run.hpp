@@ -76,7 +76,7 @@ int run(const Arguments& a, const char* program) {
   const std::vector<Stage> stages = plan_stages(a, content_pixels.shape());
   const Painting<Device> painting =
       paint(a, stages, network, scales, content_pixels, style_pixels, report);
-  io::write_image(a.output, style::denormalize(painting.picture));
+  io::write_image(a.output, style::denormalize(painting.picture, a.pictures.rounding));
   if (!a.losses.empty()) write_losses(a.losses, painting.history);
   report.say("%s%s\n", interrupted != 0 ? "\ninterrupted; wrote what there is to " : "wrote ",
              a.output.c_str());

@@ -9,50 +9,45 @@
 #include "options.hpp"
 #include "presets.hpp"
 #include "sfumato/core/shape.hpp"
+#include "sfumato/style/pictures.hpp"
 #include "sfumato/style/transfer.hpp"
 
 namespace neural_style {
 
 /// One run of the optimiser; a preset may have several, each starting from the last one's picture.
 struct Stage {
-  std::int64_t height;
-  std::int64_t width;
+  sfumato::style::PictureSize size;
   sfumato::style::TransferOptions transfer;
 };
 
 /// Height and width of the result: what was given, and the content's proportions for the rest.
-inline Stage single_stage(const Arguments& a, const sfumato::Shape& content) {
-  const auto height = static_cast<double>(content[0]);
-  const auto width = static_cast<double>(content[1]);
-  // In eights of pixels: poolings leave out the last row or column of what they can't halve, and
-  // where the last layers don't look, the first ones draw lines.
-  const auto in_proportion = [](std::int64_t other, double ratio) {
-    constexpr std::int64_t kUnit = 8;
-    const double units = static_cast<double>(other) * ratio / static_cast<double>(kUnit);
-    return std::clamp<std::int64_t>(kUnit * std::llround(units), kSmallest, kLargest);
-  };
-  Stage stage{0, 0, a.transfer};
-  if (a.height && a.width) {
-    stage.height = *a.height;
-    stage.width = *a.width;
-  } else if (a.height || (!a.width && height > width)) {
-    stage.height = a.height.value_or(a.size.value_or(kDefaultSize));
-    stage.width = in_proportion(stage.height, width / height);
-  } else {
-    stage.width = a.width.value_or(a.size.value_or(kDefaultSize));
-    stage.height = in_proportion(stage.width, height / width);
+inline sfumato::style::PictureSize size_of_result(const Arguments& a,
+                                                  const sfumato::Shape& content) {
+  if (a.height && a.width) return {*a.height, *a.width};
+  if (!a.height && !a.width) {
+    return sfumato::style::size_in_proportion(content, a.size.value_or(kDefaultSize));
   }
-  return stage;
+  const auto in_proportion = [](std::int64_t given, std::int64_t side, std::int64_t of) {
+    const double exact =
+        static_cast<double>(given) * static_cast<double>(side) / static_cast<double>(of);
+    return std::clamp<std::int64_t>(std::llround(exact), 2, kLargest);
+  };
+  return a.height ? sfumato::style::PictureSize{*a.height,
+                                                in_proportion(*a.height, content[1], content[0])}
+                  : sfumato::style::PictureSize{in_proportion(*a.width, content[0], content[1]),
+                                                *a.width};
 }
 
 /// The stages of the preset, if it has some and no size was given; else one stage.
 inline std::vector<Stage> plan_stages(const Arguments& a, const sfumato::Shape& content) {
   const Preset* const preset = find_preset(a.preset);
   const bool sized = a.size || a.height || a.width;
-  if (preset == nullptr || preset->stages.empty() || sized) return {single_stage(a, content)};
+  if (preset == nullptr || preset->options.stages.empty() || sized) {
+    return {{size_of_result(a, content), a.transfer}};
+  }
   std::vector<Stage> stages;
-  for (const PresetStage& stage : preset->stages) {
-    stages.push_back({stage.height, stage.width, arguments_of(a.given, &stage).transfer});
+  for (const sfumato::style::PresetStage& stage : preset->options.stages) {
+    stages.push_back({{stage.height, stage.width}, arguments_of(a.given, &stage).transfer});
   }
   return stages;
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "arguments.hpp"
@@ -39,6 +40,12 @@ template <class Field>
 auto at(Field sfumato::style::TransferOptions::*member) {
   return [member](auto& a) -> auto& {
     return a.transfer.*member;
+  };
+}
+template <class Field>
+auto at(Field sfumato::style::PictureOptions::*member) {
+  return [member](auto& a) -> auto& {
+    return a.pictures.*member;
   };
 }
 template <class Field>
@@ -131,6 +138,28 @@ Value choice(Get get, const std::vector<std::string>& allowed) {
             return known;
           },
           [=](const Arguments& a) { return get(a); }};
+}
+
+/// One of a few words, each of which means a value.
+template <class Get, class T>
+Value meaning(Get get, const std::vector<std::pair<std::string, T>>& meanings) {
+  std::vector<std::string> words;
+  for (const auto& [word, value] : meanings) words.push_back(word);
+  return {detail::alternatives(words),
+          [=](Arguments& a, const std::string& text) {
+            for (const auto& [word, value] : meanings) {
+              if (word != text) continue;
+              get(a) = value;
+              return true;
+            }
+            return false;
+          },
+          [=](const Arguments& a) -> std::string {
+            for (const auto& [word, value] : meanings) {
+              if (get(a) == value) return word;
+            }
+            return "";
+          }};
 }
 
 /// Words with commas between them.

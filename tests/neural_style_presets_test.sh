@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Presets, sizes, borders and the style's proportions of neural_style, with the slim network.
+set -euo pipefail
+
+program=$SFUMATO_BUILD_DIR/neural_style
+. "$SFUMATO_SOURCE_DIR/tests/support/program.sh"
+command -v python3 >/dev/null || { echo "SKIPPED: no python3 to make pictures with"; exit 77; }
+
+cat="$images/cat.jpg"
+suns="$images/suns.jpg"
+slim="$SFUMATO_SOURCE_DIR/weights/vgg19-slim.safetensors"
+
+# paint OUT OPTIONS...: three iterations unless the options say otherwise.
+paint() {
+  "$program" "$cat" "$suns" -o "$1" --weights "$slim" --losses "$1.csv" "${@:2}" >"$1.log" ||
+    fail "$*: $(cat "$1.log")"
+}
+# The size of a PNG, as HEIGHTxWIDTH.
+size_of() {
+  python3 -c 'import struct, sys
+header = open(sys.argv[1], "rb").read(24)
+assert header[:8] == b"\x89PNG\r\n\x1a\n"
+width, height = struct.unpack(">II", header[16:])
+print(f"{height}x{width}")' "$1"
+}
+has_size() { [ "$(size_of "$1")" = "$2" ] || fail "$1 has the size $(size_of "$1"), not $2"; }
+# A column of one row of the losses, by their numbers.
+loss() { awk -F, -v row="$2" -v column="$3" 'NR == row + 1 { print $column }' "$1.csv"; }
+same() { # A B TOLERANCE WHAT
+  awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; if (d < 0) d = -d; exit !(d <= t * b) }' ||
+    fail "$4: $1 is not $2"
+}
+differs() {
+  awk -v a="$1" -v b="$2" 'BEGIN { d = a - b; if (d < 0) d = -d; exit !(d > 0.01 * b) }' ||
+    fail "$3: $1 and $2"
+}
+
+# Sizes to the pixel: 300 x 451 in proportion, and whatever was asked for.
+for size in 64 100 65; do
+  paint "size$size.png" --size "$size" --iterations 1
+done
+has_size size64.png 43x64
+has_size size100.png 67x100
+has_size size65.png 43x65
+paint both.png --height 33 --width 50 --iterations 2
+has_size both.png 33x50
+paint height.png --height 50 --iterations 1
+has_size height.png 50x75
+
+# A strip of a picture, and one as style, whose sides become smaller than the network can see.
+python3 - "$PWD" <<'PYTHON'
+import struct, sys, zlib
+def png(path, height, width):
+    rows = b"".join(b"\0" + bytes((x * 7 + y * 13 + c * 50) % 256 for x in range(width) for c in range(3))
+                    for y in range(height))
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    open(path, "wb").write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) +
+                           chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+png(sys.argv[1] + "/panorama.png", 20, 400)
+PYTHON
+for fit in keep squeeze; do
+  "$program" panorama.png "$suns" -o strip.png --weights "$slim" --size 128 --iterations 2 \
+    --style-fit $fit >/dev/null || fail "a panorama with --style-fit $fit"
+  has_size strip.png 6x128
+  "$program" "$cat" panorama.png -o strip.png --weights "$slim" --size 64 --iterations 2 \
+    --style-fit $fit >/dev/null || fail "a panorama as style with --style-fit $fit"
+  has_size strip.png 43x64
+done
+
+# The first losses are the content's own, whatever the borders; the pictures that follow differ.
+for borders in extend plain; do
+  paint $borders.png --size 100 --iterations 3 --borders $borders
+done
+same "$(loss extend.png 1 5)" "$(loss plain.png 1 5)" 1e-5 "the first total with other borders"
+differs "$(loss extend.png 3 3)" "$(loss size100.png 1 3)" "three iterations change nothing"
+cmp -s extend.png plain.png && fail "borders make no difference at 67 x 100"
+# Where nothing is missing at the borders, nothing is added.
+paint fits-extend.png --height 48 --width 64 --iterations 2
+paint fits-plain.png --height 48 --width 64 --iterations 2 --borders plain
+cmp fits-extend.png fits-plain.png || fail "borders make a difference at 48 x 64"
+
+# The style keeps its proportions unless it is squeezed.
+paint squeezed.png --size 100 --iterations 1 --style-fit squeeze
+differs "$(loss squeezed.png 1 3)" "$(loss extend.png 1 3)" "squeezing the style changes nothing"
+
+# The book's presets: two stages; d2l is PyTorch's; a size makes one stage; what is given wins.
+paint mxnet.png --preset d2l-mxnet --height 64 --width 96 --iterations 2
+paint pytorch.png --preset d2l-pytorch --height 64 --width 96 --iterations 2
+paint d2l.png --height 64 --iterations 2 --width 96 --preset d2l
+cmp pytorch.png d2l.png || fail "d2l is not d2l-pytorch"
+differs "$(loss mxnet.png 1 3)" "$(loss pytorch.png 1 3)" "both presets have the same style loss"
+paint taps.png --height 64 --width 96 --iterations 2 --borders plain --style-fit squeeze \
+  --style-layers conv1_1,conv2_1,conv3_1,conv4_1,conv5_1 --content-layers conv4_4
+# The same taps; MXNet's pictures are not antialiased, and rougher.
+awk -v m="$(loss mxnet.png 1 4)" -v p="$(loss taps.png 1 4)" 'BEGIN { exit !(m > 1.05 * p) }' ||
+  fail "d2l-mxnet's pictures are as smooth as Pillow's"
+paint given.png --preset d2l --height 64 --width 96 --iterations 2 --content-layers conv4_4 \
+  --style-layers conv1_1,conv2_1,conv3_1,conv4_1,conv5_1
+same "$(loss given.png 1 5)" "$(loss taps.png 1 5)" 1e-5 "layers that are given do not win"
+[ "$(grep -c 'iterations$' mxnet.png.log)" -eq 1 ] || fail "a size does not make one stage"
+paint staged.png --preset d2l-mxnet --iterations 1 --save-stages
+grep -q '150 x 225, 1 iterations' staged.png.log || fail "no first stage: $(cat staged.png.log)"
+grep -q '600 x 900, 1 iterations' staged.png.log || fail "no second stage: $(cat staged.png.log)"
+has_size staged-stage1.png 150x225
+has_size staged.png 600x900
+echo "all as it should be"
