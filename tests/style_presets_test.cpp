@@ -165,12 +165,6 @@ TEST_CASE("the second stage starts from MXNet's picture, and from PyTorch's, to 
   CHECK(largest_difference(start("d2l"), golden<float>("stage2-start-300x450-pytorch")) < 0.001);
 }
 
-#ifdef STBI_VERSION
-constexpr double kDecoder = 4.0;  // levels by which stb's decoder of JPEGs differs from libjpeg's
-#else
-constexpr double kDecoder = 0.001;
-#endif
-
 TEST_CASE("pictures are read as MXNet reads them") {
   if (!available()) return;
   for (const auto& [file, name] :
@@ -179,6 +173,6 @@ TEST_CASE("pictures are read as MXNet reads them") {
     const auto pixels = io::read_image(*shared_data(file));
     const auto prepared =
         style::prepare_picture<float>(pixels, {150, 225}, style::preset("d2l-mxnet").pictures);
-    CHECK(largest_difference(prepared, golden<float>(name)) < kDecoder);
+    CHECK(largest_difference(prepared, golden<float>(name)) < 0.001);
   }
 }
