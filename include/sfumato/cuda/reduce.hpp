@@ -85,8 +85,7 @@ void Cuda::reduce(const Reduction& reduction, const Shape& kept, const Shape& re
                                   reduced_strides);
   }
   // Partial results, and partial results of those, until one thread can combine what is left.
-  using Wide = cuda::Wide<T>;
-  auto partial = Tensor<Wide, Cuda>::empty({outputs, lanes});
+  auto partial = Tensor<Wide<T>, Cuda>::empty({outputs, lanes});
   cuda::launch_reduction(reduction, kept, reduced, lanes, partial.data(), in, kept_strides,
                          reduced_strides);
   while (true) {
@@ -95,11 +94,11 @@ void Cuda::reduce(const Reduction& reduction, const Shape& kept, const Shape& re
     const Strides rows{count};
     if (lanes == 1) {
       return cuda::launch_reduction(reduction, {outputs}, {count}, 1, out,
-                                    static_cast<const Wide*>(partial.data()), rows, {1});
+                                    static_cast<const Wide<T>*>(partial.data()), rows, {1});
     }
-    auto fewer = Tensor<Wide, Cuda>::empty({outputs, lanes});
+    auto fewer = Tensor<Wide<T>, Cuda>::empty({outputs, lanes});
     cuda::launch_reduction(reduction, {outputs}, {count}, lanes, fewer.data(),
-                           static_cast<const Wide*>(partial.data()), rows, {1});
+                           static_cast<const Wide<T>*>(partial.data()), rows, {1});
     partial = fewer;
   }
 }
