@@ -64,6 +64,7 @@ class Context {
 
   /// Memory in stream order; null when there is none left.
   void* allocate(std::size_t bytes) {
+    freed_in_capture_.reserve(blocks_ + 1);  // as free() must not fail
     void* memory = nullptr;
     const cudaStream_t stream = capturing_ ? side_stream_.get() : stream_.get();
     const cudaError_t status = cudaMallocFromPoolAsync(&memory, bytes, memory_pool_.get(), stream);
@@ -83,6 +84,7 @@ class Context {
       if (waited != cudaSuccess) (void)cudaFreeAsync(memory, stream);
       check(waited, "cudaStreamSynchronize");
     }
+    ++blocks_;
     return memory;
   }
 
@@ -91,7 +93,10 @@ class Context {
   void free(void* memory) noexcept {
     if (capturing_) {
       freed_in_capture_.push_back(memory);
-    } else if (cudaFreeAsync(memory, stream_.get()) != cudaSuccess) {
+      return;
+    }
+    --blocks_;
+    if (cudaFreeAsync(memory, stream_.get()) != cudaSuccess) {
       cudaGetLastError();  // repeats an earlier error, which whoever caused it has been told of
     }
   }
@@ -113,7 +118,8 @@ class Context {
     const cudaError_t status = cudaStreamEndCapture(stream_.get(), &graph);
     Graph owned(graph);
     capturing_ = false;
-    for (void* memory : std::exchange(freed_in_capture_, {})) free(memory);
+    for (void* memory : freed_in_capture_) free(memory);
+    freed_in_capture_.clear();
     check(status, "cudaStreamEndCapture");
     return owned;
   }
@@ -226,6 +232,7 @@ class Context {
   std::unique_ptr<ConvolutionPlans> plans_;
   std::mutex library_mutex_;
   bool capturing_ = false;
+  std::size_t blocks_ = 0;  // allocated, and not freed or only in the capture
   std::vector<void*> freed_in_capture_;
 };
 
