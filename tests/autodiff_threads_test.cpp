@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <thread>
 #include <vector>
@@ -23,23 +25,33 @@ void in_threads(int count, const std::function<void(int)>& body) {
 
 TEST_CASE("threads that share parameters lose no gradient") {
   constexpr int kThreads = 4;
-  constexpr int kSweeps = 200;
-  const Variable<double> w(Tensor<double>::from({1.0, 2.0, 3.0}, {3}), true);
-  const Variable<double> b(Tensor<double>::scalar(0.5), true);
-  for (const bool recomputed : {false, true}) {
-    Variable<double>(w).zero_grad();
-    Variable<double>(b).zero_grad();
-    in_threads(kThreads, [&](int thread) {
-      const auto model = [&](const std::vector<Variable<double>>& in) {
-        return ops::sum(in[0] * w * w + b);
-      };
-      const Variable<double> x(Tensor<double>::full({3}, static_cast<double>(thread)));
-      for (int i = 0; i < kSweeps; ++i) backward(recomputed ? checkpoint(model, {x}) : model({x}));
-    });
-    // Σ over threads and sweeps of 2 x w and 3: whole numbers, so the order does not matter.
-    constexpr double kSum = kSweeps * (0 + 1 + 2 + 3);
-    CHECK(w.grad().value().to_vector() == std::vector<double>{2 * kSum, 4 * kSum, 6 * kSum});
-    CHECK(b.grad().item() == 3.0 * kThreads * kSweeps);
+  struct Work {
+    std::int64_t elements;
+    int sweeps;
+  };
+  // Much contention, and loops that are shared out to the library's own threads.
+  for (const Work& work : {Work{3, 200}, Work{100000, 5}}) {
+    const Variable<double> w(Tensor<double>::full({work.elements}, 2.0), true);
+    const Variable<double> b(Tensor<double>::scalar(0.5), true);
+    for (const bool recomputed : {false, true}) {
+      Variable<double>(w).zero_grad();
+      Variable<double>(b).zero_grad();
+      in_threads(kThreads, [&](int thread) {
+        const auto model = [&](const std::vector<Variable<double>>& in) {
+          return ops::sum(in[0] * w * w + b);
+        };
+        const Variable<double> x(Tensor<double>::full(w.shape(), static_cast<double>(thread)));
+        for (int i = 0; i < work.sweeps; ++i) {
+          backward(recomputed ? checkpoint(model, {x}) : model({x}));
+        }
+      });
+      // Sums over threads and sweeps: whole numbers, so that the order does not matter.
+      const auto sweeps = static_cast<double>(work.sweeps);
+      const auto elements = static_cast<std::size_t>(work.elements);
+      CHECK(w.grad().value().to_vector() ==
+            std::vector<double>(elements, 2.0 * 2.0 * (0 + 1 + 2 + 3) * sweeps));
+      CHECK(b.grad().item() == kThreads * sweeps * static_cast<double>(elements));
+    }
   }
 }
 

@@ -206,4 +206,16 @@ TEST_CASE("uniform initialisers fill their range and not more") {
   reaches(nn::xavier_uniform<double>({100, 50, 2, 2}, random), std::sqrt(6.0 / 600));
 }
 
+TEST_CASE("dropout goes on with the same masks where its random state is restored") {
+  nn::Dropout<double> dropout(0.5);
+  const Variable<double> x(Tensor<double>::ones({100}));
+  (void)dropout(x);
+  const Random::State saved = dropout.random().state();
+  const auto expected = dropout(x).value().to_vector();
+  nn::Dropout<double> resumed(0.5);
+  CHECK(resumed(x).value().to_vector() != expected);
+  resumed.random().set_state(saved);
+  CHECK(resumed(x).value().to_vector() == expected);
+}
+
 }  // namespace sfumato::tested

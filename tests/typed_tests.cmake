@@ -4,7 +4,7 @@
 add_subdirectory(cuda_emulator)
 
 set(typed_tests
-  autodiff_checkpoint autodiff_graph autodiff_sweep
+  autodiff_checkpoint autodiff_graph autodiff_sweep autodiff_values
   core_tensor
   losses_values
   nn_layers nn_module nn_networks nn_vgg

@@ -55,7 +55,7 @@ Variable<T, Device> add_gradients(const Variable<T, Device>& a, const Variable<T
 /// sum += gradient; in place where nobody can notice.
 template <class T, class Device>
 void accumulate(Variable<T, Device>& sum, const Variable<T, Device>& gradient) {
-  if (grad_enabled() || !sum.value().owns_alone()) {
+  if (grad_enabled() || sum.requires_grad() || !sum.value().owns_alone()) {
     sum = add_gradients(sum, gradient);
   } else {
     auto place = sum.mutable_value();
@@ -250,8 +250,12 @@ void backward(const Variable<T, Device>& result, const BackwardOptions& options 
   const GradMode mode(options.create_graph);
   for (auto& [leaf, gradient] : reached) gradient = detail::own(gradient);
   for (const auto& [leaf, gradient] : reached) {
-    leaf->change_grad([&added = gradient](const Variable<T, Device>& before) {
-      return before.defined() ? detail::add_gradients(before, added) : added;
+    leaf->change_grad([&added = gradient](Variable<T, Device>& sum) {
+      if (sum.defined()) {
+        detail::accumulate(sum, added);
+      } else {
+        sum = added;
+      }
     });
   }
 }

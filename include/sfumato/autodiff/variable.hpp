@@ -180,14 +180,14 @@ class Node {
     return grad_;
   }
   void set_grad(Variable<T, Device> gradient) {
-    change_grad([&](const Variable<T, Device>&) { return std::move(gradient); });
+    const std::lock_guard lock(grad_mutex_);
+    std::swap(grad_, gradient);  // what it was goes when the mutex is free: a graph may go with it
   }
-  /// Makes grad() `change(grad())` while no other thread may do the same.
+  /// Calls `change(grad())` while no other thread may do the same.
   template <class Change>
   void change_grad(const Change& change) {
-    Variable<T, Device> before;  // goes when the mutex is free: a graph may go with it
     const std::lock_guard lock(grad_mutex_);
-    before = std::exchange(grad_, change(std::as_const(grad_)));
+    change(grad_);
   }
 
   /// A number that all nodes made from now on exceed.

@@ -34,7 +34,7 @@ struct IsExtreme {
 template <class Reduction, class T, class Device>
 Variable<T, Device> extreme_over(const char* op, const Reduction& reduction,
                                  const Variable<T, Device>& x, const Axes& axes, bool keepdim) {
-  reduced_count(op, x.shape(), axes);
+  reduced_count(op, x.shape(op), axes);
   const ReducedAxes reduced(op, x.shape(), axes);
   const Tensor<T, Device> extreme =
       detail::reduce<T>(reduction, x.value(), reduced).reshape(reduced.with_ones);
