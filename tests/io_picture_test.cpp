@@ -294,6 +294,23 @@ TEST_CASE("a PNG of high dynamic range is refused, and one that names sRGB so is
   CHECK(coded("") == "nothing");
 }
 
+TEST_CASE(
+    "a PNG is turned by its EXIF data with or without the mark before them, wherever they stand") {
+  using namespace std::string_literals;
+  const std::string good = fixture("rgb8.png");
+  const Image upright = read(good);
+  const std::string tiff = "MM\0*\0\0\0\x08\0\1\x01\x12\0\3\0\0\0\1\0\3\0\0\0\0\0\0"s;
+  for (const char* const before : {"IDAT", "IEND"}) {
+    for (const std::string& data : {tiff, "Exif\0\0"s + tiff}) {
+      const Image turned = read(with_chunk(good, chunk("eXIf", data), before));
+      REQUIRE(turned.shape() == upright.shape());
+      CHECK(turned.at({0, 0, 0}) == upright.at({20, 28, 0}));  // by half a turn
+      CHECK(turned.at({20, 0, 2}) == upright.at({0, 28, 2}));
+    }
+  }
+  CHECK(read(with_chunk(good, chunk("eXIf", "II"))).to_vector() == upright.to_vector());
+}
+
 // ---- WebP ---------------------------------------------------------------------------------------
 
 TEST_CASE("WebP keeps its alpha, and is refused when it is cut off or damaged") {

@@ -127,8 +127,10 @@ class PngReader {
     // Not used, and so no reason for libpng to throw away a profile that contradicts them.
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER,
                                 reinterpret_cast<png_const_bytep>("gAMA\0cHRM\0sRGB"), 3);
+    // As they stand in the file: libpng knows the first in some versions only, and takes the
+    // second only without the mark that some programs put before it.
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_ALWAYS,
-                                reinterpret_cast<png_const_bytep>("cICP"), 1);
+                                reinterpret_cast<png_const_bytep>("cICP\0eXIf"), 2);
     png_read_info(png, reader.info_);
     reader.is_grey_ = (png_get_color_type(png, reader.info_) & PNG_COLOR_MASK_COLOR) == 0;
     png_set_expand(png);  // palettes, less than 8 bits and transparent colours
@@ -170,23 +172,27 @@ class PngReader {
     if (png_get_iCCP(png_, info_, &title, &compression, &profile, &bytes) != 0) {
       picture.profile.assign(profile, profile + bytes);
     }
-    png_unknown_chunkp chunks = nullptr;
-    const int count = png_get_unknown_chunks(png_, info_, &chunks);
-    for (int i = 0; i < count; ++i) {
-      if (std::memcmp(chunks[i].name, "cICP", 4) != 0 || chunks[i].size != 4) continue;
-      const int transfer = chunks[i].data[1];  // ITU-T H.273
-      if (transfer == 16 || transfer == 18) {
-        throw IoError(message(name_, ": a PNG of high dynamic range (",
-                              transfer == 16 ? "PQ" : "HLG",
-                              "), which is not read; convert it to sRGB"));
-      }
+    const auto code = kept_chunk("cICP");
+    const int transfer = code.size() == 4 ? code[1] : 0;  // ITU-T H.273
+    if (transfer == 16 || transfer == 18) {
+      throw IoError(message(name_, ": a PNG of high dynamic range (", transfer == 16 ? "PQ" : "HLG",
+                            "), which is not read; convert it to sRGB"));
     }
   }
 
+  /// What the first chunk of this name holds that libpng kept unread; nothing if there is none.
+  std::span<const std::uint8_t> kept_chunk(const char* chunk_name) const {
+    png_unknown_chunkp chunks = nullptr;
+    const int count = png_get_unknown_chunks(png_, info_, &chunks);
+    for (int i = 0; i < count; ++i) {
+      if (std::memcmp(chunks[i].name, chunk_name, 4) == 0) return {chunks[i].data, chunks[i].size};
+    }
+    return {};
+  }
+
   int find_orientation() const {
-    png_bytep exif = nullptr;
-    png_uint_32 bytes = 0;
-    if (png_get_eXIf_1(png_, info_, &bytes, &exif) != 0) return ExifOrientation::of({exif, bytes});
+    const auto exif = kept_chunk("eXIf");
+    if (!exif.empty()) return ExifOrientation::of(exif);
     png_textp texts = nullptr;
     int count = 0;
     png_get_text(png_, info_, &texts, &count);
