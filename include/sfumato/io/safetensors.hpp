@@ -12,6 +12,7 @@
 
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/io/file.hpp"
+#include "sfumato/io/safetensors_header.hpp"
 #include "sfumato/io/stored_type.hpp"
 
 /// The safetensors format of Hugging Face: eight bytes with the length of a JSON header, the
@@ -35,44 +36,40 @@ class SafetensorsFile {
     std::string text(static_cast<std::size_t>(length), '\0');
     file_.read_at(kPrefix, text.data(), text.size());
     data_offset_ = kPrefix + length;
-    parse(text);
+    header_ = detail::SafetensorsHeaderParser(file_.name(), file_.size() - data_offset_).parse(text);
     check_layout();
   }
 
   std::vector<std::string> names() const {
     std::vector<std::string> all;
-    for (const auto& [name, entry] : entries_) all.push_back(name);
+    for (const auto& [name, entry] : header_.entries) all.push_back(name);
     return all;
   }
-  bool contains(const std::string& name) const { return entries_.contains(name); }
-  /// These throw IoError for a name that the file does not have.
+  bool contains(const std::string& name) const { return header_.entries.contains(name); }
+  /// Throws IoError for a name that the file does not have.
   const Shape& shape(const std::string& name) const { return find(name).shape; }
-  StoredType type(const std::string& name) const { return find(name).type; }
-  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  /// Throws IoError for a name that the file does not have, or a type that is not read.
+  StoredType type(const std::string& name) const { return type_of(name, find(name)); }
+  const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
 
   /// One tensor. Floating-point types are converted, integers must be asked for as they are stored.
   /// Throws IoError for an unknown name or another type.
   template <Element T>
   Tensor<T> read(const std::string& name) const {
     const Entry& entry = find(name);
+    const StoredType type = type_of(name, entry);
     std::vector<std::uint8_t> bytes(static_cast<std::size_t>(entry.end - entry.begin));
     file_.read_at(data_offset_ + entry.begin, bytes.data(), bytes.size());
     std::vector<T> values(static_cast<std::size_t>(entry.shape.elements()));
-    if (!detail::decode_values(entry.type, bytes.data(), values)) {
-      fail(message("tensor '", name, "' holds ", detail::info(entry.type).name,
+    if (!detail::decode_values(type, bytes.data(), values)) {
+      fail(message("tensor '", excerpt(name), "' holds ", detail::info(type).name,
                    ", which can't be read as ", detail::info(detail::natural_type<T>()).name));
     }
     return Tensor<T>::from(values, entry.shape);
   }
 
  private:
-  struct Entry {
-    StoredType type;
-    Shape shape;
-    std::uint64_t begin;
-    std::uint64_t end;
-  };
-  using Json = nlohmann::json;
+  using Entry = detail::SafetensorsEntry;
   static constexpr std::size_t kPrefix = 8;
   static constexpr std::uint64_t kMostHeader = 100'000'000;  // what the format itself allows
 
@@ -81,93 +78,22 @@ class SafetensorsFile {
   }
 
   const Entry& find(const std::string& name) const {
-    const auto found = entries_.find(name);
-    if (found == entries_.end()) fail(message("there is no tensor '", name, "'"));
+    const auto found = header_.entries.find(name);
+    if (found == header_.entries.end()) fail(message("there is no tensor '", excerpt(name), "'"));
     return found->second;
   }
 
-  void parse(const std::string& text) {
-    // The callback sees names before the parser merges equal ones, and keeps nesting shallow.
-    std::vector<std::string> seen;
-    const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
-      if (depth > 4) fail("the header is nested too deeply");
-      if (depth == 1 && event == Json::parse_event_t::key) seen.push_back(value);
-      return true;
-    };
-    // The parser would take a NUL for the end and ignore what follows it.
-    if (text.find('\0') != std::string::npos) fail("the header is not valid JSON");
-    Json header;
-    try {
-      header = Json::parse(text, watch);
-    } catch (const Json::exception&) {
-      fail("the header is not valid JSON");
+  StoredType type_of(const std::string& name, const Entry& entry) const {
+    if (!entry.type) {
+      fail(message("tensor '", excerpt(name), "' is of type ", excerpt(entry.dtype),
+                   ", which is not supported"));
     }
-    if (!header.is_object()) fail("the header is not a JSON object");
-    std::sort(seen.begin(), seen.end());
-    const auto twice = std::adjacent_find(seen.begin(), seen.end());
-    if (twice != seen.end()) fail(message("the name '", *twice, "' stands twice in the header"));
-    for (const auto& [name, value] : header.items()) {
-      if (name == "__metadata__") {
-        read_metadata(value);
-      } else {
-        entries_.emplace(name, parse_entry(name, value));
-      }
-    }
-  }
-
-  void read_metadata(const Json& value) {
-    if (!value.is_object()) fail("__metadata__ is not a JSON object");
-    for (const auto& [key, text] : value.items()) {
-      if (!text.is_string()) fail(message("the metadata '", key, "' is not a string"));
-      metadata_.emplace(key, text);
-    }
-  }
-
-  Entry parse_entry(const std::string& name, const Json& value) const {
-    const auto bad = [&](const std::string& what) { fail(message("tensor '", name, "': ", what)); };
-    if (!value.is_object() || !value.contains("dtype") || !value["dtype"].is_string() ||
-        !value.contains("shape") || !value["shape"].is_array() || !value.contains("data_offsets") ||
-        !value["data_offsets"].is_array() || value["data_offsets"].size() != 2) {
-      bad("dtype, shape or data_offsets is missing or malformed");
-    }
-    const std::string dtype = value["dtype"];
-    const auto known =
-        std::find_if(detail::kStoredTypes.begin(), detail::kStoredTypes.end(),
-                     [&](const detail::StoredTypeInfo& type) { return dtype == type.name; });
-    if (known == detail::kStoredTypes.end()) bad(message("unknown dtype '", dtype, "'"));
-    Entry entry{known->type, {}, 0, 0};
-    for (const Json& extent : value["shape"]) {
-      if (!extent.is_number_unsigned()) bad("an extent of the shape is not a whole number");
-      const auto size = extent.get<std::uint64_t>();
-      if (size > std::uint64_t{1} << 62) bad(message("the extent ", size, " is absurd"));
-      try {
-        entry.shape.push_back(static_cast<std::int64_t>(size));
-      } catch (const ShapeError& error) {
-        bad(error.what());
-      }
-    }
-    for (const Json& offset : value["data_offsets"]) {
-      if (!offset.is_number_unsigned()) bad("an offset is not a whole number");
-    }
-    entry.begin = value["data_offsets"][0];
-    entry.end = value["data_offsets"][1];
-    const std::uint64_t available = file_.size() - data_offset_;
-    if (entry.begin > entry.end || entry.end > available) {
-      bad(message("offsets ", entry.begin, " to ", entry.end, " are outside the ", available,
-                  " bytes of data"));
-    }
-    const auto elements = static_cast<std::uint64_t>(entry.shape.elements());
-    const std::uint64_t bytes = entry.end - entry.begin;
-    if (elements > bytes || elements * known->bytes != bytes) {
-      bad(message("the shape ", entry.shape, " of ", dtype, " does not fill its ", bytes,
-                  " bytes"));
-    }
-    return entry;
+    return *entry.type;
   }
 
   void check_layout() const {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
-    for (const auto& [name, entry] : entries_) ranges.emplace_back(entry.begin, entry.end);
+    for (const auto& [name, entry] : header_.entries) ranges.emplace_back(entry.begin, entry.end);
     std::sort(ranges.begin(), ranges.end());
     std::uint64_t position = 0;
     for (const auto& [begin, end] : ranges) {
@@ -184,8 +110,7 @@ class SafetensorsFile {
 
   FileReader file_;
   std::uint64_t data_offset_ = 0;
-  std::map<std::string, Entry> entries_;
-  std::map<std::string, std::string> metadata_;
+  detail::SafetensorsHeader header_;
 };
 
 /// Writes named tensors, whole or not at all; floating-point values are stored as `stored_type` if
@@ -203,11 +128,11 @@ void write_safetensors(const std::filesystem::path& path,
                              detail::info(detail::natural_type<T>()).name, " as ", stored.name));
   }
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
+  if (!metadata.empty()) header["__header_.metadata_"] = metadata;
   std::uint64_t offset = 0;
   for (const auto& [name, tensor] : tensors) {
-    if (name == "__metadata__") {
-      throw ValueError("write_safetensors: no tensor can be called '__metadata__'");
+    if (name == "__header_.metadata_") {
+      throw ValueError("write_safetensors: no tensor can be called '__header_.metadata_'");
     }
     const std::uint64_t end = offset + static_cast<std::uint64_t>(tensor.elements()) * stored.bytes;
     header[name] = {
