@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "find_weights.hpp"
 #include "sfumato/io/safetensors.hpp"
 #include "sfumato/io/weights.hpp"
 #include "sfumato/sfumato.hpp"
@@ -38,10 +39,15 @@ int convert(int argc, char** argv) {
                                                     {"F16", io::StoredType::kF16},
                                                     {"BF16", io::StoredType::kBF16}};
   const io::WeightsFile file(input);
-  std::map<std::string, Tensor<float>> tensors;
-  for (const std::string& name : file.names()) {
-    const bool dropped = !keep_classifier && name.starts_with("classifier.");
-    if (!dropped) tensors.emplace(name, file.read<float>(name));
+  const auto stored = file.locate(nn::Vgg<float>::parameter_names({}));
+  std::map<std::string, Tensor<float>> tensors = examples::read_vgg<float>(file, stored, input);
+  if (keep_classifier) {
+    nn::VggOptions with_classifier;
+    with_classifier.classifier = true;
+    for (const auto& [name, place] :
+         file.locate(nn::Vgg<float>::parameter_names(with_classifier))) {
+      if (!tensors.contains(name)) tensors.emplace(name, file.read<float>(place));
+    }
   }
   io::write_safetensors(output, tensors, types.at(type));
   std::printf("wrote %zu tensors to %s\n", tensors.size(), output.c_str());

@@ -1,15 +1,18 @@
 #pragma once
 
-#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "sfumato/core/error.hpp"
 #include "sfumato/io/weights.hpp"
 #include "sfumato/nn/vgg.hpp"
+#include "sfumato/style/vgg_input.hpp"
 
 namespace examples {
 
@@ -62,32 +65,61 @@ inline std::filesystem::path find_weights(const std::string& asked_for,
       "$SFUMATO_WEIGHTS");
 }
 
+namespace detail {
+
+/// The options of the VGG-19 whose parameters the file has under these names.
+inline sfumato::nn::VggOptions options_of(const sfumato::io::WeightsFile& file,
+                                          const std::map<std::string, std::string>& stored) {
+  sfumato::nn::VggOptions options;
+  const auto shape_of = [&](const std::string& name) { return file.shape(stored.at(name)); };
+  options.widths = sfumato::nn::Vgg<float>::widths_of(options.depth, shape_of);
+  return options;
+}
+
+}  // namespace detail
+
 /// The options of the VGG-19 in a file, full or slim. Throws IoError for a file that is none, and
 /// lists the parameters that it lacks.
 inline sfumato::nn::VggOptions vgg_options_of(const std::filesystem::path& weights) {
-  using Vgg = sfumato::nn::Vgg<float>;
   const sfumato::io::WeightsFile file(weights);
-  const std::vector<std::string> present = file.names();
-  sfumato::nn::VggOptions options;
-  std::vector<std::string> missing;
-  for (const std::string& name : Vgg::parameter_names(options)) {
-    if (std::find(present.begin(), present.end(), name) == present.end()) missing.push_back(name);
+  return detail::options_of(file, file.locate(sfumato::nn::Vgg<float>::parameter_names({})));
+}
+
+/// The parameters of the VGG-19 in a file, under torchvision's names, for torchvision's pixels.
+/// What had to be converted for that is said on stderr. Throws IoError as vgg_options_of().
+template <class T>
+std::map<std::string, sfumato::Tensor<T>> read_vgg(const sfumato::io::WeightsFile& file,
+                                                   const std::map<std::string, std::string>& stored,
+                                                   const std::filesystem::path& path) {
+  std::map<std::string, sfumato::Tensor<T>> tensors;
+  for (const auto& [name, place] : stored) tensors.emplace(name, file.read<T>(place));
+  const std::string first = "features.0.";
+  auto weight = file.read<float>(stored.at(first + "weight"));
+  auto bias = file.read<float>(stored.at(first + "bias"));
+  const sfumato::style::VggInput input = sfumato::style::vgg_input_of(weight, bias);
+  if (!input.is_torchvision()) {
+    std::fprintf(stderr,
+                 "note: %s holds VGG-19 for pixels as in Caffe (%s); its first layer has been "
+                 "converted to torchvision's (RGB, 0 to 1 normalised)\n",
+                 sfumato::printable(path.string()).c_str(), input.to_string().c_str());
+    sfumato::style::take_torchvision_pixels(weight, bias, input);
+    tensors.insert_or_assign(first + "weight", weight.template cast<T>());
+    tensors.insert_or_assign(first + "bias", bias.template cast<T>());
   }
-  if (!missing.empty()) {
-    throw sfumato::IoError(sfumato::message(weights.string(), ": the weights lack ",
-                                            sfumato::nn::detail::join(missing)));
-  }
-  options.widths =
-      Vgg::widths_of(options.depth, [&](const std::string& name) { return file.shape(name); });
-  return options;
+  return tensors;
 }
 
 /// The VGG-19 in a file, full or slim, without its classifier. Throws IoError as vgg_options_of().
 template <class T, class Device = sfumato::Cpu>
 sfumato::nn::Vgg<T, Device> load_vgg(const std::filesystem::path& weights) {
   using Vgg = sfumato::nn::Vgg<T, Device>;
-  const sfumato::nn::VggOptions options = vgg_options_of(weights);
-  return Vgg(options, sfumato::io::read_tensors<T, Device>(weights, Vgg::parameter_names(options)));
+  const sfumato::io::WeightsFile file(weights);
+  const auto stored = file.locate(Vgg::parameter_names({}));
+  std::map<std::string, sfumato::Tensor<T, Device>> tensors;
+  for (const auto& [name, tensor] : read_vgg<T>(file, stored, weights)) {
+    tensors.emplace(name, tensor.template to<Device>());
+  }
+  return Vgg(detail::options_of(file, stored), std::move(tensors));
 }
 
 }  // namespace examples

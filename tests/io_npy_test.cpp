@@ -152,21 +152,99 @@ TEST_CASE("float and double are converted into each other") {
   CHECK(read<double>(single).to_vector() == std::vector<double>{1.25, 0.5});
 }
 
-TEST_CASE("other types are refused by name") {
-  const auto of_type = [](const std::string& descr) {
-    return npy_file(1, "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (1,), }", 60,
-                    from_hex("3fc00000"));
+namespace {
+
+/// A file of one axis with values of this type, given as hexadecimal digits.
+std::string of_type(const std::string& descr, int count, const std::string& hex,
+                    const std::string& mark = "") {
+  return npy_file(1,
+                  "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (" +
+                      std::to_string(count) + mark + ",), }",
+                  40, from_hex(hex));
+}
+
+}  // namespace
+
+TEST_CASE("every type of numbers is read, in both orders of bytes") {
+  using Floats = std::vector<float>;
+  CHECK(read<float>(of_type("<f4", 2, "0000c03f000000c0")).to_vector() == Floats{1.5F, -2});
+  CHECK(read<float>(of_type(">f4", 2, "3fc00000c0000000")).to_vector() == Floats{1.5F, -2});
+  CHECK(read<float>(of_type("=f4", 1, "0000c03f")).to_vector() == Floats{1.5F});
+  CHECK(read<float>(of_type(">f8", 1, "3ff8000000000000")).to_vector() == Floats{1.5F});
+  CHECK(read<float>(of_type("<f2", 2, "003e00c0")).to_vector() == Floats{1.5F, -2});
+  CHECK(read<float>(of_type(">f2", 2, "3e00c000")).to_vector() == Floats{1.5F, -2});
+  CHECK(read<float>(of_type("|b1", 3, "010002")).to_vector() == Floats{1, 0, 1});
+  CHECK(read<float>(of_type("|i1", 2, "ff7f")).to_vector() == Floats{-1, 127});
+  CHECK(read<float>(of_type("|u1", 2, "ff7f")).to_vector() == Floats{255, 127});
+  CHECK(read<float>(of_type("<i2", 2, "feff0001")).to_vector() == Floats{-2, 256});
+  CHECK(read<float>(of_type(">i2", 2, "fffe0100")).to_vector() == Floats{-2, 256});
+  CHECK(read<float>(of_type("<u2", 1, "ffff")).to_vector() == Floats{65535});
+  CHECK(read<float>(of_type(">u2", 1, "fffe")).to_vector() == Floats{65534});
+  CHECK(read<float>(of_type("<i4", 1, "fdffffff")).to_vector() == Floats{-3});
+  CHECK(read<float>(of_type(">i4", 1, "fffffffd")).to_vector() == Floats{-3});
+  CHECK(read<float>(of_type("<u4", 1, "00000080")).to_vector() == Floats{2147483648.0F});
+  CHECK(read<float>(of_type("<i8", 1, "0000000000000080")).to_vector() ==
+        Floats{-9223372036854775808.0F});
+  CHECK(read<float>(of_type(">u8", 1, "8000000000000000")).to_vector() ==
+        Floats{9223372036854775808.0F});
+  CHECK(read<std::uint8_t>(of_type("|b1", 2, "0100")).to_vector() ==
+        std::vector<std::uint8_t>{1, 0});
+  CHECK(read<std::int32_t>(of_type(">i8", 1, "ffffffffffffffff")).item() == -1);
+  CHECK(read<std::int64_t>(of_type("<u4", 1, "ffffffff")).item() == 4294967295);
+  CHECK(read<std::int64_t>(of_type("<f4", 1, "00004040")).item() == 3);  // 3.0
+  CHECK(static_cast<float>(read<Half>(of_type("<f4", 1, "0000c03f")).item()) == 1.5F);
+  CHECK(static_cast<float>(read<Half>(of_type("<i4", 1, "e0ff0000")).item()) == 65504);
+}
+
+TEST_CASE("what would change a value is refused, and both types named") {
+  const auto refused = [](const std::string& says, const std::string& from, const std::string& to,
+                          const std::string& value) {
+    return says == message("x: holds values of type '", from, "' but '", to,
+                           "' is asked for, which can't hold ", value,
+                           "; ask for another type or convert it in NumPy with astype()");
   };
-  CHECK(says(of_type(">f4")) == "x: holds values of type '>f4' but '<f4' is asked for");
-  CHECK(says<double>(of_type(">f8")) == "x: holds values of type '>f8' but '<f8' is asked for");
-  CHECK(says(of_type("<i4")) == "x: holds values of type '<i4' but '<f4' is asked for");
-  CHECK(says<std::int32_t>(of_type("<f4")) ==
-        "x: holds values of type '<f4' but '<i4' is asked for");
-  CHECK(says<std::int64_t>(of_type("<i4")) ==
-        "x: holds values of type '<i4' but '<i8' is asked for");
-  CHECK(says<std::uint8_t>(of_type("|b1")) ==
-        "x: holds values of type '|b1' but '|u1' is asked for");
-  CHECK(says(of_type("<f2")) == "x: holds values of type '<f2' but '<f4' is asked for");
+  CHECK(refused(says<float>(of_type("<i4", 1, "01000001")), "<i4", "<f4", "16777217"));
+  CHECK(says<double>(of_type("<i4", 1, "01000001")) == "nothing");
+  CHECK(refused(says<double>(of_type("<i8", 1, "0100000000002000")), "<i8", "<f8",
+                "9007199254740993"));
+  CHECK(refused(says<float>(of_type("<u8", 1, "ffffffffffffffff")), "<u8", "<f4",
+                "18446744073709551615"));
+  CHECK(refused(says<Half>(of_type("<i4", 1, "00000100")), "<i4", "<f2", "65536"));
+  CHECK(refused(says<Half>(of_type("<i4", 1, "01080000")), "<i4", "<f2", "2049"));
+  CHECK(refused(says<std::uint8_t>(of_type("|i1", 1, "ff")), "|i1", "|u1", "-1"));
+  CHECK(refused(says<std::uint8_t>(of_type("<i2", 1, "0001")), "<i2", "|u1", "256"));
+  CHECK(refused(says<std::int32_t>(of_type("<u4", 1, "00000080")), "<u4", "<i4", "2147483648"));
+  CHECK(refused(says<std::int64_t>(of_type(">u8", 1, "8000000000000000")), ">u8", "<i8",
+                "9223372036854775808"));
+  CHECK(refused(says<std::int32_t>(of_type("<f4", 1, "0000c03f")), "<f4", "<i4", "1.500000"));
+  CHECK(refused(says<std::int64_t>(of_type("<f8", 1, "000000000000e043")), "<f8", "<i8",
+                "9223372036854775808.000000"));
+  CHECK(says<std::int64_t>(of_type("<f8", 1, "000000000000e0c3")) == "nothing");  // -2^63
+  CHECK(says<std::uint8_t>(of_type("<f4", 1, "0000c07f")).find("can't hold nan") !=
+        std::string::npos);
+  CHECK(says<std::int64_t>(of_type("<f4", 1, "0000807f")).find("can't hold inf") !=
+        std::string::npos);
+}
+
+TEST_CASE("other types are refused by name") {
+  for (const char* const descr :
+       {"<c8", "|S4", "<U1", "|O", "<f16", "<M8[ns]", "|V2", "<f3", "f4", "", "<i0", "<b4", "?"}) {
+    CAPTURE(descr);
+    CHECK(says(of_type(descr, 1, "3fc00000")) ==
+          message("x: holds values of type '", descr,
+                  "' but '<f4' is asked for; bool, whole and floating-point numbers are read"));
+  }
+  CHECK(says(of_type("\x1b[2J\n", 1, "00"))
+            .starts_with(R"(x: holds values of type '\x1b[2J\n' but)"));
+  CHECK(says(of_type(std::string(20'000, 'f'), 1, "00")).size() < 300);
+}
+
+TEST_CASE("headers of Python 2 are read") {
+  CHECK(read<float>(of_type("<f4", 1, "0000c03f", "L")).item() == 1.5F);
+  CHECK(read<float>(npy_file(1, "{u'descr': u'<f4', b'fortran_order': False, 'shape': (1L, 1L)}", 0,
+                             from_hex("0000c03f")))
+            .shape() == Shape{1, 1});
+  CHECK(says(of_type("<f4", 1, "0000c03f", "LL")) == kMalformed + "expected ')'");
 }
 
 TEST_CASE("what is no npy file is refused") {

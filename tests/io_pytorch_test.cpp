@@ -34,8 +34,8 @@ TEST_CASE("npy and npz files of NumPy are read") {
   CHECK(io::read_npz<std::int64_t>(kFixtures / "arrays.npz", "b").item() == 5);
   CHECK(ends_with(complaint([] { io::read_npz<float>(kFixtures / "arrays.npz", "c"); }),
                   "arrays.npz: there is no array 'c'"));
-  CHECK(ends_with(complaint([] { io::read_npy<float>(kFixtures / "big-endian.npy"); }),
-                  "big-endian.npy: holds values of type '>f4' but '<f4' is asked for"));
+  CHECK(io::read_npy<float>(kFixtures / "big-endian.npy").to_vector() ==
+        std::vector<float>{0, 1, 2});
   CHECK(ends_with(complaint([] { io::read_npy<float>(kFixtures / "none.npy"); }),
                   "none.npy: no such file"));
   CHECK(ends_with(complaint([] { io::read_npy<float>(kFixtures / "state-zip.pth"); }),

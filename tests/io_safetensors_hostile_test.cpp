@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <ctime>
 #include <string>
+#include <vector>
 
 #include "sfumato/core/random.hpp"
 #include "sfumato/cpu/cpu.hpp"
@@ -36,7 +38,8 @@ std::string says(const TemporaryDirectory& folder, const std::string& bytes) {
   const std::string text = complaint([&] {
     const io::SafetensorsFile file(path);
     for (const auto& name : file.names()) {
-      if (file.type(name) == io::StoredType::kF32) file.read<float>(name);
+      const std::string kind = complaint([&] { file.type(name); });
+      if (kind == "nothing" && file.type(name) == io::StoredType::kF32) file.read<float>(name);
     }
   });
   return text == "nothing" ? text : text.substr(path.string().size() + 2);
@@ -109,15 +112,14 @@ TEST_CASE("malformed entries are refused by name") {
                    "}")) == "the name 't' stands twice in the header");
   CHECK(of(R"({"__metadata__":{},"__metadata__":{}})") ==
         "the name '__metadata__' stands twice in the header");
+  CHECK(of(R"({"t":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"dtype":"I32"}})") ==
+        "the name 'dtype' stands twice in the header");
   CHECK(of(R"({"__metadata__":[]})") == "__metadata__ is not a JSON object");
   CHECK(of(R"({"__metadata__":{"a":1}})") == "the metadata 'a' is not a string");
 }
 
 TEST_CASE("absurd dtypes, shapes and offsets are refused") {
   CHECK(says_of("F32", "[1]", "[0,4]") == "nothing");
-  CHECK(says_of("F99", "[1]", "[0,4]") == "tensor 't': unknown dtype 'F99'");
-  CHECK(says_of("f32", "[1]", "[0,4]") == "tensor 't': unknown dtype 'f32'");
-  CHECK(says_of("", "[1]", "[0,4]") == "tensor 't': unknown dtype ''");
   for (const char* const extent : {"-1", "1.0", "1.5", "1e300", "\"1\"", "null", "true", "[1]"}) {
     CAPTURE(extent);
     CHECK(says_of("F32", std::string("[") + extent + "]", "[0,4]") ==
@@ -167,6 +169,58 @@ TEST_CASE("tensors that overlap, holes and surplus bytes are refused") {
   CHECK(of("[4,8]", 9) == "surplus bytes follow the last tensor");
   CHECK(says(folder, safetensors("{}", 1)) ==
         "surplus bytes follow the last tensor, from offset 10");
+}
+
+TEST_CASE("only asking for a tensor of an unknown type fails") {
+  const TemporaryDirectory folder;
+  const auto path = folder / "x.safetensors";
+  for (const std::string& dtype :
+       {std::string("BOOL"), std::string("I8"), std::string("U16"), std::string("F8_E4M3"),
+        std::string("F4"), std::string("f32"), std::string(), std::string("\\u001b[2J")}) {
+    CAPTURE(dtype);
+    const std::string header =
+        message("{", entry("a", "F32", "[1]", "[0,4]"), ",", entry("odd", dtype, "[3]", "[4,7]"),
+                ",", entry("z", "F32", "[1]", "[7,11]"), R"(,"__metadata__":null})");
+    write_bytes(path, safetensors(header, 11));
+    const io::SafetensorsFile file(path);
+    CHECK(file.names() == std::vector<std::string>{"a", "odd", "z"});
+    CHECK(file.read<float>("a").item() == 0);
+    CHECK(file.read<float>("z").item() == 0);
+    CHECK(file.shape("odd") == Shape{3});
+    CHECK(file.metadata().empty());
+    const std::string wanted = dtype[0] == '\\' ? "\\x1b[2J" : dtype;
+    const std::string says =
+        message(path.string(), ": tensor 'odd' is of type ", wanted, ", which is not supported");
+    CHECK(complaint([&] { file.read<float>("odd"); }) == says);
+    CHECK(complaint([&] { file.type("odd"); }) == says);
+  }
+}
+
+TEST_CASE("the header of many tensors takes time by its length") {
+  // 40,000 names took 40 seconds when each was compared with all before it.
+  std::string header = "{";
+  for (int i = 0; i < 40'000; ++i) {
+    header += message(i == 0 ? "" : ",",
+                      entry(message("t", i), "U8", "[1]", message("[", i, ",", i + 1, "]")));
+  }
+  const TemporaryDirectory folder;
+  write_bytes(folder / "x", safetensors(header + "}", 40'000));
+  const std::clock_t start = std::clock();
+  CHECK(io::SafetensorsFile(folder / "x").names().size() == 40'000);
+  CHECK(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC < 5);
+}
+
+TEST_CASE("names in messages are escaped and shortened") {
+  const TemporaryDirectory folder;
+  const auto of = [&](const std::string& name) {
+    return says(folder, safetensors(message("{", entry(name, "F32", "[2]", "[0,4]"), "}"), 4));
+  };
+  CHECK(of(R"(a\u001b[31m\nb)") ==
+        R"(tensor 'a\x1b[31m\nb': the shape (2,) of F32 does not fill its 4 bytes)");
+  CHECK(of("\xc2\x9b") == R"(tensor '\u{9b}': the shape (2,) of F32 does not fill its 4 bytes)");
+  CHECK(of(std::string(1'000'000, 'a')).size() < 250);
+  CHECK(says(folder, safetensors(R"({"__metadata__":{"a\u0007":1}})", 0)) ==
+        R"(the metadata 'a\x07' is not a string)");
 }
 
 TEST_CASE("cut-off and damaged safetensors give errors or tensors, never a crash") {

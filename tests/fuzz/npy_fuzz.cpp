@@ -7,7 +7,7 @@
 using namespace sfumato;
 
 std::vector<std::string> fuzz_seeds() {
-  return {fuzz::fixture("fortran.npy"),
+  return {fuzz::fixture("fortran.npy"), fuzz::fixture("big-endian.npy"),
           fuzz::written("x",
                         [](const auto& path) {
                           io::write_npy(path, Tensor<float>::ones({2, 3}));

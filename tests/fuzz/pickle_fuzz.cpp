@@ -10,6 +10,14 @@
 
 using namespace sfumato;
 
+namespace {
+
+std::string zeros(std::size_t count) {
+  return std::string(count, '\0');
+}
+
+}  // namespace
+
 std::vector<std::string> fuzz_seeds() {
   std::vector<std::string> seeds;
   for (const char* const name : {"state-zip", "checkpoint-zip", "nested"}) {
@@ -22,6 +30,20 @@ std::vector<std::string> fuzz_seeds() {
       seeds.emplace_back(bytes.begin(), bytes.end());
     }
   }
+  // What those have not: flags, a storage without a type, a module, objects of other kinds.
+  const std::string storage = "(X\x07" + zeros(3) + "storagectorch\nFloatStorage\nX\x01" +
+                              zeros(3) + "0X\x03" + zeros(3) + "cpuK\x08tQ";
+  const std::string tensor = "ctorch._utils\n_rebuild_tensor_v2\n(" + storage +
+                             "K\x01K\x02\x85K\x01\x85\x89}}X\x03" + zeros(3) + "neg\x88stR";
+  const std::string key = "X\x01" + zeros(3) + "w";
+  seeds.push_back("\x80\x02}(" + key + tensor + "u.");
+  seeds.push_back("\x80\x04}\x94(\x8c\x05model\x94}\x94" + key + tensor +
+                  "s\x8c\x03set(K\x01\x91\x8c\x04size" +
+                  "\x8c\x05torch\x8c\x04Size\x93K\x01K\x02\x86\x85Ru.");
+  seeds.push_back(
+      "\x80\x02"
+      "cmy\nNet\n)\x81}(X\x0b" +
+      zeros(3) + "_parameters}" + key + tensor + "sX\x08" + zeros(3) + "_modules}ub.");
   return seeds;
 }
 

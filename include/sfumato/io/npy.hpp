@@ -1,170 +1,29 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
-#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/io/file.hpp"
+#include "sfumato/io/npy_header.hpp"
 
 /// NumPy's .npy format, versions 1 to 3: NumPy enhancement proposal 1 and numpy.lib.format.
 namespace sfumato::io {
 
 namespace detail {
-
-inline constexpr std::string_view kNpyMagic = "\x93NUMPY";
-
-/// What the header of a .npy file says.
-struct NpyHeader {
-  std::string descr;  ///< such as "<f4"
-  bool fortran_order = false;
-  Shape shape;
-  std::size_t data_offset = 0;
-};
-
-/// Reads the header, which is a Python dictionary of three entries, strictly.
-class NpyHeaderParser {
- public:
-  NpyHeaderParser(std::string_view text, const std::string& source)
-      : text_(text), source_(source) {}
-
-  NpyHeader parse() {
-    NpyHeader header;
-    bool has_descr = false;
-    bool has_order = false;
-    bool has_shape = false;
-    expect('{');
-    while (!accept('}')) {
-      const std::string key = quoted();
-      expect(':');
-      if (key == "descr" && !has_descr) {
-        header.descr = quoted();
-        has_descr = true;
-      } else if (key == "fortran_order" && !has_order) {
-        header.fortran_order = boolean();
-        has_order = true;
-      } else if (key == "shape" && !has_shape) {
-        header.shape = shape();
-        has_shape = true;
-      } else {
-        fail(message("unexpected key '", key, "'"));
-      }
-      if (!accept(',')) {
-        expect('}');
-        break;
-      }
-    }
-    skip_spaces();
-    if (position_ != text_.size()) fail("text follows the dictionary");
-    if (!has_descr || !has_order || !has_shape) fail("descr, fortran_order or shape is missing");
-    return header;
-  }
-
- private:
-  [[noreturn]] void fail(const std::string& what) const {
-    throw IoError(message(source_, ": the .npy header is malformed: ", what));
-  }
-  void skip_spaces() {
-    while (position_ < text_.size() && (text_[position_] == ' ' || text_[position_] == '\n')) {
-      ++position_;
-    }
-  }
-  bool accept(char wanted) {
-    skip_spaces();
-    if (position_ >= text_.size() || text_[position_] != wanted) return false;
-    ++position_;
-    return true;
-  }
-  void expect(char wanted) {
-    if (!accept(wanted)) fail(message("expected '", std::string(1, wanted), "'"));
-  }
-  std::string quoted() {
-    skip_spaces();
-    const char quote = position_ < text_.size() ? text_[position_] : '\0';
-    if (quote != '\'' && quote != '"') fail("expected a string");
-    const std::size_t end = text_.find(quote, position_ + 1);
-    if (end == std::string_view::npos) fail("a string does not end");
-    const std::string_view value = text_.substr(position_ + 1, end - position_ - 1);
-    position_ = end + 1;
-    return std::string(value);
-  }
-  bool boolean() {
-    skip_spaces();
-    for (const std::string_view word : {std::string_view("True"), std::string_view("False")}) {
-      if (text_.substr(position_, word.size()) == word) {
-        position_ += word.size();
-        return word == "True";
-      }
-    }
-    fail("expected True or False");
-  }
-  Shape shape() {
-    Shape result;
-    expect('(');
-    while (!accept(')')) {
-      const std::int64_t extent = number();
-      try {
-        result.push_back(extent);
-      } catch (const ShapeError& error) {
-        fail(error.what());
-      }
-      if (!accept(',')) {
-        expect(')');
-        break;
-      }
-    }
-    return result;
-  }
-  std::int64_t number() {
-    skip_spaces();
-    constexpr std::size_t kMostDigits = 18;
-    const std::size_t start = position_;
-    std::int64_t value = 0;
-    while (position_ < text_.size() && text_[position_] >= '0' && text_[position_] <= '9') {
-      if (position_ - start >= kMostDigits) fail("an extent is too large");
-      value = value * 10 + (text_[position_++] - '0');
-    }
-    if (position_ == start) fail("expected a number");
-    return value;
-  }
-
-  std::string_view text_;
-  const std::string& source_;
-  std::size_t position_ = 0;
-};
-
-inline NpyHeader parse_npy_header(std::span<const std::uint8_t> bytes, const std::string& source) {
-  const auto byte = [&](std::size_t i) -> std::size_t { return bytes[i]; };
-  const bool has_magic =
-      bytes.size() >= 10 && std::memcmp(bytes.data(), kNpyMagic.data(), kNpyMagic.size()) == 0;
-  if (!has_magic) throw IoError(message(source, ": not a .npy file"));
-  const std::size_t version = byte(6);
-  if (version < 1 || version > 3) {
-    throw IoError(message(source, ": .npy version ", version, " is not supported; 1 to 3 are"));
-  }
-  const std::size_t begin = version == 1 ? 10 : 12;
-  std::size_t length = byte(8) | byte(9) << 8;
-  if (version > 1) {
-    if (bytes.size() < begin) throw IoError(message(source, ": truncated in the .npy header"));
-    length |= byte(10) << 16 | byte(11) << 24;
-  }
-  if (length > bytes.size() - begin) {
-    throw IoError(message(source, ": truncated: the .npy header says it has ", length,
-                          " bytes at offset ", begin, " but the file has ", bytes.size()));
-  }
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + begin, length);
-  NpyHeader header = NpyHeaderParser(text, source).parse();
-  header.data_offset = begin + length;
-  return header;
-}
 
 template <class T>
 std::string npy_descr() {
@@ -175,10 +34,70 @@ std::string npy_descr() {
   if constexpr (std::signed_integral<T>) return message("<i", sizeof(T));
 }
 
-/// The values as T. `From` is what the file holds.
-template <class From, class T>
-Tensor<T> npy_values(const NpyHeader& header, std::span<const std::uint8_t> data,
-                     const std::string& source) {
+/// A type of NumPy's: '<f4' is little-endian, floating-point, four bytes.
+struct NpyType {
+  bool big_endian = false;
+  char kind = '\0';  ///< b, i, u or f, and others that are not read
+  std::size_t bytes = 0;
+};
+
+inline NpyType parse_npy_type(std::string_view descr) {
+  NpyType type;
+  constexpr std::string_view kOrders = "<>|=";
+  if (descr.size() != 3 || kOrders.find(descr[0]) == std::string_view::npos) return type;
+  type.big_endian = descr[0] == '>';
+  type.kind = descr[1];
+  type.bytes = static_cast<std::size_t>(descr[2] - '0');
+  return type;
+}
+
+/// How many significant bits a T has.
+template <Real T>
+constexpr int significant_bits() {
+  if constexpr (std::same_as<T, Half>) return 11;
+  if constexpr (std::same_as<T, BFloat16>) return 8;
+  if constexpr (std::floating_point<T>) return std::numeric_limits<T>::digits;
+}
+
+/// Whether a T holds a whole number exactly. Only Half has a range that is too small for some.
+template <class T, std::integral From>
+bool holds_exactly(From value) {
+  if constexpr (Real<T>) {
+    const auto bits = static_cast<std::uint64_t>(value);
+    const std::uint64_t size = std::cmp_less(value, 0) ? ~bits + 1 : bits;
+    if (size == 0) return true;
+    const int width = static_cast<int>(std::bit_width(size)) - std::countr_zero(size);
+    return width <= significant_bits<T>() && (!std::same_as<T, Half> || size <= 65504);
+  } else {
+    return std::in_range<T>(value);
+  }
+}
+
+/// Whether a T holds a number exactly, or, if T has a fraction too, rounded to it.
+template <class T>
+bool holds_exactly(double value) {
+  if constexpr (Real<T>) {
+    return true;
+  } else {
+    const double end = std::ldexp(1.0, std::numeric_limits<T>::digits);
+    const double begin = std::numeric_limits<T>::is_signed ? -end : 0;
+    return value >= begin && value < end && value == std::trunc(value);
+  }
+}
+
+/// Element `i` of `data`, which holds values of type From in the given order of bytes.
+template <class From>
+From npy_value(std::span<const std::uint8_t> data, std::size_t i, bool big_endian) {
+  std::array<std::uint8_t, sizeof(From)> bytes;
+  std::memcpy(bytes.data(), data.data() + i * sizeof(From), sizeof(From));
+  if (big_endian) std::reverse(bytes.begin(), bytes.end());
+  return std::bit_cast<From>(bytes);
+}
+
+/// The values as T, where `value` makes what is to be converted of a From of the file.
+template <class From, class T, class Value>
+Tensor<T> npy_values(const NpyHeader& header, bool big_endian, std::span<const std::uint8_t> data,
+                     const std::string& source, const Value& value) {
   const auto count = static_cast<std::uint64_t>(header.shape.elements());
   if (count > data.size() / sizeof(From) || data.size() != count * sizeof(From)) {
     throw IoError(message(source, ": the shape ", header.shape, " of ", header.descr, " needs ",
@@ -186,23 +105,27 @@ Tensor<T> npy_values(const NpyHeader& header, std::span<const std::uint8_t> data
                           " bytes follow the header"));
   }
   std::vector<T> values(static_cast<std::size_t>(count));
-  std::vector<From> stored(values.size());
-  if (!stored.empty()) std::memcpy(stored.data(), data.data(), data.size());
-  if (!header.fortran_order) {
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<T>(stored[i]);
-    return Tensor<T>::from(values, header.shape);
-  }
   // In Fortran's order the first index runs fastest: walk it and place each value.
   const Strides strides = row_major_strides(header.shape);
   std::array<std::int64_t, kMaxRank> index{};
-  for (const From value : stored) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto number = value(npy_value<From>(data, i, big_endian));
+    if (!holds_exactly<T>(number)) {
+      throw IoError(message(source, ": holds values of type '", header.descr, "' but '",
+                            npy_descr<T>(), "' is asked for, which can't hold ", number,
+                            "; ask for another type or convert it in NumPy with astype()"));
+    }
+    if (!header.fortran_order) {
+      values[i] = static_cast<T>(number);
+      continue;
+    }
     std::int64_t place = 0;
     for (std::size_t axis = 0; axis < kMaxRank; ++axis) place += index[axis] * strides[axis];
-    values[static_cast<std::size_t>(place)] = static_cast<T>(value);
+    values[static_cast<std::size_t>(place)] = static_cast<T>(number);
     for (int axis = 0; axis < header.shape.rank(); ++axis) {
-      std::int64_t& i = index[static_cast<std::size_t>(axis)];
-      if (++i < header.shape[axis]) break;
-      i = 0;
+      std::int64_t& along = index[static_cast<std::size_t>(axis)];
+      if (++along < header.shape[axis]) break;
+      along = 0;
     }
   }
   return Tensor<T>::from(values, header.shape);
@@ -210,23 +133,39 @@ Tensor<T> npy_values(const NpyHeader& header, std::span<const std::uint8_t> data
 
 }  // namespace detail
 
-/// A tensor from the bytes of a .npy file; `source` names them in errors. float and double are
-/// converted into each other, other types must match. Throws IoError for anything else.
+/// A tensor from the bytes of a .npy file, which may hold bool, integers and floating-point numbers
+/// of any size and order of bytes; `source` names them in errors. Floating-point numbers are
+/// rounded to T if T has a fraction too; all else is converted if no value changes. Throws IoError
+/// that names both types and the value where one would, and for anything else.
 template <Element T>
 Tensor<T> read_npy_bytes(std::span<const std::uint8_t> bytes, const std::string& source) {
   const detail::NpyHeader header = detail::parse_npy_header(bytes, source);
-  const auto data = bytes.subspan(header.data_offset);
-  if (header.descr == detail::npy_descr<T>()) {
-    return detail::npy_values<T, T>(header, data, source);
+  const detail::NpyType type = detail::parse_npy_type(header.descr);
+  const auto as = [&]<class From>(From, const auto& value) {
+    return detail::npy_values<From, T>(header, type.big_endian, bytes.subspan(header.data_offset),
+                                       source, value);
+  };
+  const auto same = [](auto value) { return value; };
+  const auto is = [&](char kind, std::size_t size) {
+    return type.kind == kind && type.bytes == size;
+  };
+  if (is('f', 4)) return as(float{}, [](float value) { return static_cast<double>(value); });
+  if (is('f', 8)) return as(double{}, same);
+  if (is('f', 2)) {
+    return as(std::uint16_t{}, [](std::uint16_t half) { return double{half_to_float(half)}; });
   }
-  if constexpr (std::floating_point<T>) {
-    using Other = std::conditional_t<std::same_as<T, float>, double, float>;
-    if (header.descr == detail::npy_descr<Other>()) {
-      return detail::npy_values<Other, T>(header, data, source);
-    }
-  }
-  throw IoError(message(source, ": holds values of type '", header.descr, "' but '",
-                        detail::npy_descr<T>(), "' is asked for"));
+  if (is('b', 1)) return as(std::uint8_t{}, [](std::uint8_t value) { return value != 0 ? 1 : 0; });
+  if (is('i', 1)) return as(std::int8_t{}, same);
+  if (is('i', 2)) return as(std::int16_t{}, same);
+  if (is('i', 4)) return as(std::int32_t{}, same);
+  if (is('i', 8)) return as(std::int64_t{}, same);
+  if (is('u', 1)) return as(std::uint8_t{}, same);
+  if (is('u', 2)) return as(std::uint16_t{}, same);
+  if (is('u', 4)) return as(std::uint32_t{}, same);
+  if (is('u', 8)) return as(std::uint64_t{}, same);
+  throw IoError(message(source, ": holds values of type '", excerpt(header.descr), "' but '",
+                        detail::npy_descr<T>(),
+                        "' is asked for; bool, whole and floating-point numbers are read"));
 }
 
 /// A tensor from a .npy file; see read_npy_bytes.

@@ -36,7 +36,8 @@ class SafetensorsFile {
     std::string text(static_cast<std::size_t>(length), '\0');
     file_.read_at(kPrefix, text.data(), text.size());
     data_offset_ = kPrefix + length;
-    header_ = detail::SafetensorsHeaderParser(file_.name(), file_.size() - data_offset_).parse(text);
+    header_ =
+        detail::SafetensorsHeaderParser(file_.name(), file_.size() - data_offset_).parse(text);
     check_layout();
   }
 
@@ -128,11 +129,11 @@ void write_safetensors(const std::filesystem::path& path,
                              detail::info(detail::natural_type<T>()).name, " as ", stored.name));
   }
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header["__header_.metadata_"] = metadata;
+  if (!metadata.empty()) header["__metadata__"] = metadata;
   std::uint64_t offset = 0;
   for (const auto& [name, tensor] : tensors) {
-    if (name == "__header_.metadata_") {
-      throw ValueError("write_safetensors: no tensor can be called '__header_.metadata_'");
+    if (name == "__metadata__") {
+      throw ValueError("write_safetensors: no tensor can be called '__metadata__'");
     }
     const std::uint64_t end = offset + static_cast<std::uint64_t>(tensor.elements()) * stored.bytes;
     header[name] = {

@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "sfumato/core/tensor.hpp"
-#include "sfumato/io/file.hpp"
+#include "sfumato/io/file_reader.hpp"
+#include "sfumato/io/locate_names.hpp"
 #include "sfumato/io/pytorch.hpp"
 #include "sfumato/io/safetensors.hpp"
 
@@ -19,7 +20,7 @@ namespace sfumato::io {
 class WeightsFile {
  public:
   /// Throws IoError when it is neither, or is damaged.
-  explicit WeightsFile(const std::filesystem::path& path) : file_(open(path)) {}
+  explicit WeightsFile(const std::filesystem::path& path) : path_(path), file_(open(path)) {}
 
   std::vector<std::string> names() const {
     return std::visit([](const auto& file) { return file.names(); }, file_);
@@ -27,6 +28,17 @@ class WeightsFile {
   /// Throws IoError for a name that the file does not have.
   Shape shape(const std::string& name) const {
     return std::visit([&](const auto& file) { return Shape(file.shape(name)); }, file_);
+  }
+  /// Under which names the file has what is called by these: where all of them have something
+  /// before them, such as "module." or "ema.features.", or lack the "features." that all of `names`
+  /// begin with, they are found. Throws IoError that lists what is missing, or the choice if the
+  /// file has several of all.
+  std::map<std::string, std::string> locate(const std::vector<std::string>& wanted) const {
+    try {
+      return detail::locate_names(names(), wanted);
+    } catch (const IoError& error) {
+      throw IoError(message(path_.string(), ": ", error.what()));
+    }
   }
   /// What a safetensors file says of itself; nothing for PyTorch's.
   std::map<std::string, std::string> metadata() const {
@@ -51,28 +63,19 @@ class WeightsFile {
     return File(std::in_place_type<PytorchFile>, path);
   }
 
+  std::filesystem::path path_;
   File file_;
 };
 
-/// The tensors of the given names and no others. Throws IoError that lists all that are missing.
+/// The tensors of the given names and no others, found as by WeightsFile::locate(). Throws IoError
+/// that lists all that are missing.
 template <Element T, class Device = Cpu>
 std::map<std::string, Tensor<T, Device>> read_tensors(const std::filesystem::path& path,
                                                       const std::vector<std::string>& names) {
   const WeightsFile file(path);
-  const std::vector<std::string> present = file.names();
-  std::string missing;
-  for (const std::string& name : names) {
-    if (std::find(present.begin(), present.end(), name) == present.end()) {
-      if (!missing.empty()) missing += ", ";
-      missing += name;
-    }
-  }
-  if (!missing.empty()) {
-    throw IoError(message(path.string(), ": the weights lack ", missing));
-  }
   std::map<std::string, Tensor<T, Device>> tensors;
-  for (const std::string& name : names) {
-    tensors.emplace(name, file.read<T>(name).template to<Device>());
+  for (const auto& [name, stored] : file.locate(names)) {
+    tensors.emplace(name, file.read<T>(stored).template to<Device>());
   }
   return tensors;
 }

@@ -25,7 +25,7 @@ inline std::string join(const std::vector<std::string>& names) {
   std::string text;
   for (std::size_t i = 0; i < names.size() && i < kMost; ++i) {
     if (i > 0) text += ", ";
-    text += names[i];
+    text += excerpt(names[i]);
   }
   return names.size() > kMost ? text + message(" and ", names.size() - kMost, " more") : text;
 }

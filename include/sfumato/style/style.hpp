@@ -8,3 +8,4 @@
 #include "sfumato/style/preprocess.hpp"
 #include "sfumato/style/presets.hpp"
 #include "sfumato/style/transfer.hpp"
+#include "sfumato/style/vgg_input.hpp"
