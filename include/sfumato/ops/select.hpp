@@ -58,7 +58,7 @@ template <class Extremum, class T, class Device>
 Variable<T, Device> extremum(const char* op, const Extremum& function, T sign,
                              const Variable<T, Device>& a, const Variable<T, Device>& b) {
   return record(op, apply(op, function, a.value(op), b.value(op)), {a, b},
-                [op, sign, a = a.value(), b = b.value()](const Backward<T, Device>& at) {
+                [op, sign, a = a.value(op), b = b.value(op)](const Backward<T, Device>& at) {
                   const auto along = [&](const auto& own, const auto& other) {
                     const auto sharers = apply(op, SharersWithFirst<T>{sign}, own, other);
                     return sum_to(detail::share(op, at.gradient(), sharers), own.shape());
