@@ -71,6 +71,65 @@ TEST_CASE("transfer lowers the loss, reports every iteration and can be stopped"
   CHECK(stopped.history.size() == 4);
 }
 
+TEST_CASE("a run that diverges ends at once with the last picture whose loss was finite") {
+  auto network = small_network();
+  const auto content = image(2);
+  const auto run = [&](const style::TransferOptions& options) {
+    std::int64_t told = 0;
+    try {
+      style::transfer(network, content, image(3), content, options, [&](const auto& now) {
+        told = now.number;
+        return true;
+      });
+    } catch (const style::DivergenceError<float>& error) {
+      CHECK(static_cast<std::int64_t>(error.result.history.size()) == told);
+      return error;
+    }
+    return style::DivergenceError<float>("nothing", {});
+  };
+  // The first step leads to where squares are infinite.
+  const auto far = run({.iterations = 9, .learning_rate = 1e20});
+  CHECK(std::string(far.what()) ==
+        "style transfer: the loss of iteration 2 is not a number, probably because steps of the "
+        "learning rate 100000000000000000000.000000, or the weight of a loss, are too large; take "
+        "a smaller one");
+  CHECK(far.result.image.to_vector() == content.to_vector());
+  CHECK(far.result.history.size() == 1);
+  // Steps grow until one leads too far: what is kept is the picture of the iteration before.
+  const style::TransferOptions growing{
+      .iterations = 99, .learning_rate = 1.0, .lr_decay_every = 1, .lr_decay = 64.0};
+  const auto later = run(growing);
+  const auto finite = later.result.history.size();
+  REQUIRE(finite > 2);
+  style::TransferOptions until_then = growing;
+  const bool by_gradient = std::string(later.what()).starts_with("style transfer: the gradient");
+  until_then.iterations = static_cast<std::int64_t>(finite) - (by_gradient ? 0 : 1);
+  CHECK(later.result.image.to_vector() ==
+        style::transfer(network, content, image(3), content, until_then).image.to_vector());
+  // No loss has seen the last step's picture.
+  const auto last = run({.iterations = 1, .learning_rate = 3e38});
+  CHECK(std::string(last.what()).starts_with("style transfer: the picture of iteration 1 is "));
+  CHECK(last.result.image.to_vector() == content.to_vector());
+  CHECK(last.result.history.size() == 1);
+
+  // Nothing would move any longer: the mean of the squares of such a gradient is infinite.
+  const auto stuck = run({.objective = {.style_weight = 1e30}, .iterations = 9});
+  CHECK(std::string(stuck.what())
+            .starts_with("style transfer: the gradient of iteration 1 is too large, probably "
+                         "because the network's "
+                         "weights, or the weight of a loss, "));
+  CHECK(stuck.result.image.to_vector() == content.to_vector());
+  CHECK(stuck.result.history.empty());
+
+  network.parameters()[4].mutable_value().span()[0] = std::numeric_limits<float>::quiet_NaN();
+  const auto first = run({.iterations = 9});
+  CHECK(std::string(first.what()) ==
+        "style transfer: the loss of iteration 1 is not a number, probably because the network's "
+        "weights, or the weight of a loss, are not finite or too large; correct them");
+  CHECK(first.result.image.to_vector() == content.to_vector());
+  CHECK(first.result.history.empty());
+}
+
 TEST_CASE("the picture has the same bits for any number of threads") {
   const PlainSums plain;
   auto network = small_network();

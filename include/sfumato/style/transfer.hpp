@@ -2,20 +2,28 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <numeric>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "sfumato/autodiff/backward.hpp"
+#include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/variable.hpp"
+#include "sfumato/core/error.hpp"
 #include "sfumato/core/repeat.hpp"
 #include "sfumato/nn/vgg.hpp"
+#include "sfumato/ops/math.hpp"
+#include "sfumato/ops/sum.hpp"
 #include "sfumato/optim/adam.hpp"
 #include "sfumato/optim/schedules.hpp"
 #include "sfumato/style/borders.hpp"
+#include "sfumato/style/divergence.hpp"
 #include "sfumato/style/objective.hpp"
 
 namespace sfumato::style {
@@ -57,6 +65,19 @@ struct TransferResult {
   bool stopped = false;            ///< whether the progress callback ended it early
 };
 
+/// A loss, a gradient or a picture that is not finite: the run has left the numbers that there are,
+/// and no later iteration would bring it back.
+template <class T, class Device = Cpu>
+class DivergenceError : public Error {
+ public:
+  DivergenceError(const std::string& what, TransferResult<T, Device> until_then)
+      : Error(what), result(std::move(until_then)) {}
+
+  /// The last picture whose loss was finite (or else the initial one), and the iterations whose
+  /// losses were.
+  TransferResult<T, Device> result;
+};
+
 /// Is told of every iteration; returns false to stop.
 using Progress = std::function<bool(const Iteration&)>;
 
@@ -64,7 +85,8 @@ using Progress = std::function<bool(const Iteration&)>;
 /// and the style of another, found by Adam from `initial`. All are normalised images (1, 3, h, w)
 /// (see preprocess.hpp); `initial` has the content's size. Freezes the network, whose element type
 /// may be another one; see Objective.
-/// Throws ShapeError or ValueError for images or layers that do not fit.
+/// Throws ShapeError or ValueError for images or layers that do not fit, and DivergenceError, which
+/// has the last good picture, at the first loss or gradient that is not finite.
 ///
 ///     auto result = style::transfer(network, content, painting, content);
 ///     io::write_image("out.png", style::denormalize(result.image));
@@ -95,8 +117,8 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
   using Terms = Objective<T, Device, Stored>;
   const Terms objective(network, extended(content), style, options.objective);
   Variable<T, Device> image(extends ? extended(initial) : initial.clone(), true);
-  const auto cropped = [&] {
-    const Variable<T, Device> whole(image.value());
+  const auto cropped = [&](const Tensor<T, Device>& picture) {
+    const Variable<T, Device> whole(picture);
     return extends ? crop_borders(whole, content.shape()[2], content.shape()[3]) : whole;
   };
   // What is told of the picture where it is not what is minimised.
@@ -127,6 +149,7 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
     keep(losses.tv);
     keep(losses.total);
   };
+  auto vital = Tensor<T, Device>::empty({2});  // what must be finite for the run to go on
   Repeat<Device> step(
       [&] {
         adam.zero_grad();
@@ -134,13 +157,30 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
         backward(losses.total);
         adam.apply_gradients();
         keep_losses(losses, report);
+        // Adam would take no step at all with a gradient whose square is infinite.
+        const Variable<T, Device> gradient(image.grad().value());
+        no_grad([&] {
+          Device::copy(vital.data(), losses.total.value().data(), sizeof(T));
+          Device::copy(vital.data() + 1, ops::sum(ops::square(gradient)).value().data(), sizeof(T));
+        });
       },
       options.record);
-  Repeat<Device> tell([&] { no_grad([&] { keep_losses((*told)(cropped()), told_report); }); },
-                      options.record);
+  Repeat<Device> tell(
+      [&] { no_grad([&] { keep_losses((*told)(cropped(image.value())), told_report); }); },
+      options.record);
 
   TransferResult<T, Device> result;
   Iteration iteration;
+  detail::LastPictures<T, Device> pictures;
+  const auto diverged = [&](const char* what, T value, bool stepped,
+                            const Tensor<T, Device>& last) {
+    result.image = cropped(last).value();
+    const std::int64_t number = adam.steps();
+    return DivergenceError<T, Device>(
+        detail::divergence_text(what, static_cast<double>(value), number,
+                                stepped ? number : number - 1, adam.learning_rate()),
+        result);
+  };
   const auto start = std::chrono::steady_clock::now();
   for (std::int64_t i = 0; i < options.iterations && !result.stopped; ++i) {
     iteration.number = i + 1;
@@ -148,8 +188,16 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
         iteration.number % options.losses_every == 0 || iteration.number == options.iterations;
     adam.set_learning_rate(schedule(i));
     adam.begin_step();
+    pictures.keep(image.value());
     if (told && iteration.has_losses) tell();
     step();
+    const std::vector<T> signs = vital.to_vector();
+    if (!std::isfinite(static_cast<double>(signs[0]))) {
+      throw diverged("the loss", signs[0], false, pictures.before());
+    }
+    if (!std::isfinite(static_cast<double>(signs[1]))) {
+      throw diverged("the gradient", signs[1], false, pictures.now());
+    }
     if (iteration.has_losses) {
       const std::vector<T> losses = told_report.to_vector();
       const auto sum = [&](std::size_t first, std::size_t count) {
@@ -160,13 +208,21 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
       iteration.style = sum(content_terms, style_terms);
       iteration.tv = static_cast<double>(losses[content_terms + style_terms]);
       iteration.total = static_cast<double>(losses.back());
+      if (!std::isfinite(iteration.total)) {
+        throw diverged("the loss", losses.back(), false, pictures.before());
+      }
     }
     iteration.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (iteration.has_losses) result.history.push_back(iteration);
     result.stopped = progress && !progress(iteration);
   }
-  result.image = cropped().value();
+  result.image = cropped(image.value()).value();
+  for (const T value : result.image.to_vector()) {
+    if (!std::isfinite(static_cast<double>(value))) {
+      throw diverged("the picture", value, true, pictures.now());
+    }
+  }
   return result;
 }
 

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "sfumato/core/error.hpp"
+#include "sfumato/core/tensor.hpp"
+
+namespace sfumato::style::detail {
+
+/// The pictures of the last two iterations, as they were before their steps.
+template <class T, class Device>
+class LastPictures {
+ public:
+  void keep(const Tensor<T, Device>& picture) {
+    std::swap(now_, before_);
+    if (now_.defined() && now_.shape() == picture.shape()) {
+      Device::copy(now_.data(), picture.data(),
+                   static_cast<std::size_t>(picture.elements()) * sizeof(T));
+    } else {
+      now_ = picture.clone();
+    }
+  }
+  /// That of this iteration.
+  const Tensor<T, Device>& now() const { return now_; }
+  /// That of the iteration before it; in the first one its own.
+  const Tensor<T, Device>& before() const { return before_.defined() ? before_ : now_; }
+
+ private:
+  Tensor<T, Device> now_;
+  Tensor<T, Device> before_;
+};
+
+/// What went wrong, and what to do. `steps` have been taken before the value was seen.
+inline std::string divergence_text(const char* what, double value, std::int64_t iteration,
+                                   std::int64_t steps, double learning_rate) {
+  return message("style transfer: ", what, " of iteration ", iteration, " is ",
+                 std::isnan(value) ? "not a number" : "too large", ", probably because ",
+                 steps == 0 ? std::string("the network's weights, or the weight of a loss, are not "
+                                          "finite or too large; correct them")
+                            : message("steps of the learning rate ", learning_rate,
+                                      ", or the weight of a loss, are too large; take a smaller "
+                                      "one"));
+}
+
+}  // namespace sfumato::style::detail
