@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <optional>
 #include <span>
 
@@ -11,7 +12,6 @@
 #include "neural_style/run.hpp"
 #include "neural_style/signals.hpp"
 #include "sfumato/core/error.hpp"
-#include "sfumato/core/threads.hpp"
 
 namespace {
 
@@ -20,10 +20,9 @@ int run_program(std::span<char* const> words) {
   using namespace neural_style;
   const std::optional<Arguments> arguments = parse(words.subspan(words.empty() ? 0 : 1));
   if (!arguments) {
-    std::fputs(help().c_str(), stdout);
-    return 0;
+    const bool said = std::fputs(help().c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+    return said ? 0 : 1;
   }
-  if (arguments->threads) sfumato::set_thread_count(*arguments->threads);
   catch_signals();
   return run_on_device(*arguments, words.empty() ? "" : words[0]);
 }
@@ -32,10 +31,14 @@ int run_program(std::span<char* const> words) {
 
 int main(int argc, char** argv) {
   try {
+    neural_style::open_standard_streams();
     return run_program({argv, static_cast<std::size_t>(argc)});
   } catch (const sfumato::ValueError& error) {
     std::fprintf(stderr, "neural_style: %s\n", error.what());
     return 2;
+  } catch (const std::bad_alloc&) {
+    std::fputs("neural_style: there is no more memory; take smaller pictures\n", stderr);
+    return 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "neural_style: %s\n", error.what());
     return 1;

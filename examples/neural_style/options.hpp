@@ -75,7 +75,7 @@ inline const std::vector<Option>& options() {
   using P = sfumato::style::PictureOptions;
   namespace style = sfumato::style;
   constexpr std::int64_t kMany = 1000000;
-  constexpr double kHeaviest = 1e12;  // of what is computed in float, a loss times it is finite
+  constexpr double kHeaviest = 1e38;  // losses are float
   constexpr const char* kPictures = "Pictures";
   constexpr const char* kSize = "Size";
   constexpr const char* kOptimiser = "Optimiser";

@@ -8,6 +8,7 @@
 
 #include "../loss_scales.hpp"
 #include "arguments.hpp"
+#include "outputs.hpp"
 #include "reporter.hpp"
 #include "sfumato/io/image.hpp"
 #include "sfumato/sfumato.hpp"
@@ -22,27 +23,32 @@ template <class Device>
 struct Painting {
   sfumato::Tensor<float, Device> picture;
   std::vector<sfumato::style::Iteration> history;
+  std::string trouble;  ///< of pictures of stages that could not be written; or nothing
+
+  /// Goes on with what came of a stage.
+  void add(const sfumato::style::TransferResult<float, Device>& result) {
+    picture = result.image;
+    const sfumato::style::Iteration before =
+        history.empty() ? sfumato::style::Iteration{} : history.back();
+    for (sfumato::style::Iteration row : result.history) {
+      row.number += before.number;
+      row.seconds += before.seconds;
+      history.push_back(row);
+    }
+  }
 };
 
-/// "out.png" to "out-stage1.png".
-inline std::string stage_path(const std::string& output, std::size_t number) {
-  const std::filesystem::path path(output);
-  return (path.parent_path() /
-          sfumato::message(path.stem().string(), "-stage", number, path.extension().string()))
-      .string();
-}
-
-/// Runs the stages one after the other, until the last is done or the user interrupts.
+/// Runs the stages one after the other, until the last is done or the user interrupts. `painting`
+/// is always that of the stages that are whole, also when this throws.
 template <class Device, class Stored>
-Painting<Device> paint(const Arguments& a, const std::vector<Stage>& stages,
-                       sfumato::nn::Vgg<Stored, Device>& network,
-                       const examples::LossScales& scales,
-                       const sfumato::Tensor<std::uint8_t>& content_pixels,
-                       const sfumato::Tensor<std::uint8_t>& style_pixels, const Reporter& report) {
+void paint(const Arguments& a, const std::vector<Stage>& stages,
+           sfumato::nn::Vgg<Stored, Device>& network, const examples::LossScales& scales,
+           const sfumato::Tensor<std::uint8_t>& content_pixels,
+           const sfumato::Tensor<std::uint8_t>& style_pixels, const Reporter& report,
+           Painting<Device>& painting) {
   using namespace sfumato;
-  Painting<Device> painting;
-  Tensor<float, Device>& picture = painting.picture;
-  for (std::size_t number = 1; number <= stages.size() && interrupted == 0; ++number) {
+  for (std::size_t number = 1; number <= stages.size() && (number == 1 || interrupted == 0);
+       ++number) {
     Stage stage = stages[number - 1];
     scales.apply_to(stage.transfer.objective, network);
     // The file gets every row; who only looks on waits for as few as are shown.
@@ -53,13 +59,12 @@ Painting<Device> paint(const Arguments& a, const std::vector<Stage>& stages,
     const Tensor<float, Device> content = prepare(content_pixels, stage.size);
     const Tensor<float, Device> style_picture = prepare(
         style_pixels, style::style_size(style_pixels.shape(), stage.size, a.pictures.style_fit));
-    if (picture.defined()) {
-      picture = style::enlarge_picture(picture, stage.size, a.pictures);
+    Tensor<float, Device> picture = content;
+    if (painting.picture.defined()) {
+      picture = style::enlarge_picture(painting.picture, stage.size, a.pictures);
     } else if (a.initial == "noise") {
       Random random(a.seed);
       picture = Tensor<float, Device>::normal(content.shape(), random);
-    } else {
-      picture = content;
     }
     report.say("%lld x %lld, %lld iterations\n", static_cast<long long>(stage.size.height),
                static_cast<long long>(stage.size.width),
@@ -69,20 +74,12 @@ Painting<Device> paint(const Arguments& a, const std::vector<Stage>& stages,
                                           report(now, stage.transfer.iterations);
                                           return interrupted == 0;
                                         });
-    picture = result.image;
-    const style::Iteration before =
-        painting.history.empty() ? style::Iteration{} : painting.history.back();
-    for (style::Iteration row : result.history) {
-      row.number += before.number;
-      row.seconds += before.seconds;
-      painting.history.push_back(row);
-    }
+    painting.add(result);
     if (a.save_stages && number < stages.size()) {
-      io::write_image(stage_path(a.output, number),
-                      style::denormalize(picture, a.pictures.rounding));
+      painting.trouble += write_picture(stage_path(a.output, number),
+                                        style::denormalize(painting.picture, a.pictures.rounding));
     }
   }
-  return painting;
 }
 
 }  // namespace neural_style

@@ -1,21 +1,30 @@
 #pragma once
 
+#include <algorithm>
+#include <concepts>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <new>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "../find_weights.hpp"
 #include "../loss_scales.hpp"
 #include "arguments.hpp"
 #include "device.hpp"
+#include "expected_memory.hpp"
+#include "memory.hpp"
+#include "outputs.hpp"
 #include "paint.hpp"
 #include "reporter.hpp"
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/image.hpp"
 #include "sfumato/sfumato.hpp"
+#include "sfumato/style/pictures.hpp"
 #include "signals.hpp"
 #include "stages.hpp"
 #ifdef SFUMATO_WITH_CUDA
@@ -23,19 +32,6 @@
 #endif
 
 namespace neural_style {
-
-inline void write_losses(const std::string& path,
-                         const std::vector<sfumato::style::Iteration>& history) {
-  std::string text = "iteration,content,style,tv,total,seconds\n";
-  for (const sfumato::style::Iteration& row : history) {
-    char line[256];
-    std::snprintf(line, sizeof(line), "%lld,%.9g,%.9g,%.9g,%.9g,%.6f\n",
-                  static_cast<long long>(row.number), row.content, row.style, row.tv, row.total,
-                  row.seconds);
-    text += line;
-  }
-  sfumato::io::write_file_atomically(path, text);
-}
 
 /// The path of the weights, having said which they are.
 inline std::filesystem::path choose_weights(const Arguments& a, const char* program,
@@ -48,19 +44,63 @@ inline std::filesystem::path choose_weights(const Arguments& a, const char* prog
   return path;
 }
 
+/// Saves what there is of a run and says so. `trouble` is why it ended before its end, or nothing.
+/// Returns the exit status.
+template <class Device>
+int finish(const Arguments& a, const Painting<Device>& painting, std::string trouble,
+           const Reporter& report) {
+  constexpr int kBySignal = 128;
+  const int signal = interrupted;  // one that comes now is too late to end anything early
+  const auto add = [&](const std::string& text) {
+    if (!text.empty()) trouble += (trouble.empty() ? "" : "; ") + text;
+  };
+  if (painting.picture.defined()) {
+    const std::string failure =
+        write_picture(a.output, sfumato::style::denormalize(painting.picture, a.pictures.rounding));
+    if (failure.empty() && !trouble.empty()) {
+      add(sfumato::message("wrote the last good picture to ", a.output));
+    }
+    add(failure);
+  }
+  add(painting.trouble);
+  if (!a.losses.empty()) {
+    try {
+      write_losses(a.losses, painting.history);
+    } catch (const sfumato::IoError& error) {
+      add(error.what());
+    }
+  }
+  if (const std::error_code failure = report.failure()) {
+    add(sfumato::message("the reports could not be written: ", failure.message()));
+  }
+  if (!trouble.empty()) {
+    report.end_line();
+    std::fprintf(stderr, "neural_style: %s\n", sfumato::printable(trouble).c_str());
+    return 1;
+  }
+  if (signal == SIGPIPE) {
+    std::fprintf(stderr, "neural_style: nobody reads the reports; wrote what there is to %s\n",
+                 a.output.c_str());
+  } else {
+    if (signal != 0) report.end_line();
+    report.say("%s%s\n", signal != 0 ? "interrupted; wrote what there is to " : "wrote ",
+               a.output.c_str());
+  }
+  return signal != 0 ? kBySignal + signal : 0;
+}
+
 /// Everything but reading the command line, on one device and with a network of Stored. Returns the
 /// exit status.
 template <class Device, class Stored>
 int run(const Arguments& a, const char* program) {
   using namespace sfumato;
   const Reporter report(a);
-  io::check_image_extension(a.output);
-  for (const std::string& file : {a.output, a.losses}) {
-    const auto folder = std::filesystem::path(file).parent_path();
-    if (!folder.empty() && !std::filesystem::is_directory(folder)) {
-      throw IoError(message(file, ": there is no folder ", folder.string(), " to write it to"));
-    }
+  const std::filesystem::path weights = choose_weights(a, program, report);
+  {
+    const HoldSignals no_file_is_left_behind;
+    check_outputs(a, weights);
   }
+  if (a.threads) set_thread_count(*a.threads);
   const Tensor<std::uint8_t> content_pixels = io::read_image(a.content);
   const Tensor<std::uint8_t> style_pixels = io::read_image(a.style);
   const auto say_size = [&](const char* name, const std::string& path, const Shape& shape) {
@@ -69,19 +109,34 @@ int run(const Arguments& a, const char* program) {
   };
   say_size("content", a.content, content_pixels.shape());
   say_size("style", a.style, style_pixels.shape());
-  const std::filesystem::path weights = choose_weights(a, program, report);
   const examples::LossScales scales = examples::loss_scales_of(weights);
   auto network = examples::load_vgg<Stored, Device>(weights);
-
   const std::vector<Stage> stages = plan_stages(a, content_pixels.shape());
-  const Painting<Device> painting =
-      paint(a, stages, network, scales, content_pixels, style_pixels, report);
-  io::write_image(a.output, style::denormalize(painting.picture, a.pictures.rounding));
-  if (!a.losses.empty()) write_losses(a.losses, painting.history);
-  report.say("%s%s\n", interrupted != 0 ? "\ninterrupted; wrote what there is to " : "wrote ",
-             a.output.c_str());
-  constexpr int kInterruptedStatus = 130;
-  return interrupted != 0 ? kInterruptedStatus : 0;
+
+  if constexpr (std::same_as<Device, Cpu>) {
+    double expected = 0.0;
+    for (const Stage& stage : stages) {
+      const style::PictureSize of_style =
+          style::style_size(style_pixels.shape(), stage.size, a.pictures.style_fit);
+      expected = std::max(expected, expected_memory(network, a, stage, of_style));
+    }
+    check_memory(memory_in_use() + expected, memory_limit(), a, report);
+  }
+
+  begin_painting();
+  Painting<Device> painting;
+  std::string trouble;
+  try {
+    paint(a, stages, network, scales, content_pixels, style_pixels, report, painting);
+  } catch (const style::DivergenceError<float, Device>& error) {
+    painting.add(error.result);
+    trouble = error.what();
+  } catch (const ResourceError& error) {
+    trouble = message(error.what(), "; ", memory_remedy(a));
+  } catch (const std::bad_alloc&) {
+    trouble = message("there is no more memory; ", memory_remedy(a));
+  }
+  return finish(a, painting, trouble, report);
 }
 
 template <class Device>

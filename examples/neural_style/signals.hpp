@@ -1,14 +1,95 @@
 #pragma once
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
 
 namespace neural_style {
 
-/// Whether the user wants the run to end: SIGINT has come.
+/// The signal for which the run is to end, its picture being saved; 0 while there is none.
 inline volatile std::sig_atomic_t interrupted = 0;
 
+namespace detail {
+
+inline volatile std::sig_atomic_t loading = 1;  // there is no picture yet that could be saved
+inline timespec interrupted_at{};               // written by the first signal, before `interrupted`
+
+/// While nothing is painted, says so and ends the program; later leaves it to the next iteration to
+/// end. Who presses Ctrl-C twice does not want to wait for that; but `timeout -s INT` sends two
+/// signals at once that mean one, and terminals that close send SIGHUP twice.
+inline void handle(int signal) {
+  constexpr int kBySignal = 128;
+  if (loading != 0) {
+    constexpr char kText[] = "neural_style: interrupted while loading; nothing is written\n";
+    const auto ignored = write(STDERR_FILENO, kText, sizeof(kText) - 1);
+    static_cast<void>(ignored);
+    _exit(kBySignal + signal);
+  }
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  if (interrupted == 0) {
+    interrupted_at = now;
+    interrupted = signal;
+  } else if (signal == SIGINT) {
+    const auto milliseconds = (now.tv_sec - interrupted_at.tv_sec) * 1000 +
+                              (now.tv_nsec - interrupted_at.tv_nsec) / 1000000;
+    constexpr long kOneKeystroke = 100;
+    if (milliseconds > kOneKeystroke) _exit(kBySignal + signal);
+  }
+}
+
+}  // namespace detail
+
+/// From now on the signals that ask a program to end let it end in order: SIGINT, SIGTERM, and
+/// SIGHUP unless it is ignored, as under nohup. A pipe that nobody reads is an error of writing.
 inline void catch_signals() {
-  std::signal(SIGINT, [](int) { interrupted = 1; });
+  struct sigaction action {};
+  action.sa_handler = detail::handle;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&action.sa_mask, signal);
+  struct sigaction old {};
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    sigaction(signal, nullptr, &old);
+    if (signal != SIGHUP || old.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+/// Keeps the signals of catch_signals() back for as long as it lives: no file of a moment is left
+/// behind.
+class HoldSignals {
+ public:
+  HoldSignals() {
+    sigset_t held;
+    sigemptyset(&held);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&held, signal);
+    pthread_sigmask(SIG_BLOCK, &held, &before_);
+  }
+  HoldSignals(const HoldSignals&) = delete;
+  HoldSignals& operator=(const HoldSignals&) = delete;
+  ~HoldSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+/// All is loaded: from now on there is a picture to save.
+inline void begin_painting() {
+  detail::loading = 0;
+}
+
+/// Opens /dev/null where a standard stream is closed: else the next file that is opened would take
+/// its number, and reports would be written into it.
+inline void open_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(stream, F_GETFD) != -1) continue;
+    if (open("/dev/null", stream == STDIN_FILENO ? O_RDONLY : O_WRONLY) != stream) std::abort();
+  }
 }
 
 }  // namespace neural_style

@@ -20,3 +20,27 @@ refuses() {
   grep -qF -- "$message" err.txt || fail "$* said: $(cat err.txt)"
   [ ! -e x.png ] || fail "$* left a picture behind"
 }
+
+# waits_for TEXT FILE PROCESS: until FILE holds TEXT; fails when the process ends before.
+waits_for() {
+  until grep -qF -- "$1" "$2"; do
+    kill -0 "$3" 2>/dev/null || fail "ended before it said '$1': $(cat "$2")"
+    sleep 0.05
+  done
+}
+
+# ends_with STATUS PROCESS: waits for its end.
+ends_with() {
+  local status=0
+  wait "$2" || status=$?
+  [ "$status" -eq "$1" ] || fail "ended with $status, not $1"
+}
+
+# is_picture FILE...: all are whole PNGs.
+is_picture() {
+  local file
+  for file; do
+    head -c 4 "$file" | grep -q PNG || fail "$file is not a PNG"
+    tail -c 8 "$file" | grep -q IEND || fail "$file is not whole"
+  done
+}

@@ -1,0 +1,118 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "arguments.hpp"
+#include "reporter.hpp"
+#include "sfumato/core/control_group.hpp"
+#include "sfumato/core/error.hpp"
+
+namespace neural_style {
+
+namespace detail {
+
+/// The number behind a word at the beginning of a line ("MemAvailable:    123 kB"); nothing
+/// without.
+inline std::optional<double> field(const std::string& path, std::string_view word) {
+  for (const std::string& line : sfumato::detail::split(sfumato::detail::text_of(path), '\n')) {
+    if (!line.starts_with(word) || line.size() == word.size()) continue;
+    return std::strtod(line.c_str() + word.size(), nullptr);
+  }
+  return std::nullopt;
+}
+
+}  // namespace detail
+
+/// How many bytes this program has now, all that the system counts; 0 where it does not say.
+inline double memory_in_use(const std::string& root = "") {
+  constexpr double kKilobyte = 1024.0;
+  return detail::field(root + "/proc/self/status", "VmRSS:").value_or(0.0) * kKilobyte;
+}
+
+/// How many bytes of memory this program may have in all, with what it has already.
+struct MemoryLimit {
+  double bytes;       ///< the smaller of what is available and what the control groups allow
+  double with_swap;   ///< the same with what the system can move to its disk
+  const char* whose;  ///< "available", or who limits it
+};
+
+/// What Linux says of itself; nothing on other systems. `root` stands before every path, for tests.
+inline std::optional<MemoryLimit> memory_limit(const std::string& root = "") {
+  constexpr double kKilobyte = 1024.0;
+  const auto available = detail::field(root + "/proc/meminfo", "MemAvailable:");
+  if (!available) return std::nullopt;
+  const double swap = detail::field(root + "/proc/meminfo", "SwapFree:").value_or(0.0) * kKilobyte;
+  const double own =
+      detail::field(root + "/proc/self/status", "RssAnon:").value_or(0.0) * kKilobyte;
+  MemoryLimit limit{*available * kKilobyte + own, *available * kKilobyte + own + swap, "available"};
+  for (const std::string& group : sfumato::detail::control_groups("memory", root)) {
+    // The names of the second version, then of the first.
+    for (const auto& [most, used, reclaimable] :
+         {std::array{"memory.max", "memory.current", "inactive_file "},
+          std::array{"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file "}}) {
+      const std::vector<double> bytes = sfumato::detail::numbers_of(group + "/" + most);
+      if (bytes.empty()) continue;
+      const std::vector<double> usage = sfumato::detail::numbers_of(group + "/" + used);
+      const double cache = detail::field(group + "/memory.stat", reclaimable).value_or(0.0);
+      const double others = std::max(0.0, (usage.empty() ? 0.0 : usage[0]) - cache - own);
+      const double free = std::max(0.0, bytes[0] - others);
+      if (free < limit.bytes) limit = {free, free, "allowed by the control group"};
+    }
+  }
+  return limit;
+}
+
+/// "640 MiB", "1.25 GiB".
+inline std::string readable_bytes(double bytes) {
+  constexpr double kMebi = 1024.0 * 1024.0;
+  constexpr double kGibi = 1024.0 * kMebi;
+  char text[32];
+  std::snprintf(text, sizeof(text), bytes < kGibi ? "%.0f MiB" : "%.2f GiB",
+                bytes / (bytes < kGibi ? kMebi : kGibi));
+  return text;
+}
+
+/// What takes less memory than the present options: "a smaller --size, --memory low or …".
+inline std::string memory_remedy(const Arguments& a) {
+  std::string remedy = "take a smaller --size";
+  if (a.precision != "bf16") {
+    if (a.memory != "low") remedy += ", --memory low";
+    remedy += " or --precision bf16";
+  }
+  return remedy;
+}
+
+/// Says what the run is expected to need at most. Throws ResourceError, before anything is
+/// computed, where it would be sure to run out, and warns where it may: the system would end the
+/// program, or others, without a word.
+inline void check_memory(double expected, const std::optional<MemoryLimit>& limit,
+                         const Arguments& a, const Reporter& report) {
+  constexpr double kSure = 0.85;  // of an estimate that is right within 15 %
+  const std::string need = "about " + readable_bytes(expected);
+  if (!limit) {
+    report.say("memory: %s at the peak\n", need.c_str());
+    return;
+  }
+  const std::string there_is = readable_bytes(limit->bytes) + " are " + limit->whose;
+  report.say("memory: %s at the peak; %s\n", need.c_str(), there_is.c_str());
+  if (expected * kSure > limit->with_swap) {
+    throw sfumato::ResourceError(sfumato::message("not enough memory: ", need, " are needed and ",
+                                                  there_is, "; ", memory_remedy(a)));
+  }
+  if (expected > limit->bytes) {
+    std::fprintf(stderr,
+                 "neural_style: warning: perhaps not enough memory: %s are expected and %s; should "
+                 "it not do, %s\n",
+                 need.c_str(), there_is.c_str(), memory_remedy(a).c_str());
+  }
+}
+
+}  // namespace neural_style

@@ -1,0 +1,150 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "arguments.hpp"
+#include "presets.hpp"
+#include "sfumato/core/error.hpp"
+#include "sfumato/io/file.hpp"
+#include "sfumato/io/image.hpp"
+#include "sfumato/style/transfer.hpp"
+
+namespace neural_style {
+
+inline constexpr std::string_view kLossesHeader = "iteration,content,style,tv,total,seconds\n";
+
+/// "out.png" to "out-stage1.png".
+inline std::string stage_path(const std::string& output, std::size_t number) {
+  const std::filesystem::path path(output);
+  return (path.parent_path() /
+          sfumato::message(path.stem().string(), "-stage", number, path.extension().string()))
+      .string();
+}
+
+namespace detail {
+
+/// A path of the command line, and what it is for.
+struct NamedPath {
+  std::string what;
+  std::string path;
+};
+
+/// Throws IoError where a file for losses has a picture's or a network's name, or holds anything
+/// but what write_losses() wrote.
+inline void refuse_other_content(const std::string& path) {
+  std::string extension = std::filesystem::path(path).extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const char* const other : {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff",
+                                  ".safetensors", ".pth", ".pt", ".npy", ".npz"}) {
+    if (extension != other) continue;
+    throw sfumato::IoError(sfumato::message("--losses ", path,
+                                            ": losses are written as text; give them a name that "
+                                            "ends in .csv"));
+  }
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return;
+  const sfumato::io::FileReader file(path);
+  std::string begin(
+      static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), kLossesHeader.find(',') + 1)),
+      '\0');
+  file.read_at(0, begin.data(), begin.size());
+  if (!kLossesHeader.starts_with(begin)) {
+    throw sfumato::IoError(
+        sfumato::message("--losses ", path,
+                         ": there is a file of that name that holds no losses; name another, or "
+                         "remove it first"));
+  }
+}
+
+}  // namespace detail
+
+/// Checks, before anything is computed, that what the run will write can be written, and writes
+/// over none of its inputs and nothing that is something else. `weights` is the network's file.
+/// Throws IoError, and ValueError for one name with two meanings.
+inline void check_outputs(const Arguments& a, const std::string& weights) {
+  namespace io = sfumato::io;
+  io::check_image_extension(a.output);
+  std::vector<detail::NamedPath> outputs{{"--output", a.output}};
+  const Preset* const preset = find_preset(a.preset);
+  for (std::size_t stage = 1; a.save_stages && stage < preset->options.stages.size(); ++stage) {
+    outputs.push_back({"the picture of a stage", stage_path(a.output, stage)});
+  }
+  if (!a.losses.empty()) outputs.push_back({"--losses", a.losses});
+  const std::vector<detail::NamedPath> inputs{
+      {"CONTENT", a.content}, {"STYLE", a.style}, {"the weights", weights}};
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    std::vector<detail::NamedPath> others(outputs.begin(),
+                                          outputs.begin() + static_cast<std::ptrdiff_t>(i));
+    others.insert(others.end(), inputs.begin(), inputs.end());
+    for (const detail::NamedPath& other : others) {
+      if (!io::same_file(outputs[i].path, other.path)) continue;
+      throw sfumato::ValueError(sfumato::message(outputs[i].what, " ", outputs[i].path,
+                                                 " is the same file as ", other.what, " ",
+                                                 other.path, "; writing it would destroy that"));
+    }
+  }
+  if (!a.losses.empty()) detail::refuse_other_content(a.losses);
+  for (const detail::NamedPath& output : outputs) io::check_writable(output.path);
+}
+
+inline void write_losses(const std::string& path,
+                         const std::vector<sfumato::style::Iteration>& history) {
+  std::string text(kLossesHeader);
+  for (const sfumato::style::Iteration& row : history) {
+    char line[256];
+    std::snprintf(line, sizeof(line), "%lld,%.9g,%.9g,%.9g,%.9g,%.6f\n",
+                  static_cast<long long>(row.number), row.content, row.style, row.tv, row.total,
+                  row.seconds);
+    text += line;
+  }
+  sfumato::io::write_file_atomically(path, text);
+}
+
+/// Writes a picture that took long to paint: where it can't be written as asked, beside the
+/// temporary files or into the home folder. Returns nothing, or what went wrong and where the
+/// picture is instead.
+inline std::string write_picture(const std::string& path,
+                                 const sfumato::Tensor<std::uint8_t>& pixels) {
+  namespace fs = std::filesystem;
+  std::string failure;
+  try {
+    sfumato::io::write_image(path, pixels);
+    return failure;
+  } catch (const sfumato::IoError& error) {
+    failure = error.what();
+  }
+  std::vector<fs::path> folders;
+  std::error_code ignored;
+  if (const fs::path temporary = fs::temp_directory_path(ignored); !ignored) {
+    folders.push_back(temporary);
+  }
+  if (const char* const home = std::getenv("HOME")) folders.emplace_back(home);
+  const fs::path name(path);
+  for (const fs::path& folder : folders) {
+    const fs::path place = folder / (name.stem().string() + "-" + std::to_string(getpid()) +
+                                     name.extension().string());
+    if (fs::exists(place, ignored)) continue;
+    try {
+      sfumato::io::write_image(place, pixels);
+      return failure + "; the picture is in " + place.string();
+    } catch (const sfumato::IoError&) {
+      continue;  // the next may be on another disk
+    }
+  }
+  return failure + "; the picture is lost";
+}
+
+}  // namespace neural_style

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The peak of memory that neural_style expects is about the one that the system sees.
+set -euo pipefail
+
+program=$SFUMATO_BUILD_DIR/neural_style
+. "$SFUMATO_SOURCE_DIR/tests/support/program.sh"
+export SFUMATO_WEIGHTS=$SFUMATO_SOURCE_DIR/weights/vgg19-slim.safetensors
+command -v python3 >/dev/null || { echo "SKIPPED: no python3 to ask for a process's memory"; exit 77; }
+
+for options in --memory=normal --memory=low --precision=bf16; do
+  for size in 256 512; do
+    python3 - "$program" "$images/suns.jpg" "$images/suns.jpg" -o y.png --size $size --iterations 2 $options <<'PYTHON' ||
+import re, resource, subprocess, sys
+said = subprocess.run(sys.argv[1:], check=True, capture_output=True, text=True).stdout
+expected = re.search(r"memory: about (\d+) MiB at the peak; [\d.]+ [MG]iB are (available|allowed)", said)
+measured = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+print(sys.argv[-4:], "expected", expected[1], "measured", round(measured))
+# Fits within 15 % where they were made; kernels of other processors take a little more or less.
+sys.exit(not 0.75 < float(expected[1]) / measured < 1.25)
+PYTHON
+      fail "what is expected with $options at $size pixels is not what is needed"
+  done
+done
+refuses 1 'not enough memory: about ' "$program" "$images/suns.jpg" "$images/suns.jpg" -o x.png --size 16384 \
+  --weights "$SFUMATO_WEIGHTS" --quiet
+grep -qE 'are needed and [0-9.]+ [MG]iB are (available|allowed by the control group); take a smaller --size, --memory low or --precision bf16' err.txt ||
+  fail "says not what helps: $(cat err.txt)"
+echo "all as it should be"

@@ -1,0 +1,126 @@
+// The parts of examples/neural_style that no run of the program shows.
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "../examples/neural_style/memory.hpp"
+#include "../examples/neural_style/options.hpp"
+#include "../examples/neural_style/parse.hpp"
+#include "../examples/neural_style/presets.hpp"
+#include "support/complaint.hpp"
+#include "support/temporary_directory.hpp"
+
+namespace {
+
+using namespace neural_style;
+
+constexpr double kGibi = 1024.0 * 1024.0 * 1024.0;
+
+class FakeSystem {
+ public:
+  void write(const std::string& path, const std::string& text) const {
+    const std::filesystem::path place = root() + path;
+    std::filesystem::create_directories(place.parent_path());
+    std::ofstream(place) << text;
+  }
+  std::string root() const { return folder_.path().string(); }
+
+ private:
+  TemporaryDirectory folder_;
+};
+
+}  // namespace
+
+TEST_CASE("the memory that there is is the smaller of the system's and the control groups'") {
+  const FakeSystem system;
+  CHECK_FALSE(memory_limit(system.root()).has_value());
+  system.write("/proc/meminfo",
+               "MemTotal:  16777216 kB\nMemAvailable:  8388608 kB\nSwapFree: 1048576 kB\n");
+  system.write("/proc/self/status", "Name:\tx\nVmRSS:\t  2097152 kB\nRssAnon:\t 1048576 kB\n");
+  CHECK(memory_in_use(system.root()) == 2.0 * kGibi);
+  auto limit = memory_limit(system.root());
+  REQUIRE(limit.has_value());
+  CHECK(limit->bytes == 9.0 * kGibi);  // with what the program has already
+  CHECK(limit->with_swap == 10.0 * kGibi);
+  CHECK(std::string(limit->whose) == "available");
+
+  system.write("/proc/self/cgroup", "0::/a/b\n");
+  system.write("/proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 none rw\n");
+  system.write("/sys/fs/cgroup/a/b/memory.max", "max\n");
+  CHECK(memory_limit(system.root())->bytes == 9.0 * kGibi);
+  // The group has 6 GiB; of 4 GiB in use 1 is the program's and 2 are a cache that gives way.
+  system.write("/sys/fs/cgroup/a/memory.max", "6442450944\n");
+  system.write("/sys/fs/cgroup/a/memory.current", "4294967296\n");
+  system.write("/sys/fs/cgroup/a/memory.stat", "anon 1\ninactive_file 2147483648\n");
+  limit = memory_limit(system.root());
+  CHECK(limit->bytes == 5.0 * kGibi);
+  CHECK(limit->with_swap == 5.0 * kGibi);
+  CHECK(std::string(limit->whose) == "allowed by the control group");
+
+  const FakeSystem first;
+  first.write("/proc/meminfo", "MemAvailable:  8388608 kB\n");
+  first.write("/proc/self/cgroup", "4:memory:/g\n");
+  first.write("/proc/self/mountinfo",
+              "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup c rw,memory\n");
+  first.write("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+  CHECK(memory_limit(first.root())->bytes == 8.0 * kGibi);
+  first.write("/sys/fs/cgroup/memory/g/memory.limit_in_bytes", "1073741824\n");
+  first.write("/sys/fs/cgroup/memory/g/memory.usage_in_bytes", "536870912\n");
+  first.write("/sys/fs/cgroup/memory/g/memory.stat", "total_inactive_file 268435456\n");
+  CHECK(memory_limit(first.root())->bytes == 0.75 * kGibi);
+}
+
+TEST_CASE("bytes are said in units that a person reads") {
+  CHECK(readable_bytes(0.0) == "0 MiB");
+  CHECK(readable_bytes(640.0 * 1024 * 1024) == "640 MiB");
+  CHECK(readable_bytes(1.25 * kGibi) == "1.25 GiB");
+}
+
+TEST_CASE("the table of options is whole: each can be found, and what it shows it also reads") {
+  const Arguments defaults;
+  for (const Option& option : options()) {
+    CAPTURE(option.name);
+    CHECK(find_option(option.name) == &option);
+    CHECK_FALSE(option.help.empty());
+    if (option.is_flag()) continue;
+    const std::string text = option.value.show(defaults);
+    Arguments a;
+    CHECK(option.value.read(a, text) == !text.empty());
+    CHECK(option.value.show(a) == text);
+    for (const Exclusion& exclusion : option.not_with) {
+      REQUIRE(find_option(exclusion.other) != nullptr);
+      CHECK_FALSE(exclusion.why.empty());
+    }
+  }
+  CHECK(find_option("--no-such") == nullptr);
+}
+
+TEST_CASE("what is given wins over a preset, in any order, and a preset over the defaults") {
+  const auto read = [](std::vector<const char*> words) {
+    words.insert(words.begin(), {"a.jpg", "b.jpg", "-o", "c.png"});
+    return *parse(words);
+  };
+  for (const Preset& preset : presets()) {
+    for (const std::string& name : preset.names) {
+      CAPTURE(name);
+      const Arguments alone = read({"--preset", name.c_str()});
+      CHECK(find_preset(alone.preset) == &preset);
+      const Arguments after =
+          read({"--preset", name.c_str(), "--learning-rate", "0.125", "--style-layers", "relu1_1"});
+      const Arguments before =
+          read({"--learning-rate", "0.125", "--style-layers", "relu1_1", "--preset", name.c_str()});
+      for (const Arguments& a : {after, before}) {
+        CHECK(a.transfer.learning_rate == 0.125);
+        CHECK(a.transfer.objective.style_layers == std::vector<std::string>{"relu1_1"});
+        CHECK(a.transfer.objective.content_layers == alone.transfer.objective.content_layers);
+        CHECK(a.transfer.lr_decay_every == alone.transfer.lr_decay_every);
+      }
+    }
+  }
+  CHECK(read({"--memory", "low"}).transfer.objective.low_memory);
+  CHECK_FALSE(read({"--memory", "normal"}).transfer.objective.low_memory);
+  CHECK(complaint([&] { read({"--preset", "none"}); }).starts_with("--preset must be "));
+}
