@@ -93,7 +93,7 @@ std::vector<float> train() {
       make_shared<nn::ReLU<float, Device>>(), make_shared<nn::MaxPool2d<float, Device>>()};
   nn::Sequential<float, Device> head{
       make_shared<nn::Conv2d<float, Device>>(8, 4, 3, random, ops::Conv2dOptions{.stride = 2}),
-      make_shared<nn::AvgPool2d<float, Device>>(), make_shared<nn::Dropout<float, Device>>(0.25),
+      make_shared<nn::AvgPool2d<float, Device>>(), make_shared<nn::Dropout<float, Device>>(0.25, 3),
       make_shared<nn::Flatten<float, Device>>(),
       make_shared<nn::Linear<float, Device>>(16, 3, random)};
   auto parameters = block.parameters();
