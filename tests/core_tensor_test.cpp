@@ -215,7 +215,12 @@ TEST_CASE("the version tells of changes in place, and not of reading") {
   (void)view.cast<float>();
   (void)view.to<Device>();
   (void)view.reshape({2, 2});
-  if constexpr (HostAccessible<Device>) (void)view.span();
+  // In a template, as where memory is the device's own there is no span().
+  const auto ask_for_span = [](auto& tensor) {
+    if constexpr (HostAccessible<Device>) (void)tensor.span();
+    return HostAccessible<Device>;
+  };
+  ask_for_span(view);
   x.copy_from(x);
   CHECK_FALSE(changed());
 
@@ -225,10 +230,7 @@ TEST_CASE("the version tells of changes in place, and not of reading") {
   CHECK(changed());
   (void)x.data();
   CHECK(changed());
-  if constexpr (HostAccessible<Device>) {
-    x.span()[0] = 1.0;
-    CHECK(changed());
-  }
+  CHECK(ask_for_span(x) == changed());
   x.reshape({4}).set({2}, 3.0);  // by another who shares the storage
   CHECK(changed());
   CHECK(view.version() == x.version());
