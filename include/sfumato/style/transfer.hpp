@@ -65,7 +65,7 @@ struct TransferResult {
   bool stopped = false;            ///< whether the progress callback ended it early
 };
 
-/// A loss, a gradient or a picture that is not finite: the run has left the numbers that there are,
+/// A loss or a gradient that is not finite: the run has left the numbers that there are,
 /// and no later iteration would bring it back.
 template <class T, class Device = Cpu>
 class DivergenceError : public Error {
@@ -172,13 +172,12 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
   TransferResult<T, Device> result;
   Iteration iteration;
   detail::LastPictures<T, Device> pictures;
-  const auto diverged = [&](const char* what, T value, bool stepped,
-                            const Tensor<T, Device>& last) {
+  const auto diverged = [&](const char* what, T value, const Tensor<T, Device>& last) {
     result.image = cropped(last).value();
     const std::int64_t number = adam.steps();
     return DivergenceError<T, Device>(
-        detail::divergence_text(what, static_cast<double>(value), number,
-                                stepped ? number : number - 1, adam.learning_rate()),
+        detail::divergence_text(what, static_cast<double>(value), number, number - 1,
+                                adam.learning_rate()),
         result);
   };
   const auto start = std::chrono::steady_clock::now();
@@ -193,10 +192,10 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
     step();
     const std::vector<T> signs = vital.to_vector();
     if (!std::isfinite(static_cast<double>(signs[0]))) {
-      throw diverged("the loss", signs[0], false, pictures.before());
+      throw diverged("the loss", signs[0], pictures.before());
     }
     if (!std::isfinite(static_cast<double>(signs[1]))) {
-      throw diverged("the gradient", signs[1], false, pictures.now());
+      throw diverged("the gradient", signs[1], pictures.now());
     }
     if (iteration.has_losses) {
       const std::vector<T> losses = told_report.to_vector();
@@ -209,7 +208,7 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
       iteration.tv = static_cast<double>(losses[content_terms + style_terms]);
       iteration.total = static_cast<double>(losses.back());
       if (!std::isfinite(iteration.total)) {
-        throw diverged("the loss", losses.back(), false, pictures.before());
+        throw diverged("the loss", losses.back(), pictures.before());
       }
     }
     iteration.seconds =
@@ -218,11 +217,6 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
     result.stopped = progress && !progress(iteration);
   }
   result.image = cropped(image.value()).value();
-  for (const T value : result.image.to_vector()) {
-    if (!std::isfinite(static_cast<double>(value))) {
-      throw diverged("the picture", value, true, pictures.now());
-    }
-  }
   return result;
 }
 
