@@ -116,7 +116,8 @@ TEST_CASE("a run that diverges ends at once with the last picture whose loss was
   CHECK(stuck.result.image.to_vector() == content.to_vector());
   CHECK(stuck.result.history.empty());
 
-  network.parameters()[4].mutable_value().span()[0] = std::numeric_limits<float>::quiet_NaN();
+  auto weight = network.parameters()[4].mutable_value();
+  weight.copy_from(Tensor<float>::full(weight.shape(), std::numeric_limits<float>::quiet_NaN()));
   const auto first = run({.iterations = 9});
   CHECK(std::string(first.what()) ==
         "style transfer: the loss of iteration 1 is not a number, probably because the network's "

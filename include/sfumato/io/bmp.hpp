@@ -208,7 +208,7 @@ class BmpReader {
       }
       if (x < picture_.width) set(x++, y, palette_[index]);  // runs may be longer than their row
     };
-    const auto half = [](std::uint32_t pair, std::uint32_t i) {
+    const auto nibble = [](std::uint32_t pair, std::uint32_t i) {
       return i % 2 == 0 ? pair >> 4 : pair & 0xF;
     };
     while (true) {
@@ -218,7 +218,7 @@ class BmpReader {
       const std::uint32_t value = number(at + 1, 1);
       at += 2;
       if (count > 0) {
-        for (std::uint32_t i = 0; i < count; ++i) draw(bits_ == 8 ? value : half(value, i));
+        for (std::uint32_t i = 0; i < count; ++i) draw(bits_ == 8 ? value : nibble(value, i));
       } else if (value == 0) {  // end of the row
         x = 0;
         ++y;
@@ -230,7 +230,7 @@ class BmpReader {
         at += 2;
       } else {  // so many pixels one by one, padded to two bytes
         for (std::uint32_t i = 0; i < value; ++i) {
-          draw(bits_ == 8 ? number(at + i, 1) : half(number(at + i / 2, 1), i));
+          draw(bits_ == 8 ? number(at + i, 1) : nibble(number(at + i / 2, 1), i));
         }
         at += ((bits_ == 8 ? value : (value + 1) / 2) + 1) / 2 * 2;
       }

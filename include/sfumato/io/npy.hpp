@@ -152,7 +152,7 @@ Tensor<T> read_npy_bytes(std::span<const std::uint8_t> bytes, const std::string&
   if (is('f', 4)) return as(float{}, [](float value) { return static_cast<double>(value); });
   if (is('f', 8)) return as(double{}, same);
   if (is('f', 2)) {
-    return as(std::uint16_t{}, [](std::uint16_t half) { return double{half_to_float(half)}; });
+    return as(std::uint16_t{}, [](std::uint16_t bits) { return double{half_to_float(bits)}; });
   }
   if (is('b', 1)) return as(std::uint8_t{}, [](std::uint8_t value) { return value != 0 ? 1 : 0; });
   if (is('i', 1)) return as(std::int8_t{}, same);
