@@ -8,6 +8,7 @@
 #include <string>
 
 #include "find_weights.hpp"
+#include "sfumato/io/file.hpp"
 #include "sfumato/io/safetensors.hpp"
 #include "sfumato/io/weights.hpp"
 #include "sfumato/sfumato.hpp"
@@ -38,6 +39,9 @@ int convert(int argc, char** argv) {
   const std::map<std::string, io::StoredType> types{{"F32", io::StoredType::kF32},
                                                     {"F16", io::StoredType::kF16},
                                                     {"BF16", io::StoredType::kBF16}};
+  if (io::same_file(input, output)) {
+    throw IoError(printable(output) + ": is the file to read; name another to write");
+  }
   const io::WeightsFile file(input);
   const auto stored = file.locate(nn::Vgg<float>::parameter_names({}));
   std::map<std::string, Tensor<float>> tensors = examples::read_vgg<float>(file, stored, input);
@@ -49,7 +53,8 @@ int convert(int argc, char** argv) {
       if (!tensors.contains(name)) tensors.emplace(name, file.read<float>(place));
     }
   }
-  io::write_safetensors(output, tensors, types.at(type));
+  // What the file says of itself goes along: a slim network paints by its loss scales.
+  io::write_safetensors(output, tensors, types.at(type), file.metadata());
   std::printf("wrote %zu tensors to %s\n", tensors.size(), output.c_str());
   return 0;
 }

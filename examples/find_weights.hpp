@@ -119,7 +119,12 @@ sfumato::nn::Vgg<T, Device> load_vgg(const std::filesystem::path& weights) {
   for (const auto& [name, tensor] : read_vgg<T>(file, stored, weights)) {
     tensors.emplace(name, tensor.template to<Device>());
   }
-  return Vgg(detail::options_of(file, stored), std::move(tensors));
+  try {
+    return Vgg(detail::options_of(file, stored), std::move(tensors));
+  } catch (const sfumato::ValueError& error) {
+    throw sfumato::IoError(
+        sfumato::message(weights.string(), ": not the weights of a VGG-19: ", error.what()));
+  }
 }
 
 }  // namespace examples

@@ -110,6 +110,10 @@ TEST_CASE("what can't be written is refused before the file is touched") {
           io::write_safetensors<float>(path, {{"__metadata__", one}});
         }) == "write_safetensors: no tensor can be called '__metadata__'");
   CHECK(complaint([&] {
+          io::write_safetensors<float>(path, {{"x", Tensor<float>::from({1e6F}, {1})}},
+                                       io::StoredType::kF16);
+        }) == "write_safetensors: x holds 1000000.000000, which is too large for F16");
+  CHECK(complaint([&] {
           io::write_safetensors<float>(path, {{"\xff", one}});
         }) == "write_safetensors: a name or the metadata are not valid UTF-8");
   CHECK(read_bytes(path) == "old");

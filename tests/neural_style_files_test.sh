@@ -62,6 +62,8 @@ refuses 1 '--losses other.png: losses are written as text; give them a name that
 refuses 1 '--losses OTHER.JPG: losses are written as text' paint -o x.png --losses OTHER.JPG
 printf 'name,price\nbrush,3\n' >prices.csv
 refuses 1 '--losses prices.csv: there is a file of that name that holds no losses' paint -o x.png --losses prices.csv
+printf 'iteration,model,loss\n1,a,2\n' > models.csv
+refuses 1 '--losses models.csv: there is a file of that name that holds no losses' paint -o x.png --losses models.csv
 cp cat.jpg picture
 refuses 1 '--losses picture: there is a file of that name that holds no losses' paint -o x.png --losses picture
 sums | cmp - before.txt || fail "an input was changed"

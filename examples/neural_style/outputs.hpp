@@ -58,8 +58,7 @@ inline void refuse_other_content(const std::string& path) {
   if (!std::filesystem::is_regular_file(path, ignored)) return;
   const sfumato::io::FileReader file(path);
   std::string begin(
-      static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), kLossesHeader.find(',') + 1)),
-      '\0');
+      static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), kLossesHeader.size())), '\0');
   file.read_at(0, begin.data(), begin.size());
   if (!kLossesHeader.starts_with(begin)) {
     throw sfumato::IoError(

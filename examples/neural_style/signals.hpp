@@ -58,6 +58,7 @@ inline void catch_signals() {
     if (signal != SIGHUP || old.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
   }
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file too large is an error of writing, too
 }
 
 /// Keeps the signals of catch_signals() back for as long as it lives: no file of a moment is left

@@ -8,7 +8,9 @@
 #include "arguments.hpp"
 #include "options.hpp"
 #include "presets.hpp"
+#include "sfumato/core/error.hpp"
 #include "sfumato/core/shape.hpp"
+#include "sfumato/style/borders.hpp"
 #include "sfumato/style/pictures.hpp"
 #include "sfumato/style/transfer.hpp"
 
@@ -38,12 +40,28 @@ inline sfumato::style::PictureSize size_of_result(const Arguments& a,
                                                 *a.width};
 }
 
-/// The stages of the preset, if it has some and no size was given; else one stage.
+/// Throws ValueError for a stage too thin for the network's poolings.
+inline void refuse_thin(const Stage& stage) {
+  const std::int64_t side = std::min(stage.size.height, stage.size.width);
+  if (stage.transfer.borders == sfumato::style::Borders::kExtend ||
+      side >= sfumato::style::kDeepestPixel) {
+    return;
+  }
+  throw sfumato::ValueError(
+      sfumato::message("a picture of ", stage.size.height, " x ", stage.size.width,
+                       " is too thin for the network: with plain borders, sides must be at least ",
+                       sfumato::style::kDeepestPixel, "; take a larger size, or --borders extend"));
+}
+
+/// The stages of the preset, if it has some and no size was given; else one stage. Throws
+/// ValueError for a size that the network can't paint.
 inline std::vector<Stage> plan_stages(const Arguments& a, const sfumato::Shape& content) {
   const Preset* const preset = find_preset(a.preset);
   const bool sized = a.size || a.height || a.width;
   if (preset == nullptr || preset->options.stages.empty() || sized) {
-    return {{size_of_result(a, content), a.transfer}};
+    const Stage stage{size_of_result(a, content), a.transfer};
+    refuse_thin(stage);
+    return {stage};
   }
   std::vector<Stage> stages;
   for (const sfumato::style::PresetStage& stage : preset->options.stages) {

@@ -37,9 +37,12 @@ TEST_CASE("a recorded transfer gives the same bits as one that is not, with a la
   const auto run = [&](bool record) {
     emulator::reset_counters();
     // The learning rate changes on the way: recorded steps must notice.
-    const auto result = style::transfer(
-        network, image(2), image(3), image(2),
-        {.iterations = 8, .learning_rate = 0.05, .lr_decay_every = 3, .record = record});
+    const auto result = style::transfer(network, image(2), image(3), image(2),
+                                        {.iterations = 8,
+                                         .learning_rate = 0.05,
+                                         .lr_decay_every = 3,
+                                         .borders = style::Borders::kPlain,
+                                         .record = record});
     std::vector<double> totals;
     for (const style::Iteration& iteration : result.history) totals.push_back(iteration.total);
     return std::pair(result.image.to_vector(), totals);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "sfumato/core/half.hpp"
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/safetensors_header.hpp"
@@ -114,9 +116,23 @@ class SafetensorsFile {
   detail::SafetensorsHeader header_;
 };
 
+namespace detail {
+
+/// What a stored number means; 16 bits are those of `type`.
+template <class Stored>
+double stored_value(Stored stored, StoredType type) {
+  if constexpr (std::same_as<Stored, std::uint16_t>) {
+    return type == StoredType::kF16 ? half_to_float(stored) : bfloat16_to_float(stored);
+  } else {
+    return static_cast<double>(stored);
+  }
+}
+
+}  // namespace detail
+
 /// Writes named tensors, whole or not at all; floating-point values are stored as `stored_type` if
 /// one is given (F16 and BF16 round to nearest). Throws IoError, and ValueError for a stored type
-/// of another kind or a name that the format can't hold.
+/// of another kind, a finite value that is infinite in it, or a name that the format can't hold.
 template <Element T>
 void write_safetensors(const std::filesystem::path& path,
                        const std::map<std::string, Tensor<T>>& tensors,
@@ -155,12 +171,22 @@ void write_safetensors(const std::filesystem::path& path,
   AtomicFileWriter file(path);
   file.write(prefix.data(), prefix.size());
   file.write(text.data(), text.size());
-  for (const auto& [name, tensor] : tensors) {
-    const std::vector<T> values = tensor.to_vector();
+  for (const auto& entry : tensors) {
+    const std::string& name = entry.first;
+    const std::vector<T> values = entry.second.to_vector();
     const auto write_as = [&](const auto& convert) {
       std::vector<decltype(convert(T{}))> converted;
       converted.reserve(values.size());
-      for (const T value : values) converted.push_back(convert(value));
+      for (const T value : values) {
+        converted.push_back(convert(value));
+        if constexpr (Real<T>) {
+          if (std::isfinite(static_cast<double>(value)) &&
+              !std::isfinite(detail::stored_value(converted.back(), stored_type))) {
+            throw ValueError(message("write_safetensors: ", name, " holds ", value,
+                                     ", which is too large for ", stored.name));
+          }
+        }
+      }
       file.write(converted.data(), converted.size() * sizeof(converted[0]));
     };
     switch (stored_type) {

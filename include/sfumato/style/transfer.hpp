@@ -135,10 +135,11 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
   const std::size_t style_terms = options.objective.style_layers.size();
   const auto report_of = [&] {
     const auto terms = static_cast<std::int64_t>(content_terms + style_terms);
-    return Tensor<T, Device>::empty({terms + 2});
+    return Tensor<T, Device>::empty({terms + 3});
   };
-  auto report = report_of();                       // of the picture that is painted
-  auto told_report = told ? report_of() : report;  // of the picture that comes out
+  // Of the picture that is painted: its losses, their total, and the square of the gradient.
+  auto report = report_of();
+  auto told_report = report_of();  // of the picture that comes out: its losses and their total
   const auto keep_losses = [&](const Losses<T, Device>& losses, Tensor<T, Device>& kept) {
     T* place = kept.data();
     const auto keep = [&](const Variable<T, Device>& loss) {
@@ -149,7 +150,6 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
     keep(losses.tv);
     keep(losses.total);
   };
-  auto vital = Tensor<T, Device>::empty({2});  // what must be finite for the run to go on
   Repeat<Device> step(
       [&] {
         adam.zero_grad();
@@ -159,10 +159,8 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
         keep_losses(losses, report);
         // Adam would take no step at all with a gradient whose square is infinite.
         const Variable<T, Device> gradient(image.grad().value());
-        no_grad([&] {
-          Device::copy(vital.data(), losses.total.value().data(), sizeof(T));
-          Device::copy(vital.data() + 1, ops::sum(ops::square(gradient)).value().data(), sizeof(T));
-        });
+        const auto square = no_grad([&] { return ops::sum(ops::square(gradient)); });
+        Device::copy(report.data() + report.elements() - 1, square.value().data(), sizeof(T));
       },
       options.record);
   Repeat<Device> tell(
@@ -190,15 +188,16 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
     pictures.keep(image.value());
     if (told && iteration.has_losses) tell();
     step();
-    const std::vector<T> signs = vital.to_vector();
-    if (!std::isfinite(static_cast<double>(signs[0]))) {
-      throw diverged("the loss", signs[0], pictures.before());
+    const std::vector<T> painted = report.to_vector();
+    const T total = painted[painted.size() - 2];
+    if (!std::isfinite(static_cast<double>(total))) {
+      throw diverged("the loss", total, pictures.before());
     }
-    if (!std::isfinite(static_cast<double>(signs[1]))) {
-      throw diverged("the gradient", signs[1], pictures.now());
+    if (!std::isfinite(static_cast<double>(painted.back()))) {
+      throw diverged("the gradient", painted.back(), pictures.now());
     }
     if (iteration.has_losses) {
-      const std::vector<T> losses = told_report.to_vector();
+      const std::vector<T> losses = told ? told_report.to_vector() : painted;
       const auto sum = [&](std::size_t first, std::size_t count) {
         const auto begin = losses.begin() + static_cast<std::ptrdiff_t>(first);
         return std::accumulate(begin, begin + static_cast<std::ptrdiff_t>(count), 0.0);
@@ -206,9 +205,9 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
       iteration.content = sum(0, content_terms);
       iteration.style = sum(content_terms, style_terms);
       iteration.tv = static_cast<double>(losses[content_terms + style_terms]);
-      iteration.total = static_cast<double>(losses.back());
+      iteration.total = static_cast<double>(losses[content_terms + style_terms + 1]);
       if (!std::isfinite(iteration.total)) {
-        throw diverged("the loss", losses.back(), pictures.before());
+        throw diverged("the loss", losses[content_terms + style_terms + 1], pictures.before());
       }
     }
     iteration.seconds =
