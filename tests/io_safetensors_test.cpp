@@ -74,10 +74,10 @@ TEST_CASE("every stored type round trips") {
 TEST_CASE("small stored types round to the nearest and natural types need no mention") {
   const TemporaryDirectory folder;
   const auto path = folder / "x.safetensors";
-  const auto values = Tensor<float>::from({1.0F / 3.0F, 1e6F}, {2});
+  const auto values = Tensor<float>::from({1.0F / 3.0F, 60001.0F}, {2});
   io::write_safetensors<float>(path, {{"x", values}}, io::StoredType::kF16);
   CHECK(io::SafetensorsFile(path).read<float>("x").to_vector() ==
-        std::vector<float>{0.333251953125F, std::numeric_limits<float>::infinity()});
+        std::vector<float>{0.333251953125F, 60000.0F});
   io::write_safetensors<float>(path, {{"x", values}});
   CHECK(io::SafetensorsFile(path).type("x") == io::StoredType::kF32);
   io::write_safetensors<float>(path, {});

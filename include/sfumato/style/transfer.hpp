@@ -133,13 +133,13 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
   // One step, in a form that can be recorded: what it reports stays on the device.
   const std::size_t content_terms = options.objective.content_layers.size();
   const std::size_t style_terms = options.objective.style_layers.size();
-  const auto report_of = [&] {
+  const auto report_of = [&](std::int64_t more) {
     const auto terms = static_cast<std::int64_t>(content_terms + style_terms);
-    return Tensor<T, Device>::empty({terms + 3});
+    return Tensor<T, Device>::empty({terms + more});
   };
   // Of the picture that is painted: its losses, their total, and the square of the gradient.
-  auto report = report_of();
-  auto told_report = report_of();  // of the picture that comes out: its losses and their total
+  auto report = report_of(3);
+  auto told_report = report_of(2);  // of the picture that comes out: its losses and their total
   const auto keep_losses = [&](const Losses<T, Device>& losses, Tensor<T, Device>& kept) {
     T* place = kept.data();
     const auto keep = [&](const Variable<T, Device>& loss) {
