@@ -31,8 +31,8 @@ inline std::optional<double> field(const std::string& path, std::string_view wor
 
 }  // namespace detail
 
-/// How many bytes this program has had at once so far, all that the system counts: libraries that
-/// it loads, CUDA's above all, are at their largest then. 0 where the system does not say.
+/// How many bytes this program has had at once so far, all that the system counts; 0 where it does
+/// not say.
 inline double memory_in_use(const std::string& root = "") {
   constexpr double kKilobyte = 1024.0;
   return detail::field(root + "/proc/self/status", "VmHWM:").value_or(0.0) * kKilobyte;
