@@ -230,7 +230,8 @@ TEST_CASE("the version tells of changes in place, and not of reading") {
   CHECK(changed());
   (void)x.data();
   CHECK(changed());
-  CHECK(ask_for_span(x) == changed());
+  const bool has_span = ask_for_span(x);
+  CHECK(changed() == has_span);
   x.reshape({4}).set({2}, 3.0);  // by another who shares the storage
   CHECK(changed());
   CHECK(view.version() == x.version());
