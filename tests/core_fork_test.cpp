@@ -17,22 +17,11 @@
 
 #include "sfumato/sfumato.hpp"
 #include "support/sanitizers.hpp"
+#include "support/threads.hpp"
 
 using namespace sfumato;
 
 namespace {
-
-class Threads {
- public:
-  explicit Threads(int count) : before_(thread_count()) { set_thread_count(count); }
-  // NOLINTNEXTLINE(bugprone-exception-escape): a number that was set before can be set again.
-  ~Threads() { set_thread_count(before_); }
-  Threads(const Threads&) = delete;
-  Threads& operator=(const Threads&) = delete;
-
- private:
-  int before_;
-};
 
 /// What a child that calls `body` ends with: its status, or 1000 and the signal that killed it. It
 /// ends as a program does, by exit(), which destroys all that is static.

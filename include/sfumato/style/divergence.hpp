@@ -43,16 +43,17 @@ inline std::string in_short(double number) {
   return text.data();
 }
 
-/// What went wrong, and what to do. `steps` have been taken before the value was seen.
+/// What went wrong, and what to do.
 inline std::string divergence_text(const char* what, double value, std::int64_t iteration,
-                                   std::int64_t steps, double learning_rate) {
+                                   double learning_rate) {
   return message("style transfer: ", what, " of iteration ", iteration, " is ",
                  std::isnan(value) ? "not a number" : "too large", ", probably because ",
-                 steps == 0 ? std::string("the network's weights, or the weight of a loss, are not "
-                                          "finite or too large; correct them")
-                            : message("steps of the learning rate ", in_short(learning_rate),
-                                      ", or the weight of a loss, are too large; take a smaller "
-                                      "one"));
+                 iteration == 1
+                     ? std::string("the network's weights, or the weight of a loss, are not "
+                                   "finite or too large; correct them")
+                     : message("steps of the learning rate ", in_short(learning_rate),
+                               ", or the weight of a loss, are too large; take a smaller "
+                               "one"));
 }
 
 }  // namespace sfumato::style::detail

@@ -174,8 +174,7 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
     result.image = cropped(last).value();
     const std::int64_t number = adam.steps();
     return DivergenceError<T, Device>(
-        detail::divergence_text(what, static_cast<double>(value), number, number - 1,
-                                adam.learning_rate()),
+        detail::divergence_text(what, static_cast<double>(value), number, adam.learning_rate()),
         result);
   };
   const auto start = std::chrono::steady_clock::now();
