@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <cstddef>
 #include <string>
 
 #include "sfumato/core/error.hpp"
@@ -63,4 +65,11 @@ TEST_CASE("of a long text the beginning, the end and the length are shown") {
 TEST_CASE("every error is one line") {
   CHECK(std::string(IoError("tensor 'a\nb\x1b[0m'").what()) == R"(tensor 'a\nb\x1b[0m')");
   CHECK(std::string(ValueError(message("x", "\r")).what()) == R"(x\x0d)");
+}
+
+TEST_CASE("numbers in a message have the digits that they need") {
+  CHECK(message(0.1, " and ", 0.1F, " and ", 1e20, " and ", 2.5e-7) ==
+        "0.1 and 0.1 and 1e+20 and 2.5e-07");
+  CHECK(message(-3, " and ", std::size_t{7}, " and ", 100.0, " and ", std::nan("")) ==
+        "-3 and 7 and 100 and nan");
 }

@@ -49,7 +49,7 @@ TEST_CASE("arange walks backwards and refuses to walk forever") {
         "start to stop");
   CHECK(complaint([] {
           Tensor<double>::arange(0.0, std::nan(""));
-        }).starts_with("arange: can't go from 0.000000 to "));
+        }).starts_with("arange: can't go from 0 to "));
   CHECK_THROWS_AS(Tensor<double>::arange(std::numeric_limits<double>::infinity()), ValueError);
 }
 

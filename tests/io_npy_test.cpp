@@ -216,9 +216,9 @@ TEST_CASE("what would change a value is refused, and both types named") {
   CHECK(refused(says<std::int32_t>(of_type("<u4", 1, "00000080")), "<u4", "<i4", "2147483648"));
   CHECK(refused(says<std::int64_t>(of_type(">u8", 1, "8000000000000000")), ">u8", "<i8",
                 "9223372036854775808"));
-  CHECK(refused(says<std::int32_t>(of_type("<f4", 1, "0000c03f")), "<f4", "<i4", "1.500000"));
+  CHECK(refused(says<std::int32_t>(of_type("<f4", 1, "0000c03f")), "<f4", "<i4", "1.5"));
   CHECK(refused(says<std::int64_t>(of_type("<f8", 1, "000000000000e043")), "<f8", "<i8",
-                "9223372036854775808.000000"));
+                "9223372036854775808"));
   CHECK(says<std::int64_t>(of_type("<f8", 1, "000000000000e0c3")) == "nothing");  // -2^63
   CHECK(says<std::uint8_t>(of_type("<f4", 1, "0000c07f")).find("can't hold nan") !=
         std::string::npos);

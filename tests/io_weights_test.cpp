@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
@@ -142,4 +143,30 @@ TEST_CASE("the weights and arrays that people have are read") {
   CHECK(io::read_npy<float>(arrays / "py2_long.npy").shape() == Shape{2, 3, 4});
   CHECK(io::read_npy<float>(arrays / "py2_long.npy").to_vector() == cube);
   CHECK(io::read_npz<float>(arrays / "compressed.npz", "a").to_vector() == cube);
+}
+
+TEST_CASE("a file that holds no weights is called what it is") {
+  using namespace std::string_literals;
+  const TemporaryDirectory folder;
+  const auto says = [&](const std::string& content) {
+    const auto path = folder.path() / "weights";
+    std::ofstream(path, std::ios::binary) << content;
+    const std::string text = complaint([&] { io::WeightsFile{path}; });
+    const std::string name = path.string() + ": ";
+    REQUIRE(text.starts_with(name));
+    return text.substr(name.size());
+  };
+  CHECK(says("") == "this file is empty; copy or download it again");
+  CHECK(says(std::string(100, '\0')) ==
+        "this file begins with nothing but zeros; copy or download it again");
+  CHECK(says("\xFF\xD8\xFF\xE0\0\x10JFIF"s) == "this is a picture, not weights");
+  CHECK(says("\x89PNG\r\n\x1A\n") == "this is a picture, not weights");
+  CHECK(says("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 548\n") ==
+        "this is a Git LFS pointer, not the weights themselves; fetch them with git lfs pull");
+  CHECK(says("<!DOCTYPE html>\n<title>404</title>") ==
+        "this is an HTML page, not weights; download the file itself");
+  CHECK(says("\n\x14VGG_ILSVRC_19_layers\x1A") ==
+        "this is a model of Caffe, which is not read; save it as safetensors");
+  CHECK(says("weights") == "this is text, not weights");
+  CHECK(says("\1\2\3") == "neither safetensors nor a file of PyTorch");
 }

@@ -1,9 +1,11 @@
 #pragma once
 
-#include <cstdint>
+#include <charconv>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "sfumato/core/printable.hpp"
 
@@ -62,6 +64,11 @@ template <class Value>
 std::string to_text(const Value& value) {
   if constexpr (requires { value.to_string(); }) {
     return value.to_string();
+  } else if constexpr (std::is_floating_point_v<Value>) {
+    // As few digits as tell it from its neighbours: 0.1, 1e+20, nan.
+    char text[64];
+    const auto end = std::to_chars(std::begin(text), std::end(text), value).ptr;
+    return std::string(text, end);
   } else {
     return std::to_string(value);
   }

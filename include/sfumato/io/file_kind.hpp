@@ -152,4 +152,39 @@ inline std::string_view describe_file(std::span<const std::uint8_t> file) {
   return "not a kind of picture that is known here; JPEG, PNG, WebP and BMP are read";
 }
 
+/// Says what a file is that is neither safetensors nor PyTorch's, and the remedy.
+inline std::string_view describe_no_weights(std::span<const std::uint8_t> file) {
+  using namespace std::string_view_literals;
+  static constexpr FileKind kKinds[] = {
+      {0, "\xFF\xD8\xFF"sv, "this is a picture, not weights"},
+      {0, "\x89PNG"sv, "this is a picture, not weights"},
+      {0, "RIFF????WEBP"sv, "this is a picture, not weights"},
+      {0, "\x93NUMPY"sv, "this is one array of NumPy; save the weights by name, as safetensors"},
+      {0, "\x89HDF"sv, "this is HDF5, which is not read; save the weights as safetensors"},
+      {0, "MATLAB"sv, "this is MATLAB's, which is not read; save the weights as safetensors"},
+      {0, "GGUF"sv, "this is GGUF, which is not read; save the weights as safetensors"},
+      {2, "VGG_ILSVRC"sv, "this is a model of Caffe, which is not read; save it as safetensors"},
+      {0, "\x12\1\0\0\0\0\0\0"sv, "this is MXNet's, which is not read; save it as safetensors"},
+      {0, "\x1F\x8B"sv, "this is packed with gzip; unpack it first"},
+      {0, "\xFD\x37zXZ\0"sv, "this is packed with xz; unpack it first"},
+      {0, "\x28\xB5\x2F\xFD"sv, "this is packed with zstd; unpack it first"},
+      {257, "ustar"sv, "this is a tar archive; unpack it first"},
+  };
+  if (file.empty()) return "this file is empty; copy or download it again";
+  if (std::all_of(file.begin(), file.end(), [](std::uint8_t byte) { return byte == 0; })) {
+    return "this file begins with nothing but zeros; copy or download it again";
+  }
+  for (const FileKind& kind : kKinds) {
+    if (matches(file, kind.at, kind.magic)) return kind.meaning;
+  }
+  std::array<char, 512> buffer;
+  const std::string_view text = first_letters(file, buffer);
+  if (text.starts_with("version https://git-lfs")) {
+    return "this is a Git LFS pointer, not the weights themselves; fetch them with git lfs pull";
+  }
+  if (text.starts_with("<")) return "this is an HTML page, not weights; download the file itself";
+  if (is_text(file)) return "this is text, not weights";
+  return "neither safetensors nor a file of PyTorch";
+}
+
 }  // namespace sfumato::io::detail

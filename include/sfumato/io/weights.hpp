@@ -1,14 +1,17 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "sfumato/core/tensor.hpp"
+#include "sfumato/io/file_kind.hpp"
 #include "sfumato/io/file_reader.hpp"
 #include "sfumato/io/locate_names.hpp"
 #include "sfumato/io/pytorch.hpp"
@@ -55,11 +58,17 @@ class WeightsFile {
   using File = std::variant<SafetensorsFile, PytorchFile>;
 
   static File open(const std::filesystem::path& path) {
-    // A safetensors header begins with '{', after eight bytes of length.
     const FileReader file(path);
-    char first[9] = {};
-    file.read_at(0, first, std::min<std::uint64_t>(sizeof(first), file.size()));
-    if (first[8] == '{') return File(std::in_place_type<SafetensorsFile>, path);
+    std::array<std::uint8_t, 512> buffer;
+    const std::span first(buffer.data(), std::min<std::uint64_t>(buffer.size(), file.size()));
+    file.read_at(0, first.data(), first.size());
+    // A safetensors header begins with '{', after eight bytes of length.
+    if (detail::matches(first, 8, "{")) return File(std::in_place_type<SafetensorsFile>, path);
+    const bool is_zip = detail::matches(first, 0, "PK");
+    const bool is_pickle = detail::matches(first, 0, "\x80");
+    if (!is_zip && !is_pickle) {
+      throw IoError(message(path.string(), ": ", detail::describe_no_weights(first)));
+    }
     return File(std::in_place_type<PytorchFile>, path);
   }
 

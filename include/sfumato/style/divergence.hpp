@@ -1,10 +1,8 @@
 #pragma once
 
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <utility>
 
@@ -36,13 +34,6 @@ class LastPictures {
   Tensor<T, Device> before_;
 };
 
-/// A number as a person would write it: 1e+20, not with twenty zeros.
-inline std::string in_short(double number) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%g", number);
-  return text.data();
-}
-
 /// What went wrong, and what to do.
 inline std::string divergence_text(const char* what, double value, std::int64_t iteration,
                                    double learning_rate) {
@@ -51,7 +42,7 @@ inline std::string divergence_text(const char* what, double value, std::int64_t 
                  iteration == 1
                      ? std::string("the network's weights, or the weight of a loss, are not "
                                    "finite or too large; correct them")
-                     : message("steps of the learning rate ", in_short(learning_rate),
+                     : message("steps of the learning rate ", learning_rate,
                                ", or the weight of a loss, are too large; take a smaller "
                                "one"));
 }
