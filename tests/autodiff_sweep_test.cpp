@@ -9,21 +9,12 @@
 
 #include "support/complaint.hpp"
 #include "support/device.hpp"
+#include "support/doubles.hpp"
 
 namespace sfumato::tested {
 
 namespace {
 
-using Double = Variable<double>;
-using List = std::vector<double>;
-
-Double scalar(double value, bool requires_grad = true) {
-  return Double(Tensor<double>::scalar(value), requires_grad);
-}
-Double vector(const List& values, bool requires_grad = true) {
-  return Double(Tensor<double>::from(values, {static_cast<std::int64_t>(values.size())}),
-                requires_grad);
-}
 double grad_of(const Double& x) {
   return x.grad().value().item();
 }

@@ -9,21 +9,12 @@
 
 #include "support/complaint.hpp"
 #include "support/device.hpp"
+#include "support/doubles.hpp"
 
 namespace sfumato::tested {
 
 namespace {
 
-using Double = Variable<double>;
-using List = std::vector<double>;
-
-Double scalar(double value, bool requires_grad = true) {
-  return Double(Tensor<double>::scalar(value), requires_grad);
-}
-Double vector(const List& values, bool requires_grad = true) {
-  return Double(Tensor<double>::from(values, {static_cast<std::int64_t>(values.size())}),
-                requires_grad);
-}
 Double images(std::uint64_t seed) {
   Random random(seed);
   return Double(Tensor<double>::uniform({2, 2, 4, 4}, random, 0.5, 1.5), true);

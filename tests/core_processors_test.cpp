@@ -3,36 +3,16 @@
 #include <sched.h>
 #endif
 
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "sfumato/core/processors.hpp"
 #include "sfumato/core/threads.hpp"
-#include "support/temporary_directory.hpp"
+#include "support/fake_system.hpp"
 
 namespace {
 
 using namespace sfumato;
-
-/// A root folder with what the system says of control groups.
-class FakeSystem {
- public:
-  FakeSystem(const std::string& cgroup, const std::string& mounts) {
-    write("/proc/self/cgroup", cgroup);
-    write("/proc/self/mountinfo", mounts);
-  }
-  void write(const std::string& path, const std::string& text) {
-    const std::filesystem::path place = root() + path;
-    std::filesystem::create_directories(place.parent_path());
-    std::ofstream(place) << text;
-  }
-  std::string root() const { return folder_.path().string(); }
-
- private:
-  TemporaryDirectory folder_;
-};
 
 constexpr const char* kSecond =
     "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 none rw\n";

@@ -100,8 +100,7 @@ TEST_CASE("dropout keeps the mean in training and does nothing otherwise") {
   dropout.set_training(false);
   CHECK(dropout(x).value().shares_storage_with(x.value()));
   CHECK_THROWS_WITH_AS(nn::Dropout<float>(1.0),
-                       "Dropout: probability 1 must be at least 0 and less than 1",
-                       ValueError);
+                       "Dropout: probability 1 must be at least 0 and less than 1", ValueError);
 }
 
 TEST_CASE("initialisers have the variance that their papers ask for") {

@@ -128,8 +128,7 @@ TEST_CASE("elementwise ops at the edges") {
   CHECK(values_of(a.grad()) == std::vector<double>{0.5, 1.0});
   CHECK(values_of(ops::where(Tensor<std::uint8_t>::from({1, 0}, {2}), variable({1.0F}, {1}),
                              variable({2.0F, 3.0F}, {2}))) == std::vector<float>{1, 3});
-  CHECK(complaint([&] { ops::clamp(a, 2.0, 1.0); }) ==
-        "clamp: low 2 is above high 1");
+  CHECK(complaint([&] { ops::clamp(a, 2.0, 1.0); }) == "clamp: low 2 is above high 1");
   CHECK(complaint([&] {
           a + variable({1.0, 2.0, 3.0}, {3});
         }) ==

@@ -254,8 +254,7 @@ TEST_CASE("options that are no numbers to compute with are refused") {
   };
   const double nan = std::nan("");
   const double infinity = std::numeric_limits<double>::infinity();
-  CHECK(adam({.beta1 = 1.0}) ==
-        "Adam: betas 1 and 0.999 must be at least 0 and less than 1");
+  CHECK(adam({.beta1 = 1.0}) == "Adam: betas 1 and 0.999 must be at least 0 and less than 1");
   CHECK(adam({.beta2 = nan}) != "nothing");
   CHECK(adam({.learning_rate = -1.0}) ==
         "optimizer: learning rate -1 must be a number that is not negative");

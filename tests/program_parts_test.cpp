@@ -2,8 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "../examples/neural_style/memory.hpp"
@@ -11,26 +9,13 @@
 #include "../examples/neural_style/parse.hpp"
 #include "../examples/neural_style/presets.hpp"
 #include "support/complaint.hpp"
-#include "support/temporary_directory.hpp"
+#include "support/fake_system.hpp"
 
 namespace {
 
 using namespace neural_style;
 
 constexpr double kGibi = 1024.0 * 1024.0 * 1024.0;
-
-class FakeSystem {
- public:
-  void write(const std::string& path, const std::string& text) const {
-    const std::filesystem::path place = root() + path;
-    std::filesystem::create_directories(place.parent_path());
-    std::ofstream(place) << text;
-  }
-  std::string root() const { return folder_.path().string(); }
-
- private:
-  TemporaryDirectory folder_;
-};
 
 }  // namespace
 

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "support/device.hpp"
+
+namespace sfumato::tested {
+
+using Double = Variable<double>;
+using List = std::vector<double>;
+
+inline Double scalar(double value, bool requires_grad = true) {
+  return Double(Tensor<double>::scalar(value), requires_grad);
+}
+inline Double vector(const List& values, bool requires_grad = true) {
+  return Double(Tensor<double>::from(values, {static_cast<std::int64_t>(values.size())}),
+                requires_grad);
+}
+
+}  // namespace sfumato::tested
