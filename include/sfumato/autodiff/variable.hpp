@@ -247,6 +247,36 @@ class Backward {
   std::vector<bool> needs_;
 };
 
+namespace detail {
+
+/// Whether an operation on these inputs goes on the tape.
+template <class T, class Device>
+bool is_recorded(const std::vector<Variable<T, Device>>& inputs) {
+  return grad_enabled() && std::any_of(inputs.begin(), inputs.end(),
+                                       [](const auto& input) { return input.requires_grad(); });
+}
+
+/// The node of an operation that made `value`; what record() does for every type of gradient.
+template <class T, class Device>
+std::shared_ptr<Node<T, Device>> make_node(const char* name, const Tensor<T, Device>& value,
+                                           const std::vector<Variable<T, Device>>& inputs,
+                                           typename Node<T, Device>::GradientFunction gradient,
+                                           Versions versions) {
+  std::vector<std::shared_ptr<Node<T, Device>>> nodes;
+  nodes.reserve(inputs.size());
+  versions.reserve(versions.size() + inputs.size() + 1);
+  for (const auto& input : inputs) {
+    nodes.push_back(input.requires_grad() ? input.node() : nullptr);
+    if (input.defined()) versions.push_back(input.value(name).version());
+  }
+  versions.push_back(value.version());
+  std::sort(versions.begin(), versions.end());
+  return std::make_shared<Node<T, Device>>(name, value.shape(), std::move(nodes),
+                                           std::move(gradient), std::move(versions));
+}
+
+}  // namespace detail
+
 /// Puts a computed value on the tape: the one way in which operations are made differentiable.
 ///
 /// `gradient` is called with a Backward and returns the gradients of the inputs: a Gradients, or a
@@ -268,19 +298,7 @@ template <class T, class Device, class Gradient>
 Variable<T, Device> record(const char* name, Tensor<T, Device> value,
                            const std::vector<Variable<T, Device>>& inputs, Gradient gradient,
                            std::vector<std::uint64_t> versions = {}) {
-  bool needed = false;
-  for (const auto& input : inputs) needed = needed || input.requires_grad();
-  if (!needed || !grad_enabled()) return Variable<T, Device>(std::move(value));
-
-  std::vector<std::shared_ptr<Node<T, Device>>> nodes;
-  nodes.reserve(inputs.size());
-  versions.reserve(versions.size() + inputs.size() + 1);
-  for (const auto& input : inputs) {
-    nodes.push_back(input.requires_grad() ? input.node() : nullptr);
-    if (input.defined()) versions.push_back(input.value(name).version());
-  }
-  versions.push_back(value.version());
-  std::sort(versions.begin(), versions.end());
+  if (!detail::is_recorded(inputs)) return Variable<T, Device>(std::move(value));
   auto as_list = [gradient = std::move(gradient)](const Backward<T, Device>& at) {
     auto result = gradient(at);
     if constexpr (std::same_as<decltype(result), Variable<T, Device>>) {
@@ -289,8 +307,8 @@ Variable<T, Device> record(const char* name, Tensor<T, Device> value,
       return result;
     }
   };
-  auto node = std::make_shared<Node<T, Device>>(name, value.shape(), std::move(nodes),
-                                                std::move(as_list), std::move(versions));
+  auto node =
+      detail::make_node<T, Device>(name, value, inputs, std::move(as_list), std::move(versions));
   return Variable<T, Device>(std::move(value), std::move(node));
 }
 
