@@ -14,35 +14,30 @@ namespace sfumato {
 
 namespace cpu {
 
-/// Runs of this length are combined in what T is computed in, in lanes that map to vector
-/// registers.
+/// Runs of this length are combined in lanes that map to vector registers.
 inline constexpr std::int64_t kRunLength = 1024;
-
-/// What a run of T is combined in; integers would overflow in their own type.
-template <class T>
-using Lane = std::conditional_t<Real<T>, Compute<T>, Wide<T>>;
 
 template <class Reduction, class T>
 Wide<T> reduce_run(const Reduction& reduction, const T* in, std::int64_t count,
                    std::int64_t stride) {
   constexpr std::int64_t kLanes = 16;
-  std::array<Lane<T>, kLanes> lanes;
-  lanes.fill(Reduction::template identity<Lane<T>>());
+  std::array<Wide<T>, kLanes> lanes;
+  lanes.fill(Reduction::template identity<Wide<T>>());
   std::int64_t i = 0;
   if (stride == 1) {
     for (; i + kLanes <= count; i += kLanes) {
       for (std::int64_t lane = 0; lane < kLanes; ++lane) {
-        Lane<T>& value = lanes[static_cast<std::size_t>(lane)];
-        value = reduction(value, Lane<T>{in[i + lane]});
+        Wide<T>& value = lanes[static_cast<std::size_t>(lane)];
+        value = reduction(value, static_cast<Wide<T>>(in[i + lane]));
       }
     }
   }
   for (; i < count; ++i) {
-    Lane<T>& value = lanes[static_cast<std::size_t>(i % kLanes)];
-    value = reduction(value, Lane<T>{in[i * stride]});
+    Wide<T>& value = lanes[static_cast<std::size_t>(i % kLanes)];
+    value = reduction(value, static_cast<Wide<T>>(in[i * stride]));
   }
   Wide<T> total = Reduction::template identity<Wide<T>>();
-  for (const Lane<T> value : lanes) total = reduction(total, static_cast<Wide<T>>(value));
+  for (const Wide<T> value : lanes) total = reduction(total, value);
   return total;
 }
 
