@@ -197,6 +197,20 @@ TEST_CASE("reductions are exact enough, show NaN, and refuse nonsense") {
         "max: nothing to reduce in (0,)");
 }
 
+TEST_CASE("an op that changes nothing still has a place of its own") {
+  const Variable<double> x(Tensor<double>::from({1, 2, 3, 4}, {2, 2}), true);
+  for (const auto& y : {ops::reshape(x, {2, 2}), ops::broadcast_to(x, {2, 2}), ops::pad(x, 0, 0, 0),
+                        ops::pad(x, 1, 0, 0, ops::PaddingMode::kReflect),
+                        ops::pad2d(x, 0, 0, ops::PaddingMode::kReplicate)}) {
+    CHECK(y.value().to_vector() == std::vector<double>{1, 2, 3, 4});
+    const auto product = ops::sum(x * y);
+    const auto gradients = grad({product}, {y, x});
+    CHECK(gradients[0].value().to_vector() == std::vector<double>{1, 2, 3, 4});
+    CHECK(gradients[1].value().to_vector() == std::vector<double>{2, 4, 6, 8});
+  }
+  CHECK_FALSE(ops::pad(x, 0, 0, 0).value().shares_storage_with(x.value()));
+}
+
 TEST_CASE("softmax survives large logits") {
   const auto x = variable({1000.0, 1001.0, -1000.0, 0.0}, {2, 2});
   const auto y = values_of(ops::softmax(x));

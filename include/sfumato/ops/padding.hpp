@@ -26,8 +26,7 @@ Variable<T, Device> pad(const Variable<T, Device>& x, int axis, std::int64_t bef
   }
   // Refuses amounts that no shape can have, so that their sum can't overflow.
   const Shape widest = x.shape().with(place, std::max(before, after));
-  if (widest[place] == 0) return x;
-  if (mode == PaddingMode::kZeros) {
+  if (mode == PaddingMode::kZeros || widest[place] == 0) {
     const Shape whole = x.shape().with(place, extent + before + after);
     return detail::write_window("pad", x, detail::axis_window(whole, place, before, extent));
   }

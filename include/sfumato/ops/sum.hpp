@@ -61,7 +61,6 @@ Variable<T, Device> broadcast_to(const Variable<T, Device>& x, const Shape& shap
 /// Throws ShapeError when the numbers of elements differ.
 template <class T, class Device>
 Variable<T, Device> reshape(const Variable<T, Device>& x, const Shape& shape) {
-  if (x.shape() == shape) return x;
   return record(
       "reshape", x.value().reshape(shape), {x},
       [from = x.shape()](const Backward<T, Device>& at) { return reshape(at.gradient(), from); });
@@ -106,7 +105,7 @@ Variable<T, Device> sum_to(const Variable<T, Device>& x, const Shape& shape) {
 /// x repeated to `shape` by NumPy's rules. Throws ShapeError when they do not allow it.
 template <class T, class Device>
 Variable<T, Device> broadcast_to(const Variable<T, Device>& x, const Shape& shape) {
-  if (x.shape() == shape) return x;
+  if (x.shape() == shape) return reshape(x, shape);
   auto out = Tensor<T, Device>::empty(shape);
   apply_into("broadcast_to", sfumato::detail::Identity{}, out, x.value());
   return record(
