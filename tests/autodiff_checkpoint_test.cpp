@@ -239,4 +239,63 @@ TEST_CASE("a checkpoint complains where a second run can't be as the first") {
         "called");
 }
 
+TEST_CASE("a checkpoint complains where a second run uses something else") {
+  const auto x = scalar(3.0);
+  // By the time of the sweep, h is the checkpoint itself.
+  auto h = x * 2.0;
+  h = checkpoint([&h](const List<double>& in) { return in[0] + h; }, {h});
+  CHECK(complaint([&] { backward(h); })
+            .starts_with("checkpoint: the function used a result of checkpoint () that it had not "
+                         "used when it was first called"));
+
+  const auto ones = Variable<double>(Tensor<double>::ones({64}), true);
+  for (const bool trains : {true, false}) {
+    nn::Dropout<double> dropout(0.5, 3);
+    dropout.set_training(trains);
+    const auto y = checkpoint([&](const List<double>& in) { return dropout(in[0]); }, {ones});
+    dropout.set_training(!trains);
+    CHECK(complaint([&] {
+            backward(ops::sum(y));
+          }).starts_with("checkpoint: the function used other random numbers"));
+  }
+
+  const auto own_random = [](const List<double>& in) {
+    Random random(5);
+    return in[0] * random.uniform();
+  };
+  const auto y = checkpoint(own_random, {x});
+  backward(y);
+  CHECK(grad_of(x) == y.item() / 3.0);
+}
+
+TEST_CASE("a checkpoint watches what its function reads, on the tape or not") {
+  const auto x = scalar(3.0);
+  auto c = scalar(2.0, false);
+  const auto d = scalar(7.0, false);
+  auto w = scalar(2.0);
+  const auto constants = [&](const List<double>& in) { return in[0] * (c * d); };
+  const auto off_tape = [&](const List<double>& in) {
+    return in[0] * no_grad([&] { return ops::exp(w); });
+  };
+  auto y = checkpoint(constants, {x});
+  c.mutable_value().set({}, 100.0);
+  CHECK(complaint([&] { backward(y); }).starts_with("checkpoint: a value () was changed in place"));
+  y = checkpoint([&](const List<double>& in) { return checkpoint(off_tape, {in[0]}); }, {x});
+  w.mutable_value().set({}, 1.0);
+  CHECK(complaint([&] { backward(y); }).starts_with("checkpoint: a value () was changed in place"));
+  CHECK_FALSE(x.grad().defined());
+}
+
+TEST_CASE("a parameter that is made in a checkpoint trains") {
+  Variable<double> w;
+  const auto function = [&w](const List<double>& in) {
+    if (!w.defined()) w = scalar(2.0);
+    return in[0] * w;
+  };
+  const auto x = scalar(3.0);
+  backward(checkpoint(function, {x}));
+  CHECK(grad_of(w) == 3.0);
+  CHECK(grad_of(x) == 2.0);
+}
+
 }  // namespace sfumato::tested

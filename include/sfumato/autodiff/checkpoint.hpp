@@ -33,12 +33,15 @@ struct Dependencies {
   Versions versions;                        // of all values that its gradient may read
 };
 
-/// Reads the record of a run. What was made before it began, by these numbers, is outside.
+/// Reads the record of a run. What was made before it began, by these numbers, is outside, and so
+/// are parameters that it made itself.
 template <class T, class Device>
 Dependencies<T, Device> find_dependencies(const Variable<T, Device>& result,
                                           const std::vector<Variable<T, Device>>& handles,
                                           std::uint64_t first_node, std::uint64_t first_version) {
-  const auto is_outside = [&](const Node<T, Device>& node) { return node.number() < first_node; };
+  const auto is_outside = [&](const Node<T, Device>& node) {
+    return node.number() < first_node || node.is_leaf();
+  };
   const auto is_end = [&](const Node<T, Device>& node) {
     const auto is_node = [&](const auto& handle) { return handle.node().get() == &node; };
     return is_outside(node) || std::any_of(handles.begin(), handles.end(), is_node);
@@ -56,6 +59,25 @@ Dependencies<T, Device> find_dependencies(const Variable<T, Device>& result,
   return found;
 }
 
+/// Throws GraphError if the result comes from an operation that the first run did not use.
+template <class T, class Device>
+void check_same_dependencies(const Variable<T, Device>& result,
+                             const std::vector<Variable<T, Device>>& handles,
+                             const std::vector<std::shared_ptr<Node<T, Device>>>& known,
+                             std::uint64_t first_node) {
+  for (const auto& place : find_dependencies(result, handles, first_node, 0).places) {
+    const Node<T, Device>& node = *place.node();
+    const bool is_known =
+        std::find(known.begin(), known.end(), place.node()) != known.end() || node.is_leaf();
+    if (!is_known) {
+      throw GraphError(message("checkpoint: the function used a result of ", node.name(), " ",
+                               node.shape(),
+                               " that it had not used when it was first called; it "
+                               "must do the same every time, so capture Variables by value"));
+    }
+  }
+}
+
 }  // namespace detail
 
 /// function(inputs), of which only the inputs are kept: what its gradient needs is computed again
@@ -66,8 +88,8 @@ Dependencies<T, Device> find_dependencies(const Variable<T, Device>& result,
 /// sweep, so what it refers to must live until then, and must do the same again: every Random that
 /// it uses gives it the same numbers, and everyone else those that would have come without it.
 /// Gradients reach the inputs and all else that it uses, such as the parameters of a layer.
-/// The sweep throws GraphError where a value that is read again has been changed in place, or where
-/// the result has another shape than before.
+/// The sweep throws GraphError where a value that is read again has been changed in place, where
+/// other Variables or random numbers are used than before, or where the result has another shape.
 ///
 ///     auto y = checkpoint([&](const auto& in) { return block(in[0]); }, {x});
 template <class T, class Device, class Function>
@@ -84,11 +106,13 @@ Variable<T, Device> checkpoint(const Function& function,
     std::vector<Variable<T, Device>> handles;
     for (const auto& input : inputs) handles.push_back(detail::handle_to(input));
     const detail::RandomJournal journal;
+    const detail::ReadJournal reads;
     const Variable<T, Device> result = function(handles);
     auto found = detail::find_dependencies(result, handles, first_node, first_version);
     places.insert(places.end(), found.places.begin(), found.places.end());
     value = result.value();
     versions = std::move(found.versions);
+    versions.insert(versions.end(), reads.versions().begin(), reads.versions().end());
     randoms = journal.entries();
   }
   std::vector<std::shared_ptr<Node<T, Device>>> outside;
@@ -98,6 +122,7 @@ Variable<T, Device> checkpoint(const Function& function,
     // A sweep that is itself recorded goes on from here to what the inputs came from.
     const bool create_graph = grad_enabled();
     const GradMode recording(true);
+    const std::uint64_t first = Node<T, Device>::next_number();
     std::vector<Variable<T, Device>> handles;
     std::vector<std::shared_ptr<Node<T, Device>>> ends;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -110,8 +135,15 @@ Variable<T, Device> checkpoint(const Function& function,
     }
     const Variable<T, Device> result = [&] {
       const detail::RandomReplay replay(randoms);
-      return function(handles);
+      Variable<T, Device> again = function(handles);
+      if (!replay.is_same()) {
+        throw GraphError(
+            "checkpoint: the function used other random numbers than when it was first called; it "
+            "must do the same every time, so change a module's mode after the backward sweep");
+      }
+      return again;
     }();
+    detail::check_same_dependencies(result, handles, outside, first);
     if (result.shape() != at.gradient().shape()) {
       throw GraphError(message("checkpoint: the function gave ", at.gradient().shape(), " and now ",
                                result.shape(), "; it must do the same every time it is called"));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -17,6 +18,34 @@ namespace sfumato::detail {
 /// Tensor::version().
 using Versions = std::vector<std::uint64_t>;
 
+/// While it lives, notes the versions of all values that this thread reads and that were there
+/// before it.
+class ReadJournal {
+ public:
+  ReadJournal() : outer_(std::exchange(current(), this)) {}
+  ReadJournal(const ReadJournal&) = delete;
+  ReadJournal& operator=(const ReadJournal&) = delete;
+  ~ReadJournal() { current() = outer_; }
+
+  static void note(std::uint64_t version) {
+    for (ReadJournal* journal = current(); journal != nullptr; journal = journal->outer_) {
+      if (version < journal->first_) journal->versions_.insert(version);
+    }
+  }
+
+  const std::set<std::uint64_t>& versions() const { return versions_; }
+
+ private:
+  static ReadJournal*& current() {
+    thread_local ReadJournal* journal = nullptr;
+    return journal;
+  }
+
+  std::uint64_t first_ = Storage::next_version();
+  std::set<std::uint64_t> versions_;
+  ReadJournal* outer_;
+};
+
 /// While it lives, this thread computes the gradient of `op`: if it reads one of the values that
 /// the operation has seen, that must be as it was.
 class GradientScope {
@@ -30,6 +59,7 @@ class GradientScope {
   /// Is told of every value that is read. Throws GraphError where it has changed in place.
   static void check(std::uint64_t version, const Shape& shape) {
     if (current() != nullptr) current()->check_unchanged(version, shape);
+    ReadJournal::note(version);
   }
 
  private:

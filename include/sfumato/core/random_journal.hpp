@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -22,11 +23,19 @@ class UnobservedRandom {
   RandomObserver* observer_;
 };
 
-/// Where a Random is, and a state of it.
+/// Where a Random is, and its states before and after something was done.
 struct RandomEntry {
   std::weak_ptr<Random*> place;
-  Random::State state;
+  Random::State before;
+  Random::State after;
+  bool is_of(const std::weak_ptr<Random*>& other) const {
+    return !place.owner_before(other) && !other.owner_before(place);
+  }
 };
+inline bool holds(const std::vector<RandomEntry>& entries, const std::weak_ptr<Random*>& place) {
+  return std::any_of(entries.begin(), entries.end(),
+                     [&](const RandomEntry& entry) { return entry.is_of(place); });
+}
 
 /// While it lives, notes every Random that this thread uses, with its state before the first use.
 class RandomJournal final : public RandomObserver {
@@ -40,13 +49,17 @@ class RandomJournal final : public RandomObserver {
     if (outer_ != nullptr) outer_->before_use(random);
     const UnobservedRandom unobserved;
     const std::weak_ptr<Random*> place = random.place();
-    const bool known = std::any_of(entries_.begin(), entries_.end(), [&](const RandomEntry& entry) {
-      return !entry.place.owner_before(place) && !place.owner_before(entry.place);
-    });
-    if (!known) entries_.push_back({place, random.state()});
+    if (!holds(entries_, place)) entries_.push_back({place, random.state(), {}});
   }
 
-  const std::vector<RandomEntry>& entries() const { return entries_; }
+  std::vector<RandomEntry> entries() const {
+    const UnobservedRandom unobserved;
+    std::vector<RandomEntry> entries = entries_;
+    for (RandomEntry& entry : entries) {
+      if (const auto random = entry.place.lock()) entry.after = (*random)->state();
+    }
+    return entries;
+  }
 
  private:
   RandomObserver* outer_;
@@ -55,23 +68,43 @@ class RandomJournal final : public RandomObserver {
 
 /// While it lives, every noted Random that still exists is where it was when it was noted; then it
 /// is put back to where it had got since.
-class RandomReplay {
+class RandomReplay final : public RandomObserver {
  public:
-  explicit RandomReplay(const std::vector<RandomEntry>& entries) {
+  explicit RandomReplay(const std::vector<RandomEntry>& entries) : entries_(entries) {
     now_.reserve(entries.size());
-    for (const auto& [place, before] : entries) {
-      const auto random = place.lock();
-      if (random == nullptr) continue;
-      now_.push_back({place, (*random)->state()});
-      set(**random, before);
+    for (const RandomEntry& entry : entries) {
+      const auto random = entry.place.lock();
+      now_.push_back(random == nullptr ? entry.after : (*random)->state());
+      if (random != nullptr) set(**random, entry.before);
     }
+    random_observer() = this;
   }
   RandomReplay(const RandomReplay&) = delete;
   RandomReplay& operator=(const RandomReplay&) = delete;
   ~RandomReplay() {
-    for (const auto& [place, now] : now_) {
-      if (const auto random = place.lock()) set(**random, now);
+    random_observer() = nullptr;
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      if (const auto random = entries_[i].place.lock()) set(**random, now_[i]);
     }
+  }
+
+  void before_use(const Random& random) override {
+    const UnobservedRandom unobserved;
+    const std::weak_ptr<Random*> place = random.place();
+    if (!holds(entries_, place) && !holds(others_, place)) others_.push_back({place, {}, {}});
+  }
+
+  /// Whether the same numbers have been taken as those that were noted. A Random that came and went
+  /// then may have another in its stead now.
+  bool is_same() const {
+    const UnobservedRandom unobserved;
+    std::size_t gone = 0;
+    for (const RandomEntry& entry : entries_) {
+      const auto random = entry.place.lock();
+      if (random == nullptr) ++gone;
+      if (random != nullptr && (*random)->state() != entry.after) return false;
+    }
+    return others_.size() == gone;
   }
 
  private:
@@ -81,7 +114,9 @@ class RandomReplay {
   }
 
   UnobservedRandom unobserved_;
-  std::vector<RandomEntry> now_;
+  const std::vector<RandomEntry>& entries_;
+  std::vector<Random::State> now_;
+  std::vector<RandomEntry> others_;  // used now, and not noted
 };
 
 }  // namespace sfumato::detail
