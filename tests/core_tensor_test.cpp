@@ -141,11 +141,26 @@ TEST_CASE("a tensor without storage is undefined and empty") {
   CHECK_FALSE(nothing.defined());
   CHECK(nothing.shape() == Shape{0});
   CHECK(nothing.to_vector().empty());
-  CHECK(nothing.clone().defined());
+  CHECK_FALSE(nothing.clone().defined());
   CHECK(nothing.clone().shape() == Shape{0});
   CHECK(Tensor<float>::empty({0}).defined());
   CHECK(complaint([&] { nothing.item(); }) ==
         "item: the shape (0,) has 0 elements; item() reads tensors of one");
+}
+
+TEST_CASE("a tensor that was moved from is undefined, and nothing is made of nothing") {
+  auto tensor = Tensor<float>::from({1, 2}, {2});
+  auto taken = std::move(tensor);
+  CHECK_FALSE(tensor.defined());  // NOLINT(bugprone-use-after-move)
+  CHECK(tensor.shape() == Shape{0});
+  CHECK(tensor.to_vector().empty());
+  CHECK_THROWS_AS(tensor.item(), ShapeError);
+  tensor = std::move(taken);
+  CHECK(tensor.to_vector() == std::vector<float>{1, 2});
+  CHECK(taken.shape() == Shape{0});  // NOLINT(bugprone-use-after-move)
+  const Tensor<float> none;
+  CHECK_FALSE(none.clone().defined());
+  CHECK_FALSE(none.cast<double>().defined());
 }
 
 TEST_CASE("values are read and written at their place in row-major order") {
@@ -330,6 +345,16 @@ TEST_CASE("seed 42 gives the same normal numbers everywhere") {
     CHECK(single[i] == doctest::Approx(10.0 + 0.5 * expected[i]).epsilon(1e-6));
   }
   CHECK(random.uniform() != Random(43).uniform());
+}
+
+TEST_CASE("random numbers in no range are refused") {
+  Random random(1);
+  CHECK(complaint([&] { Tensor<float>::uniform({2}, random, -3e38F, 3e38F); }) ==
+        "uniform: from -3e+38 to 3e+38 is wider than the largest number; choose bounds that are "
+        "closer");
+  CHECK_THROWS_AS(Tensor<double>::uniform({2}, random, 0.0, std::nan("")), ValueError);
+  CHECK(complaint([&] { random.below(0); }) == "Random: below(0): there is no such number");
+  CHECK_THROWS_AS(random.below(-3), ValueError);
 }
 
 TEST_CASE_TEMPLATE("uniform numbers fill their interval and stay below its end", T, float, double) {

@@ -116,6 +116,22 @@ TEST_CASE("a state dict holds copies that restore the module") {
   CHECK_FALSE(handles[0].value().shares_storage_with(state.at("scale")));
 }
 
+TEST_CASE("parameters change places through a state dict") {
+  Random random(1);
+  nn::Sequential<double> module{std::make_shared<nn::Linear<double>>(2, 2, random),
+                                std::make_shared<nn::Linear<double>>(2, 2, random)};
+  const auto before = module.state_dict();
+  auto swapped = before;
+  const auto parameters = module.named_parameters();
+  for (const auto& [name, parameter] : parameters) {
+    const std::string other = (name[0] == '0' ? "1" : "0") + name.substr(1);
+    swapped.at(other) = parameter.value();
+  }
+  module.load_state_dict(swapped);
+  CHECK(module.state_dict().at("0.weight").to_vector() == before.at("1.weight").to_vector());
+  CHECK(module.state_dict().at("1.weight").to_vector() == before.at("0.weight").to_vector());
+}
+
 TEST_CASE("a state dict that does not fit leaves the module as it was") {
   Scaled module;
   const std::vector<double> before = output(module);

@@ -101,8 +101,9 @@ class Random {
     return radius * std::cos(angle);
   }
 
-  /// Uniform among 0 … bound - 1; `bound` must be positive.
+  /// Uniform among 0 … bound - 1. Throws ValueError for a bound below 1.
   std::int64_t below(std::int64_t bound) {
+    if (bound < 1) throw ValueError(message("Random: below(", bound, "): there is no such number"));
     return static_cast<std::int64_t>(uniform() * static_cast<double>(bound));
   }
 

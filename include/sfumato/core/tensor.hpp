@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "sfumato/core/arange.hpp"
@@ -46,8 +47,18 @@ class Tensor {
   using value_type = T;
   using device_type = Device;
 
-  /// No tensor at all: defined() is false, the shape is (0,).
+  /// No tensor at all: defined() is false, the shape is (0,). So is one that was moved from.
   Tensor() : shape_{0} {}
+  Tensor(const Tensor&) = default;
+  Tensor(Tensor&& other) noexcept
+      : storage_(std::move(other.storage_)), shape_(std::exchange(other.shape_, Shape{0})) {}
+  Tensor& operator=(const Tensor&) = default;
+  Tensor& operator=(Tensor&& other) noexcept {
+    storage_ = std::move(other.storage_);
+    shape_ = std::exchange(other.shape_, Shape{0});
+    return *this;
+  }
+  ~Tensor() = default;
 
   /// A tensor whose values have not been set yet.
   static Tensor empty(const Shape& shape) { return Tensor(shape); }
@@ -91,9 +102,14 @@ class Tensor {
     return from(std::span<const T>(values.begin(), values.size()), shape);
   }
 
-  /// Uniform in [low, high), the same numbers on every device.
+  /// Uniform in [low, high), the same numbers on every device. Throws ValueError where high - low
+  /// is no finite number.
   static Tensor uniform(const Shape& shape, Random& random, T low = T{0},
                         T high = T{1}) requires std::floating_point<T> {
+    if (!std::isfinite(high - low)) {
+      throw ValueError(message("uniform: from ", low, " to ", high, " is wider than the largest ",
+                               "number; choose bounds that are closer"));
+    }
     return generate(shape, [&] {
       const T value = low + static_cast<T>(random.uniform() * static_cast<double>(high - low));
       // Rounding may have reached `high`.
@@ -140,8 +156,9 @@ class Tensor {
     return result;
   }
 
-  /// The same values in storage of its own.
+  /// The same values in storage of its own; of no tensor none.
   Tensor clone() const {
+    if (!defined()) return {};
     Tensor result(shape_);
     if (elements() > 0) Device::copy(result.data(), data(), bytes());
     return result;
@@ -162,6 +179,8 @@ class Tensor {
   Tensor<T, Other> to() const {
     if constexpr (std::same_as<Other, Device>) {
       return *this;
+    } else if (!defined()) {
+      return {};
     } else {
       return Tensor<T, Other>::from(to_vector(), shape_);
     }
@@ -172,6 +191,8 @@ class Tensor {
   Tensor<U, Device> cast() const {
     if constexpr (std::same_as<U, T>) {
       return *this;
+    } else if (!defined()) {
+      return {};
     } else {
       auto converted = Tensor<U, Device>::empty(shape_);
       const Strides strides = row_major_strides(shape_);

@@ -137,8 +137,18 @@ class Module {
     if (strict && !surplus.empty()) {
       throw ValueError(message("load_state_dict: the module has no ", detail::join(surplus)));
     }
-    for (auto& [name, parameter] : named_parameters()) {
-      parameter.mutable_value() = state.at(sources.at(parameter.node().get()));
+    auto parameters = named_parameters();
+    // Where parameters are to change places, all are read before any is written.
+    std::vector<Tensor<T, Device>> values;
+    for (const auto& [name, parameter] : parameters) {
+      const Tensor<T, Device>& source = state.at(sources.at(parameter.node().get()));
+      const bool is_own = std::any_of(own.begin(), own.end(), [&](const auto& entry) {
+        return entry.second.value().shares_storage_with(source);
+      });
+      values.push_back(is_own ? source.clone() : source);
+    }
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      parameters[i].second.mutable_value() = values[i];
     }
   }
 
