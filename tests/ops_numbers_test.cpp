@@ -159,6 +159,63 @@ TEST_CASE_TEMPLATE("first and second gradients of 16-bit numbers are float's, ro
   check([](const auto& x) { return ops::square(losses::gram_matrix(x)); }, {1, 2, 3, 3});
   check([](const auto& x) { return ops::square(ops::adaptive_avg_pool2d(x, 2, 2)); }, {1, 2, 3, 5});
   check([](const auto& x) { return losses::mean_squared_error(x, ops::square(x)); }, {6});
+  check([](const auto& x) { return ops::square(ops::gelu(x)); }, {40});
+  const auto enlarged = [](const auto& x) {
+    return ops::square(ops::upsample2d(x, 13, 16, ops::Interpolation::kBilinear));
+  };
+  check(enlarged, {1, 2, 3, 5});
+}
+
+TEST_CASE_TEMPLATE("compositions of 16-bit numbers are rounded once", S, Half, BFloat16) {
+  const auto check = [](const auto& function, const Shape& shape) {
+    const auto narrow = random<S>(shape, 1);
+    const Variable<float> wide(narrow.value().template cast<float>());
+    CHECK(function(narrow).value().template cast<float>().to_vector() ==
+          function(wide).value().template cast<S>().template cast<float>().to_vector());
+  };
+  check([](const auto& x) { return ops::gelu(x); }, {1000});
+  check([](const auto& x) { return 1e5F / x; }, {1000});
+  check([](const auto& x) { return ops::upsample2d(x, 31, 40, ops::Interpolation::kBilinear); },
+        {1, 1, 7, 9});
+  const auto with_bias = [](const auto& x) {
+    const auto bias = ops::reshape(ops::slice(ops::reshape(x, {-1}), 0, {.stop = 3}), {3});
+    return ops::conv_transpose2d(x, ops::reshape(x, {4, 3, 2, 2}), bias, {.stride = 2});
+  };
+  check(with_bias, {1, 4, 3, 4});
+}
+
+TEST_CASE_TEMPLATE("sums of gradients of 16-bit numbers do not overflow on the way", S, Half,
+                   BFloat16) {
+  // A column of the enlarged pixel gets 512 times 200, and the next as much below zero.
+  const auto pixel = full<S>({1, 1, 1, 1}, 1.0);
+  std::vector<S> signs;
+  for (int i = 0; i < 512; ++i) signs.push_back(S(i % 2 == 0 ? 200.0F : -200.0F));
+  const auto seed = ops::broadcast_to(variable(signs), {1, 1, 512, 512});
+  const auto large = ops::upsample2d(pixel, 512, 512);
+  CHECK(first(grad(std::vector{large}, std::vector{pixel}, {}, std::vector{seed})[0]) == 0.0);
+
+  const auto batch = full<S>({64, 1, 1}, 1000.0, false);
+  const auto weight = full<S>({1, 1}, 1.0);
+  const Variable<S> along(
+      Tensor<S>::from(std::vector<S>(signs.begin(), signs.begin() + 64), {64, 1, 1}));
+  for (const auto& y : {ops::matmul(batch, weight), ops::matmul(weight, batch)}) {
+    CHECK(first(grad(std::vector{y}, std::vector{weight}, {}, std::vector{along})[0]) == 0.0);
+  }
+}
+
+TEST_CASE("floats are summed in double and rounded once") {
+  const auto tenths = full<float>({1000}, 0.1);
+  CHECK(ops::mean(tenths).item() == 0.1F);
+  CHECK(ops::sum(full<float>({100'000}, 0.1)).item() ==
+        static_cast<float>(100'000 * static_cast<double>(0.1F)));
+  CHECK(ops::variance(tenths).item() == 0.0F);
+  CHECK(ops::mean(full<float>({64}, 3e38)).item() == 3e38F);
+  CHECK(ops::sum(ops::concat(std::vector{full<float>({32}, 3e38), full<float>({32}, -3e38)}, 0))
+            .item() == 0.0F);
+  CHECK(ops::sum(full<float>({3, 1000}, 0.1), {1}).value().to_vector() ==
+        std::vector<float>(3, 100.0F));
+  CHECK(ops::sum(full<float>({1000, 3}, 0.1), {0}).value().to_vector() ==
+        std::vector<float>(3, 100.0F));
 }
 
 TEST_CASE_TEMPLATE("dividing divides, and does not multiply by a rounded reciprocal", T, float,
@@ -241,6 +298,47 @@ TEST_CASE_TEMPLATE("integers are divided as C++ divides them, or not at all", T,
   CHECK_THROWS_AS(variable<T>({kSmallest}) / variable<T>({-1}), ValueError);
   CHECK(complaint([&] { ops::div(x, variable<T>({0})); }) ==
         "div: an integer of (4,) is divided by 0 in (1,), or the least of all by -1");
+}
+
+TEST_CASE("integers have no gradients, and no functions whose values are fractions") {
+  CHECK(complaint([] {
+          variable<std::int64_t>({1, 2}, true);
+        }) == "requires_grad: integers have no gradient; cast the tensor to float");
+  CHECK_FALSE(variable<std::int64_t>({1, 2}, false).requires_grad());
+  const auto refuses = [](const auto& x) {
+    using X = std::remove_cvref_t<decltype(x)>;
+    return !requires(const X& y) {
+      ops::exp(y);
+    }
+    &&!requires(const X& y) {
+      ops::sqrt(y);
+    }
+    &&!requires(const X& y) {
+      ops::softmax(y);
+    }
+    &&!requires(const X& y) {
+      ops::variance(y);
+    }
+    &&!requires(const X& y) {
+      losses::mean_squared_error(y, y);
+    }
+    &&!requires(const X& y) {
+      y * 0.5;
+    }
+    &&!requires(const X& y) {
+      2.5 / y;
+    }
+    &&!requires(const X& y) {
+      y + 0.5F;
+    };
+  };
+  CHECK(refuses(variable<std::int32_t>({1, 2})));
+  CHECK(refuses(variable<std::int64_t>({1, 2})));
+  const Variable<std::uint8_t> pixels(Tensor<std::uint8_t>::from({0, 255}, {1, 1, 1, 2}));
+  CHECK(refuses(pixels));
+  CHECK_FALSE(refuses(variable<float>({1, 2})));
+  CHECK(ops::upsample2d(pixels, 1, 4, ops::Interpolation::kBilinear).value().to_vector() ==
+        std::vector<std::uint8_t>{0, 64, 191, 255});
 }
 
 TEST_CASE("extremes, sums and powers of integers") {

@@ -94,7 +94,9 @@ TEST_CASE("a picture has the size asked for, and the losses that are told are it
   auto network = small_network();
   network.freeze();
   const auto style = image(6, 20, 50);
-  for (const auto& [height, width] : {std::pair{37, 50}, {32, 49}, {9, 40}, {2, 33}}) {
+  for (const auto& size : {std::pair{37, 50}, {32, 49}, {9, 40}, {2, 33}}) {
+    const int height = size.first;
+    const int width = size.second;
     CAPTURE(height);
     const auto content = image(5, height, width);
     const auto initial = image(7, height, width);

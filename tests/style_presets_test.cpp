@@ -167,8 +167,10 @@ TEST_CASE("the second stage starts from MXNet's picture, and from PyTorch's, to 
 
 TEST_CASE("pictures are read as MXNet reads them") {
   if (!available()) return;
-  for (const auto& [file, name] :
+  for (const auto& picture :
        {std::pair{"images/rainier.jpg", "content"}, {"images/autumn-oak.jpg", "style"}}) {
+    const char* const file = picture.first;
+    const char* const name = picture.second;
     CAPTURE(name);
     const auto pixels = io::read_image(*shared_data(file));
     const auto prepared =

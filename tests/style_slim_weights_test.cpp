@@ -78,7 +78,9 @@ TEST_CASE("extended borders leave no strips, whatever the sides") {
     return strips(result.image, content);
   };
   const double none = strips_of(96, 128, style::Borders::kPlain);
-  for (const auto& [height, width] : {std::pair{95, 127}, {90, 122}}) {
+  for (const auto& size : {std::pair{95, 127}, {90, 122}}) {
+    const int height = size.first;
+    const int width = size.second;
     CAPTURE(height);
     const double extended = strips_of(height, width, style::Borders::kExtend);
     const double plain = strips_of(height, width, style::Borders::kPlain);

@@ -38,7 +38,7 @@ class Variable {
   Variable() = default;
 
   /// A leaf of the graph: a parameter when it requires a gradient, else a constant. It shares the
-  /// tensor's memory. Throws GraphError for a parameter without a value.
+  /// tensor's memory. Throws GraphError for a parameter without a value, or of integers.
   explicit Variable(Tensor<T, Device> value, bool requires_grad = false)
       : value_(std::move(value)) {
     set_requires_grad(requires_grad);
@@ -78,12 +78,16 @@ class Variable {
   bool requires_grad() const { return node_ != nullptr && node_->requires_grad(); }
   bool is_leaf() const { return node_ == nullptr || node_->is_leaf(); }
 
-  /// Freezes (false) or unfreezes (true) a leaf. Throws GraphError for a computed Variable.
+  /// Freezes (false) or unfreezes (true) a leaf; copies that were made of a constant before stay
+  /// constants. Throws GraphError for a computed Variable, and for integers.
   void set_requires_grad(bool requires_grad) {
     if (!is_leaf()) {
       throw GraphError(
           message("set_requires_grad: only leaves can be frozen, and this is the result of ",
                   node_->name(), "; use detach()"));
+    }
+    if (!Real<T> && requires_grad) {
+      throw GraphError("requires_grad: integers have no gradient; cast the tensor to float");
     }
     if (node_ == nullptr && requires_grad) node_ = Node<T, Device>::leaf(shape("requires_grad"));
     if (node_ != nullptr) node_->set_requires_grad(requires_grad);

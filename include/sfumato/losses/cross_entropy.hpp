@@ -22,7 +22,7 @@ struct IsClass {
 /// The mean of -log softmax(logits)[label] over a batch: logits (n, classes), labels (n,) in
 /// 0 … classes - 1; a scalar, NaN of an empty batch. Computed in float where logits have 16 bits.
 /// Throws ShapeError for shapes that do not fit and ValueError for a label out of range.
-template <class T, class Device>
+template <Real T, class Device>
 Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
                                   const Tensor<std::int64_t, Device>& labels) {
   if (logits.rank() != 2 || labels.shape() != Shape{logits.shape()[0]}) {

@@ -53,7 +53,7 @@ Variable<T, Device> mean_square(const Variable<T, Device>& x) {
 /// mean((prediction - target)²) over all elements; a scalar. Computed in float where they have 16
 /// bits. Throws ShapeError unless the shapes are equal: broadcasting here is nearly always a
 /// mistake; and ValueError when there is nothing to average.
-template <class T, class Device>
+template <Real T, class Device>
 Variable<T, Device> mean_squared_error(const Variable<T, Device>& prediction,
                                        const Variable<T, Device>& target) {
   if (prediction.shape() != target.shape()) {

@@ -30,7 +30,7 @@ Variable<T, Device> gram_product(const Variable<T, Device>& x, T divisor) {
 
 /// Which features occur together: X Xᵀ / (c h w), where X is features (n, c, h, w) as c × h w.
 /// Shape (n, c, c). Computed in float where the features have 16 bits.
-template <class T, class Device>
+template <Real T, class Device>
 Variable<T, Device> gram_matrix(const Variable<T, Device>& features) {
   if (features.rank() != 4 || features.elements() == 0) {
     throw ShapeError(message("gram_matrix: features ", features.shape(),
@@ -46,7 +46,7 @@ Variable<T, Device> gram_matrix(const Variable<T, Device>& features) {
 }
 
 /// mean((features - target)²).
-template <class T, class Device>
+template <Real T, class Device>
 Variable<T, Device> content_loss(const Variable<T, Device>& features,
                                  const Variable<T, Device>& target) {
   return mean_squared_error(features, target);
@@ -54,7 +54,7 @@ Variable<T, Device> content_loss(const Variable<T, Device>& features,
 
 /// mean((gram_matrix(features) - target)²), where target is the Gram matrix of the style's
 /// features.
-template <class T, class Device>
+template <Real T, class Device>
 Variable<T, Device> style_loss(const Variable<T, Device>& features,
                                const Variable<T, Device>& target_gram) {
   return mean_squared_error(gram_matrix(features), target_gram);

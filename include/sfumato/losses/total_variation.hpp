@@ -12,7 +12,7 @@ namespace sfumato::losses {
 /// How much neighbouring pixels of images (n, c, h, w) differ:
 /// (mean |x[i + 1, j] - x[i, j]| + mean |x[i, j + 1] - x[i, j]|) / 2, a scalar.
 /// Computed in float where the image has 16 bits. Throws ShapeError for images smaller than 2 × 2.
-template <class T, class Device>
+template <Real T, class Device>
 Variable<T, Device> total_variation_loss(const Variable<T, Device>& image) {
   if (image.rank() != 4 || image.shape()[2] < 2 || image.shape()[3] < 2) {
     throw ShapeError(message("total_variation_loss: ", image.shape(),

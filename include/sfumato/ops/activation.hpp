@@ -6,6 +6,7 @@
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/ops/apply.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/in_float.hpp"
 #include "sfumato/ops/math.hpp"
 
 namespace sfumato::ops {
@@ -43,7 +44,7 @@ struct NormalCdf {
   }
 };
 
-template <class T, class Device>
+template <Real T, class Device>
 Variable<T, Device> normal_cdf(const Variable<T, Device>& x) {
   return record("normal_cdf", apply("normal_cdf", NormalCdf{}, x.value()), {x},
                 [x](const Backward<T, Device>& at) {
@@ -56,7 +57,7 @@ Variable<T, Device> normal_cdf(const Variable<T, Device>& x) {
 }  // namespace detail
 
 /// x above 0, slope · x below, element by element.
-template <class T, class Device>
+template <Real T, class Device>
 Variable<T, Device> leaky_relu(const Variable<T, Device>& x,
                                std::type_identity_t<T> slope = static_cast<T>(0.01)) {
   Variable<T, Device> steps(apply("leaky_relu", detail::Step<T>{slope}, x.value()));
@@ -65,7 +66,7 @@ Variable<T, Device> leaky_relu(const Variable<T, Device>& x,
 }
 
 /// tanh x element by element; d/dx = 1 - tanh² x.
-template <class T, class Device>
+template <Real T, class Device>
 Variable<T, Device> tanh(const Variable<T, Device>& x) {
   Tensor<T, Device> y = apply("tanh", detail::Tanh{}, x.value());
   return record("tanh", y, {x}, [y](const Backward<T, Device>& at) {
@@ -74,7 +75,7 @@ Variable<T, Device> tanh(const Variable<T, Device>& x) {
 }
 
 /// σ(x) = 1 / (1 + e^-x) element by element; d/dx = σ(x) (1 - σ(x)).
-template <class T, class Device>
+template <Real T, class Device>
 Variable<T, Device> sigmoid(const Variable<T, Device>& x) {
   Tensor<T, Device> y = apply("sigmoid", detail::Sigmoid{}, x.value());
   return record("sigmoid", y, {x}, [y](const Backward<T, Device>& at) {
@@ -83,10 +84,12 @@ Variable<T, Device> sigmoid(const Variable<T, Device>& x) {
   });
 }
 
-/// x Φ(x), the exact Gaussian error linear unit of Hendrycks and Gimpel (2016).
-template <class T, class Device>
+/// x Φ(x), the exact Gaussian error linear unit of Hendrycks and Gimpel (2016); computed in float
+/// where x has 16 bits.
+template <Real T, class Device>
 Variable<T, Device> gelu(const Variable<T, Device>& x) {
-  return mul(x, detail::normal_cdf(x));
+  return detail::in_float<T, Device>(
+      "gelu", {x}, [](const auto& in) { return mul(in[0], detail::normal_cdf(in[0])); });
 }
 
 }  // namespace sfumato::ops

@@ -9,6 +9,7 @@
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/half.hpp"
 #include "sfumato/ops/apply.hpp"
+#include "sfumato/ops/in_float.hpp"
 #include "sfumato/ops/sum.hpp"
 
 namespace sfumato {
@@ -221,8 +222,30 @@ Variable<T, Device> operator/(const Variable<T, Device>& x,
   return ops::div(x, scalar);
 }
 template <class T, class Device>
-Variable<T, Device> operator/(std::type_identity_t<T> scalar, const Variable<T, Device>& x) {
-  return ops::div(Variable<T, Device>(Tensor<T, Device>::scalar(scalar)), x);
+Variable<T, Device> operator/(std::type_identity_t<Compute<T>> scalar,
+                              const Variable<T, Device>& x) {
+  return ops::detail::in_float<T, Device>("div", {x}, [scalar](const auto& in) {
+    return ops::div(Variable<Compute<T>, Device>(Tensor<Compute<T>, Device>::scalar(scalar)),
+                    in[0]);
+  });
 }
+
+// A fraction would lose what is behind its point before an integer is computed with.
+template <std::integral T, class Device, std::floating_point Scalar>
+void operator+(const Variable<T, Device>& x, Scalar scalar) = delete;
+template <std::integral T, class Device, std::floating_point Scalar>
+void operator+(Scalar scalar, const Variable<T, Device>& x) = delete;
+template <std::integral T, class Device, std::floating_point Scalar>
+void operator-(const Variable<T, Device>& x, Scalar scalar) = delete;
+template <std::integral T, class Device, std::floating_point Scalar>
+void operator-(Scalar scalar, const Variable<T, Device>& x) = delete;
+template <std::integral T, class Device, std::floating_point Scalar>
+void operator*(const Variable<T, Device>& x, Scalar scalar) = delete;
+template <std::integral T, class Device, std::floating_point Scalar>
+void operator*(Scalar scalar, const Variable<T, Device>& x) = delete;
+template <std::integral T, class Device, std::floating_point Scalar>
+void operator/(const Variable<T, Device>& x, Scalar scalar) = delete;
+template <std::integral T, class Device, std::floating_point Scalar>
+void operator/(Scalar scalar, const Variable<T, Device>& x) = delete;
 
 }  // namespace sfumato

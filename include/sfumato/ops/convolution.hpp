@@ -7,7 +7,9 @@
 
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/geometry.hpp"
+#include "sfumato/core/half.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/in_float.hpp"
 #include "sfumato/ops/padding.hpp"
 #include "sfumato/ops/sum.hpp"
 
@@ -256,6 +258,14 @@ Variable<T, Device> conv_transpose2d(const Variable<T, Device>& input,
                                      const std::type_identity_t<Variable<T, Device>>& bias = {},
                                      const Conv2dOptions& options = {}, Size2d output_padding = 0) {
   const char* const op = "conv_transpose2d";
+  if constexpr (SixteenBits<T>) {
+    if (bias.defined()) {  // which is added before the sum is rounded
+      return detail::in_float<T, Device>(
+          op, {input, weight, bias}, [options, output_padding](const auto& in) {
+            return conv_transpose2d(in[0], in[1], in[2], options, output_padding);
+          });
+    }
+  }
   detail::check_conv2d_options(op, options);
   if (input.rank() != 4 || weight.rank() != 4) {
     throw ShapeError(message(op, ": input ", input.shape(), " and weight ", weight.shape(),

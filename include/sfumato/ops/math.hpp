@@ -53,7 +53,7 @@ struct Sign {
 }  // namespace detail
 
 /// e^x element by element.
-template <class T, class Device>
+template <Real T, class Device>
 Variable<T, Device> exp(const Variable<T, Device>& x) {
   Tensor<T, Device> y = apply("exp", detail::Exp{}, x.value());
   return record("exp", y, {x},
@@ -61,14 +61,14 @@ Variable<T, Device> exp(const Variable<T, Device>& x) {
 }
 
 /// The natural logarithm element by element; -infinity at 0, NaN below, as std::log.
-template <class T, class Device>
+template <Real T, class Device>
 Variable<T, Device> log(const Variable<T, Device>& x) {
   return record("log", apply("log", detail::Log{}, x.value()), {x},
                 [x](const Backward<T, Device>& at) { return div(at.gradient(), x); });
 }
 
 /// √x element by element; the gradient 1 / (2√x) is infinite at 0.
-template <class T, class Device>
+template <Real T, class Device>
 Variable<T, Device> sqrt(const Variable<T, Device>& x) {
   Tensor<T, Device> y = apply("sqrt", detail::Sqrt{}, x.value());
   return record("sqrt", y, {x}, [y](const Backward<T, Device>& at) {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/backend.hpp"
+#include "sfumato/ops/in_float.hpp"
 #include "sfumato/ops/sum.hpp"
 
 namespace sfumato::ops {
@@ -26,6 +28,11 @@ inline Shape matrices(Shape batch, std::int64_t rows, std::int64_t columns) {
   batch.push_back(columns);
   return batch;
 }
+
+/// matmul(a, b) summed to `shape`: over the batch where one matrix was used for all of it.
+template <class T, class Device>
+Variable<T, Device> matmul_to(const Shape& shape, const Variable<T, Device>& a,
+                              const Variable<T, Device>& b, const MatmulOptions& options);
 
 }  // namespace detail
 
@@ -80,15 +87,26 @@ Variable<T, Device> matmul(const Variable<T, Device>& a, const Variable<T, Devic
                   const auto& g = at.gradient();
                   Gradients<T, Device> gradients(2);
                   if (at.needs(0)) {
-                    gradients[0] = sum_to(
-                        ta ? matmul(right, g, {tb, true}) : matmul(g, right, {false, !tb}), from_a);
+                    gradients[0] = ta ? detail::matmul_to(from_a, right, g, {tb, true})
+                                      : detail::matmul_to(from_a, g, right, {false, !tb});
                   }
                   if (at.needs(1)) {
-                    gradients[1] = sum_to(
-                        tb ? matmul(g, left, {true, ta}) : matmul(left, g, {!ta, false}), from_b);
+                    gradients[1] = tb ? detail::matmul_to(from_b, g, left, {true, ta})
+                                      : detail::matmul_to(from_b, left, g, {!ta, false});
                   }
                   return gradients;
                 });
+}
+
+template <class T, class Device>
+Variable<T, Device> detail::matmul_to(const Shape& shape, const Variable<T, Device>& a,
+                                      const Variable<T, Device>& b, const MatmulOptions& options) {
+  const auto product = [shape, options](const auto& in) {
+    return sum_to(matmul(in[0], in[1], options), shape);
+  };
+  const Shape batch = broadcast_shapes("matmul", batch_of(a.shape()), batch_of(b.shape()));
+  if (batch.elements() == batch_of(shape).elements()) return product(std::vector{a, b});
+  return in_float<T, Device>("matmul", {a, b}, product);  // or 16 bits would be rounded twice
 }
 
 }  // namespace sfumato::ops

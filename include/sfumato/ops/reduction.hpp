@@ -91,7 +91,7 @@ Variable<T, Device> min(const Variable<T, Device>& x, const Axes& axes = {}, boo
 /// Σ (x - mean)² / (count - correction) over `axes` (all when empty): correction 0 for the variance
 /// of the values themselves (NumPy's default), 1 for an estimate from a sample (PyTorch's).
 /// Computed in float where x has 16 bits. Throws ValueError when nothing is left to divide by.
-template <class T, class Device>
+template <Real T, class Device>
 Variable<T, Device> variance(const Variable<T, Device>& x, const Axes& axes = {},
                              bool keepdim = false, std::int64_t correction = 0) {
   const std::int64_t count = detail::reduced_count("variance", x.shape(), axes);

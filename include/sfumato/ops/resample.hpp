@@ -1,6 +1,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -85,6 +87,8 @@ struct SparseProduct {
     for (std::int64_t i = starts.data()[row]; i < starts.data()[row + 1]; ++i) {
       total += values.data()[i] * static_cast<double>(line[places.data()[i] * line_stride]);
     }
+    using std::floor;
+    if constexpr (std::integral<T>) total = floor(total + 0.5);
     return static_cast<T>(total);
   }
   auto reads() const { return std::tuple(x, starts, places, values); }

@@ -11,7 +11,7 @@ namespace sfumato::ops {
 
 namespace detail {
 
-template <class T, class Device>
+template <Real T, class Device>
 Variable<T, Device> plain_softmax(const Variable<T, Device>& logits, int axis) {
   const Tensor<T, Device> y = no_grad([&] {
     const auto powers = exp(sub(logits, max(logits, {axis}, true)));
@@ -23,7 +23,7 @@ Variable<T, Device> plain_softmax(const Variable<T, Device>& logits, int axis) {
   });
 }
 
-template <class T, class Device>
+template <Real T, class Device>
 Variable<T, Device> plain_log_softmax(const Variable<T, Device>& logits, int axis) {
   const Tensor<T, Device> y = no_grad([&] {
     const auto shifted = sub(logits, max(logits, {axis}, true));
@@ -38,7 +38,7 @@ Variable<T, Device> plain_log_softmax(const Variable<T, Device>& logits, int axi
 
 /// e^x / Σ e^x along one axis; the largest logit is subtracted first, so nothing overflows. Of
 /// nothing it is nothing. Computed in float where x has 16 bits.
-template <class T, class Device>
+template <Real T, class Device>
 Variable<T, Device> softmax(const Variable<T, Device>& logits, int axis = -1) {
   const int place = logits.shape().normalize_axis(axis);
   if (logits.elements() == 0) return logits;
@@ -47,7 +47,7 @@ Variable<T, Device> softmax(const Variable<T, Device>& logits, int axis = -1) {
 }
 
 /// x - log Σ e^x along one axis, without overflow; otherwise as softmax.
-template <class T, class Device>
+template <Real T, class Device>
 Variable<T, Device> log_softmax(const Variable<T, Device>& logits, int axis = -1) {
   const int place = logits.shape().normalize_axis(axis);
   if (logits.elements() == 0) return logits;

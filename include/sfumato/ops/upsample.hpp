@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "sfumato/autodiff/variable.hpp"
+#include "sfumato/ops/in_float.hpp"
 #include "sfumato/ops/resample.hpp"
 
 namespace sfumato::ops {
@@ -37,7 +38,8 @@ inline SparseMatrix interpolation_matrix(std::int64_t from, std::int64_t to, Int
 
 /// Images (n, c, h, w) at another size: each sample repeated, or straight lines between the samples
 /// (PyTorch's align_corners = false; no antialiasing, so for enlarging). An output depends on the
-/// samples that have a part in it, and on no others. The batch may be empty.
+/// samples that have a part in it, and on no others. Computed in float where x has 16 bits;
+/// integers are rounded to the nearest. The batch may be empty.
 ///
 /// Resampling is linear and works on rows and columns separately, so it is two products with sparse
 /// matrices, and its gradients are those with the transposes. Throws ShapeError or ValueError for
@@ -54,9 +56,11 @@ Variable<T, Device> upsample2d(const Variable<T, Device>& x, std::int64_t height
   }
   if (x.elements() == 0) return detail::resample_nothing(x, height, width);
   Tensor<T, Device>::empty({height, width});  // throws where std::vector would
-  return detail::resample2d("upsample2d", x,
-                            detail::interpolation_matrix(x.shape()[2], height, mode),
-                            detail::interpolation_matrix(x.shape()[3], width, mode));
+  const auto rows = detail::interpolation_matrix(x.shape()[2], height, mode);
+  const auto columns = detail::interpolation_matrix(x.shape()[3], width, mode);
+  return detail::in_float<T, Device>("upsample2d", {x}, [rows, columns](const auto& in) {
+    return detail::resample2d("upsample2d", in[0], rows, columns);
+  });
 }
 
 }  // namespace sfumato::ops
