@@ -1,0 +1,156 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "sfumato/autodiff/values.hpp"
+#include "sfumato/core/shape.hpp"
+#include "sfumato/core/tensor.hpp"
+
+/// What a Variable remembers of where it came from.
+namespace sfumato {
+
+template <class T, class Device>
+class Variable;
+template <class T, class Device>
+class Backward;
+
+/// The gradients of an operation's inputs, in their order; undefined where none is needed.
+template <class T, class Device>
+using Gradients = std::vector<Variable<T, Device>>;
+
+/// One operation (or leaf) in the graph. It owns the nodes of its inputs, and nothing owns its
+/// result: when the last Variable that needs it goes, so does the graph behind it.
+template <class T, class Device>
+class Node {
+ public:
+  using GradientFunction = std::function<Gradients<T, Device>(const Backward<T, Device>&)>;
+
+  static std::shared_ptr<Node> leaf(const Shape& shape) {
+    return std::make_shared<Node>("leaf", shape, std::vector<std::shared_ptr<Node>>(), nullptr);
+  }
+
+  Node(const char* name, const Shape& shape, std::vector<std::shared_ptr<Node>> inputs,
+       GradientFunction gradient, detail::Versions versions = {})
+      : name_(name),
+        shape_(shape),
+        number_(next_number()),
+        is_leaf_(gradient == nullptr),
+        inputs_(std::move(inputs)),
+        gradient_(std::move(gradient)),
+        versions_(std::move(versions)) {}
+
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  /// Takes a long chain of nodes apart in a loop: were each to destroy the one before it, 100,000
+  /// of them would overflow the stack. Nor may it need memory, which there may be none of.
+  ~Node() {
+    std::shared_ptr<Node> orphans;
+    leave_inputs(orphans);
+    while (orphans != nullptr) {
+      const std::shared_ptr<Node> node = std::move(orphans);
+      orphans = std::move(node->next_);
+      node->leave_inputs(orphans);
+    }
+  }
+
+  const char* name() const { return name_; }
+  const Shape& shape() const { return shape_; }
+  /// Later nodes have larger numbers, so descending order is a topological order.
+  std::uint64_t number() const { return number_; }
+  bool is_leaf() const { return is_leaf_; }
+  bool requires_grad() const { return requires_grad_; }
+  void set_requires_grad(bool requires_grad) { requires_grad_ = requires_grad; }
+  /// Null where an input needs no gradient.
+  const std::vector<std::shared_ptr<Node>>& inputs() const { return inputs_; }
+  const GradientFunction& gradient() const { return gradient_; }
+  /// Of the values that the operation has seen.
+  const detail::Versions& versions() const { return versions_; }
+
+  /// Drops what was saved for the gradient, and the way back.
+  void release() {
+    gradient_ = nullptr;
+    inputs_.clear();
+  }
+
+  /// Of a leaf: what backward() has added up.
+  Variable<T, Device> grad() const {
+    const std::lock_guard lock(grad_mutex_);
+    return grad_;
+  }
+  void set_grad(Variable<T, Device> gradient) {
+    const std::lock_guard lock(grad_mutex_);
+    std::swap(grad_, gradient);  // what it was goes when the mutex is free: a graph may go with it
+  }
+  /// Calls `change(grad())` while no other thread may do the same.
+  template <class Change>
+  void change_grad(const Change& change) {
+    const std::lock_guard lock(grad_mutex_);
+    change(grad_);
+  }
+
+  /// A number that all nodes made from now on exceed.
+  static std::uint64_t next_number() {
+    static std::atomic<std::uint64_t> count = 0;
+    return count.fetch_add(1, std::memory_order_relaxed);
+  }
+
+ private:
+  /// Puts the inputs that nobody else holds before `orphans`.
+  void leave_inputs(std::shared_ptr<Node>& orphans) {
+    gradient_ = nullptr;  // while inputs_ holds all that it holds
+    for (std::shared_ptr<Node>& input : inputs_) {
+      const std::shared_ptr<Node> node = std::move(input);
+      if (node == nullptr || node.use_count() > 1) continue;
+      node->next_ = std::move(orphans);
+      orphans = node;
+    }
+  }
+
+  const char* name_;
+  Shape shape_;
+  std::uint64_t number_;
+  bool is_leaf_;
+  bool requires_grad_ = true;
+  std::vector<std::shared_ptr<Node>> inputs_;
+  GradientFunction gradient_;
+  std::shared_ptr<Node> next_;  // of the orphans of the same destructor
+  detail::Versions versions_;
+  mutable std::mutex grad_mutex_;
+  Variable<T, Device> grad_;
+};
+
+/// What an operation's gradient function is given.
+template <class T, class Device>
+class Backward {
+ public:
+  Backward(const std::shared_ptr<Node<T, Device>>& node, const Variable<T, Device>& gradient,
+           std::vector<bool> needs)
+      : node_(node), gradient_(gradient), needs_(std::move(needs)) {}
+
+  /// The gradient of the final result with respect to this operation's result.
+  const Variable<T, Device>& gradient() const { return gradient_; }
+
+  /// Whether anyone wants the gradient of this input.
+  bool needs(std::size_t input) const { return needs_[input]; }
+
+  /// The operation's own result, from the tensor that the gradient function saved. Saving the
+  /// Variable itself would make the node own itself.
+  Variable<T, Device> result(const Tensor<T, Device>& value) const {
+    return Variable<T, Device>(value, node_);
+  }
+
+ private:
+  const std::shared_ptr<Node<T, Device>>& node_;
+  const Variable<T, Device>& gradient_;
+  std::vector<bool> needs_;
+};
+
+}  // namespace sfumato
