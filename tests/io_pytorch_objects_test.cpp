@@ -210,6 +210,24 @@ TEST_CASE("strides of any kind within the storage are followed") {
   CHECK(read(tensor(8, 7, list({}), list({}))) == Floats{7});
 }
 
+TEST_CASE("a number of the tensor that is too large for what is asked for is refused") {
+  const TemporaryDirectory folder;
+  const std::string value =
+      call("torch._utils", "_rebuild_tensor_v2",
+           described(storage_id("torch", "DoubleStorage", "a", 3), list({2}), list({2})));
+  const auto read = [&](double first, double second, double third) {
+    const std::vector<double> values{first, second, third};
+    const std::string bytes(reinterpret_cast<const char*>(values.data()), 24);
+    write_legacy(folder / "x.pth", dictionary(text("w") + value) + ".",
+                 {{"a", little_endian(3, 8) + bytes}});
+    return complaint([&] { io::PytorchFile(folder / "x.pth").read<float>("w"); });
+  };
+  CHECK(read(1, 2, 1e300)
+            .ends_with("tensor 'w' holds 1e+300 as F64, which is too large for F32; ask for "
+                       "another type"));
+  CHECK(read(1, 1e300, 2) == "nothing");  // between the tensor's elements
+}
+
 TEST_CASE("a tensor of no elements is empty, or its file damaged") {
   const File file(dictionary(text("none") +
                              call("torch._utils", "_rebuild_tensor_v2",

@@ -112,7 +112,7 @@ TEST_CASE("what can't be written is refused before the file is touched") {
   CHECK(complaint([&] {
           io::write_safetensors<float>(path, {{"x", Tensor<float>::from({1e6F}, {1})}},
                                        io::StoredType::kF16);
-        }) == "write_safetensors: x holds 1000000.000000, which is too large for F16");
+        }) == "write_safetensors: x holds 1e+06, which is too large for F16");
   CHECK(complaint([&] {
           io::write_safetensors<float>(path, {{"\xff", one}});
         }) == "write_safetensors: a name or the metadata are not valid UTF-8");
@@ -139,6 +139,27 @@ TEST_CASE("unknown names and other types are refused") {
   io::write_safetensors<float>(path, {{"n", Tensor<float>::arange(3)}}, io::StoredType::kBF16);
   CHECK(complaint([&] { io::SafetensorsFile(path).read<std::int64_t>("n"); }) ==
         start + "tensor 'n' holds BF16, which can't be read as I64");
+}
+
+TEST_CASE("a finite number that is too large for what is asked for is refused") {
+  const TemporaryDirectory folder;
+  const auto path = folder / "x.safetensors";
+  const double infinity = std::numeric_limits<double>::infinity();
+  const auto says = [&](auto type) {
+    const std::string text =
+        complaint([&] { io::SafetensorsFile(path).read<decltype(type)>("x"); });
+    return text == "nothing" ? text : text.substr(text.find("tensor '"));
+  };
+  io::write_safetensors<double>(path, {{"x", Tensor<double>::from({infinity, -1e300}, {2})}});
+  CHECK(says(float{}) ==
+        "tensor 'x' holds -1e+300 as F64, which is too large for F32; ask for another type");
+  CHECK(says(double{}) == "nothing");
+  io::write_safetensors<float>(path, {{"x", Tensor<float>::from({1, 70000}, {2})}});
+  CHECK(says(Half{}) ==
+        "tensor 'x' holds 70000 as F32, which is too large for F16; ask for another type");
+  CHECK(says(BFloat16{}) == "nothing");
+  io::write_safetensors<float>(path, {{"x", Tensor<float>::from({65519}, {1})}});
+  CHECK(io::SafetensorsFile(path).read<Half>("x").item() == Half(65504));
 }
 
 TEST_CASE("the VGG-19 weights have the tensors of the paper") {

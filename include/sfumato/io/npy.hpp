@@ -73,11 +73,12 @@ bool holds_exactly(From value) {
   }
 }
 
-/// Whether a T holds a number exactly, or, if T has a fraction too, rounded to it.
+/// Whether a T holds a number exactly, or, if T has a fraction too, rounded to it; a finite number
+/// is not rounded to infinity.
 template <class T>
 bool holds_exactly(double value) {
   if constexpr (Real<T>) {
-    return true;
+    return !std::isfinite(value) || std::isfinite(static_cast<double>(static_cast<T>(value)));
   } else {
     const double end = std::ldexp(1.0, std::numeric_limits<T>::digits);
     const double begin = std::numeric_limits<T>::is_signed ? -end : 0;
@@ -136,7 +137,8 @@ Tensor<T> npy_values(const NpyHeader& header, bool big_endian, std::span<const s
 /// A tensor from the bytes of a .npy file, which may hold bool, integers and floating-point numbers
 /// of any size and order of bytes; `source` names them in errors. Floating-point numbers are
 /// rounded to T if T has a fraction too; all else is converted if no value changes. Throws IoError
-/// that names both types and the value where one would, and for anything else.
+/// that names both types and the value where one would, or is too large for T, and for anything
+/// else.
 template <Element T>
 Tensor<T> read_npy_bytes(std::span<const std::uint8_t> bytes, const std::string& source) {
   const detail::NpyHeader header = detail::parse_npy_header(bytes, source);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -53,7 +54,8 @@ class PytorchFile {
   const Shape& shape(const std::string& name) const { return find(name).shape; }
 
   /// One tensor. Floating-point types are converted, integers must be asked for as they are stored.
-  /// Throws IoError for an unknown name, another type, or values outside the file.
+  /// Throws IoError for an unknown name, another type, a number that is too large for T, or values
+  /// outside the file.
   template <Element T>
   Tensor<T> read(const std::string& name) const {
     const detail::PytorchTensor& tensor = find(name);
@@ -80,16 +82,17 @@ class PytorchFile {
       bad(message("repeats its elements to ", elements, ", more than ", kMostRepeated,
                   "; save a contiguous copy"));
     }
-    const std::vector<std::uint8_t> bytes = read_storage(storage, first * width, span * width);
-    std::vector<T> stored(static_cast<std::size_t>(span));
-    if (!detail::decode_values(*element->type, bytes.data(), stored)) {
+    const std::vector<std::uint8_t> bytes =
+        gather(tensor, read_storage(storage, first * width, span * width), width);
+    std::vector<T> values(static_cast<std::size_t>(elements));
+    if (!detail::decode_values(*element->type, bytes.data(), values, bad)) {
       bad(message("is a ", type, ", which can't be read as ",
                   detail::info(detail::natural_type<T>()).name));
     }
     if (tensor.negated) {
-      for (T& value : stored) value = static_cast<T>(-value);
+      for (T& value : values) value = static_cast<T>(-value);
     }
-    return Tensor<T>::from(gather(tensor, std::move(stored)), tensor.shape);
+    return Tensor<T>::from(values, tensor.shape);
   }
 
  private:
@@ -133,22 +136,23 @@ class PytorchFile {
     return span;
   }
 
-  /// Brings the elements into rows, as they lie here.
-  template <class T>
-  static std::vector<T> gather(const detail::PytorchTensor& tensor, std::vector<T> stored) {
+  /// Brings the elements, of `width` bytes each, into rows, as they lie here.
+  static std::vector<std::uint8_t> gather(const detail::PytorchTensor& tensor,
+                                          std::vector<std::uint8_t> stored, std::size_t width) {
     const Strides dense = row_major_strides(tensor.shape);
     if (tensor.strides == dense) return stored;
-    std::vector<T> values(static_cast<std::size_t>(tensor.shape.elements()));
-    for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto elements = static_cast<std::size_t>(tensor.shape.elements());
+    std::vector<std::uint8_t> rows(elements * width);
+    for (std::size_t i = 0; i < elements; ++i) {
       auto rest = static_cast<std::int64_t>(i);
       std::int64_t place = 0;
       for (std::size_t axis = 0; axis < static_cast<std::size_t>(tensor.shape.rank()); ++axis) {
         place += rest / dense[axis] * tensor.strides[axis];
         rest %= dense[axis];
       }
-      values[i] = stored[static_cast<std::size_t>(place)];
+      std::memcpy(&rows[i * width], &stored[static_cast<std::size_t>(place) * width], width);
     }
-    return values;
+    return rows;
   }
 
   std::vector<std::uint8_t> read_storage(const Storage& storage, std::uint64_t offset,

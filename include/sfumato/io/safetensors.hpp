@@ -56,7 +56,7 @@ class SafetensorsFile {
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
 
   /// One tensor. Floating-point types are converted, integers must be asked for as they are stored.
-  /// Throws IoError for an unknown name or another type.
+  /// Throws IoError for an unknown name, another type, or a number that is too large for T.
   template <Element T>
   Tensor<T> read(const std::string& name) const {
     const Entry& entry = find(name);
@@ -64,9 +64,12 @@ class SafetensorsFile {
     std::vector<std::uint8_t> bytes(static_cast<std::size_t>(entry.end - entry.begin));
     file_.read_at(data_offset_ + entry.begin, bytes.data(), bytes.size());
     std::vector<T> values(static_cast<std::size_t>(entry.shape.elements()));
-    if (!detail::decode_values(type, bytes.data(), values)) {
-      fail(message("tensor '", excerpt(name), "' holds ", detail::info(type).name,
-                   ", which can't be read as ", detail::info(detail::natural_type<T>()).name));
+    const auto bad = [&](const std::string& what) {
+      fail(message("tensor '", excerpt(name), "' ", what));
+    };
+    if (!detail::decode_values(type, bytes.data(), values, bad)) {
+      bad(message("holds ", detail::info(type).name, ", which can't be read as ",
+                  detail::info(detail::natural_type<T>()).name));
     }
     return Tensor<T>::from(values, entry.shape);
   }

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <vector>
 
+#include "sfumato/core/error.hpp"
 #include "sfumato/core/half.hpp"
 
 namespace sfumato::io {
@@ -47,41 +49,35 @@ constexpr StoredType natural_type() {
   if constexpr (std::same_as<T, std::uint8_t>) return StoredType::kU8;
 }
 
-template <class From, class T, class Convert>
-void convert_values(const std::uint8_t* bytes, std::vector<T>& values, const Convert& convert) {
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    From stored;
-    std::memcpy(&stored, bytes + i * sizeof(From), sizeof(From));
-    values[i] = static_cast<T>(convert(stored));
-  }
-}
-
 /// Stored values as T: floating-point types are converted into each other, integers must match.
-/// Returns false when they can't be.
-template <class T>
-bool decode_values(StoredType type, const std::uint8_t* bytes, std::vector<T>& values) {
+/// Returns false when they can't be. `fail` is called with what is wrong, to stand after a tensor's
+/// name, where a finite number would become infinity, and must throw.
+template <class T, class Fail>
+bool decode_values(StoredType type, const std::uint8_t* bytes, std::vector<T>& values,
+                   const Fail& fail) {
+  const auto convert = [&]<class From>(From stored, const auto& value_of) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      std::memcpy(&stored, bytes + i * sizeof(From), sizeof(From));
+      const auto value = value_of(stored);
+      values[i] = static_cast<T>(value);
+      if constexpr (Real<T>) {
+        if (std::isfinite(value) && !std::isfinite(static_cast<double>(values[i]))) {
+          fail(message("holds ", value, " as ", info(type).name, ", which is too large for ",
+                       info(natural_type<T>()).name, "; ask for another type"));
+        }
+      }
+    }
+    return true;
+  };
   const auto same = [](auto value) { return value; };
   if constexpr (Real<T>) {
-    switch (type) {
-      case StoredType::kF64:
-        convert_values<double>(bytes, values, same);
-        return true;
-      case StoredType::kF32:
-        convert_values<float>(bytes, values, same);
-        return true;
-      case StoredType::kF16:
-        convert_values<std::uint16_t>(bytes, values, half_to_float);
-        return true;
-      case StoredType::kBF16:
-        convert_values<std::uint16_t>(bytes, values, bfloat16_to_float);
-        return true;
-      default:
-        return false;
-    }
+    if (type == StoredType::kF64) return convert(double{}, same);
+    if (type == StoredType::kF32) return convert(float{}, same);
+    if (type == StoredType::kF16) return convert(std::uint16_t{}, half_to_float);
+    if (type == StoredType::kBF16) return convert(std::uint16_t{}, bfloat16_to_float);
+    return false;
   } else {
-    if (type != natural_type<T>()) return false;
-    convert_values<T>(bytes, values, same);
-    return true;
+    return type == natural_type<T>() && convert(T{}, same);
   }
 }
 
