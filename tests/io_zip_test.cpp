@@ -161,6 +161,22 @@ TEST_CASE("what can't be read is refused by what it is") {
         }).ends_with(R"(there is no entry \x1b[31m\n)"));
 }
 
+TEST_CASE("an archive that has a name twice is refused") {
+  std::string bytes = archive_of({{"one.npy", "1"}, {"two\n.npy", "2"}, {"two\t.npy", "3"}});
+  CHECK(read(bytes, 0, 0) == "there is no entry x");
+  for (std::size_t at = 0; (at = bytes.find('\t', at)) != std::string::npos;) bytes[at] = '\n';
+  CHECK(read(bytes, 0, 0) == R"(the name 'two\n.npy' stands twice in the archive)");
+}
+
+TEST_CASE("an archive with two pickles is refused") {
+  const TemporaryDirectory folder;
+  const std::string pickle = message("}", pytorch_file::text("w"), "s.");
+  write_bytes(folder / "x.pth", archive_of({{"a/data.pkl", pickle}, {"b/data.pkl", pickle}}));
+  CHECK(complaint([&] { io::PytorchFile(folder / "x.pth"); })
+            .ends_with("x.pth: data.pkl is in the archive twice, as 'a/data.pkl' and 'b/data.pkl'; "
+                       "save the weights anew"));
+}
+
 TEST_CASE("deflated archives of tensors and arrays are read") {
   const TemporaryDirectory folder;
   using namespace pytorch_file;

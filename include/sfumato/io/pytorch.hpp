@@ -172,7 +172,11 @@ class PytorchFile {
     bool found = false;
     for (const std::string& name : zip_->names()) {
       const bool matches = name == kPickle || name.ends_with("/data.pkl");
-      if (!matches || found) continue;
+      if (!matches) continue;
+      if (found) {
+        fail(message("data.pkl is in the archive twice, as '", excerpt(message(folder, kPickle)),
+                     "' and '", excerpt(name), "'; save the weights anew"));
+      }
       folder = name.substr(0, name.size() - kPickle.size());
       found = true;
     }

@@ -25,11 +25,18 @@ namespace sfumato::io {
 /// 256 MiB, or a hundred times its compressed size if that is more.
 class ZipReader {
  public:
-  /// Throws IoError when the file is not a readable zip archive.
+  /// Throws IoError when the file is not a readable zip archive, or has a name twice: some programs
+  /// mean the first then, others the last.
   explicit ZipReader(const std::filesystem::path& path) : file_(path) {
     int error = 0;
     archive_.reset(zip_open(path.c_str(), ZIP_RDONLY, &error));
     if (archive_ == nullptr) fail("damaged: the zip archive can't be opened");
+    std::vector<std::string> all = names();
+    std::sort(all.begin(), all.end());
+    const auto twice = std::adjacent_find(all.begin(), all.end());
+    if (twice != all.end()) {
+      fail(message("the name '", excerpt(*twice), "' stands twice in the archive"));
+    }
   }
 
   const std::string& name() const { return file_.name(); }
