@@ -71,11 +71,11 @@ std::string with(const std::string& inserted) {
   return jpeg().substr(0, 2) + inserted + jpeg().substr(2);
 }
 
-/// Of EXIF data, with or without the mark before them.
+/// Of EXIF data, with or without the mark before them; 1 where they have none.
 int orientation_of(const std::string& exif_data) {
   // A copy on the heap, exactly as long, so that sanitizers see every step beyond it.
   const std::vector<std::uint8_t> exact(exif_data.begin(), exif_data.end());
-  return io::detail::ExifOrientation::of(exact);
+  return io::detail::ExifOrientation::of(exact).value_or(1);
 }
 
 Tensor<std::uint8_t> read(const std::string& bytes) {
@@ -137,6 +137,31 @@ TEST_CASE("EXIF data are found behind other segments and padding") {
   CHECK(read(with(segment(0xE3, std::string("Exif\0\0", 6) + tiff(6, true)))).shape() == upright);
 }
 
+TEST_CASE("an orientation in XMP counts where EXIF data have none") {
+  const auto xmp = [](const std::string& content) {
+    return segment(0xE1, std::string("http://ns.adobe.com/xap/1.0/\0", 29) + content);
+  };
+  const Shape upright{kHeight, kWidth, 3};
+  const Shape turned{kWidth, kHeight, 3};
+  const std::string six = xmp("<rdf:Description tiff:Orientation=\"6\"/>");
+  CHECK(read(with(six)).shape() == turned);
+  CHECK(read(with(xmp("<tiff:Orientation>8</tiff:Orientation>"))).shape() == turned);
+  CHECK(read(with(xmp("tiff:Orientation tiff:Orientation=\"x tiff:Orientation=\"5"))).shape() ==
+        turned);
+  CHECK(read(with(exif("") + six)).shape() == turned);
+  CHECK(read(with(six + exif(tiff(6, true, 1)))).shape() == turned);  // which stops before it
+  for (const std::uint32_t orientation : {1U, 3U, 0U, 9U}) {
+    CHECK(read(with(six + exif(tiff(orientation, false)))).shape() == upright);
+  }
+  for (const char* const content :
+       {"", "tiff:Orientation", "tiff:Orientation=\"", "tiff:Orientation>", "tiff:Orientation=6",
+        "tiff:Orientation=\"0\"", "tiff:Orientation=\"9\"", "exif:Orientation=\"6\""}) {
+    CAPTURE(content);
+    CHECK(read(with(xmp(content))).shape() == upright);
+  }
+  CHECK(read(with(segment(0xE1, "tiff:Orientation=\"6\""))).shape() == upright);
+}
+
 TEST_CASE("without an orientation that makes sense a picture is upright") {
   const std::string mark("Exif\0\0", 6);
   CHECK(orientation_of(tiff(6, true)) == 6);
@@ -181,7 +206,7 @@ TEST_CASE("EXIF data in hexadecimal are read as ImageMagick writes them") {
   CHECK(ExifOrientation::of_raw_profile("\nAPP1\n      44\n" + digits) == 8);
   for (const char* const text :
        {"", "\n", "exif", "\nexif\n", "exif 44", "exif 44 4", "exif 44 xx"}) {
-    CHECK(ExifOrientation::of_raw_profile(text) == 1);
+    CHECK_FALSE(ExifOrientation::of_raw_profile(text));
   }
 }
 

@@ -311,6 +311,48 @@ TEST_CASE(
   CHECK(read(with_chunk(good, chunk("eXIf", "II"))).to_vector() == upright.to_vector());
 }
 
+TEST_CASE("PNG and WebP are turned by the orientation in their XMP, which Pillow wrote") {
+  const auto from_hex = [](const std::string& digits) {
+    std::string bytes;
+    for (std::size_t i = 0; i < digits.size(); i += 2) {
+      bytes += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
+    }
+    return bytes;
+  };
+  const std::string png_start =
+      "89504e470d0a1a0a0000000d49484452000000030000000208020000001216f14d0000";
+  const std::string png_end =
+      "0000001749444154789c63646060d0d0d0d0d0d060aca8a880b0001b62034b80de40b50000000049454e44ae4260"
+      "82";
+  const std::string xmp =
+      "3c783a786d706d65746120786d6c6e733a783d2261646f62653a6e733a6d6574612f223e3c7264663a4465736372"
+      "697074696f6e20746966663a4f7269656e746174696f6e3d2236222f3e3c2f783a786d706d6574613e";
+  const std::string plain =
+      from_hex(png_start + "006d69545874584d4c3a636f6d2e61646f62652e786d7000000000" + "00" + xmp +
+               "569464f6" + png_end);
+  const std::string compressed = from_hex(
+      png_start +
+      "006869545874584d4c3a636f6d2e61646f62652e786d700001000000789cb3a9b0aac82dc84d2d4954a8c8cdc92b"
+      "b6aab0554a4cc94f4ab502b241c2fa4a7636452969562ea9c5c94599052599f9790a2599696956fe4599a9792589"
+      "20015b2533257d3b1b7db85976006aeb1f1443144deb" +
+      png_end);
+  const std::string webp = from_hex(
+      "52494646a000000057454250565038580a000000040000000200000100005650384c220000002f024000002f2010"
+      "48c2d95f7189411994f94f6c434ddb066ca8f32fa746f43fa617584d5020570000"
+      "00" +
+      xmp + "00");
+  for (const std::string& bytes : {plain, compressed, webp}) {
+    const Image turned = read(bytes);
+    REQUIRE(turned.shape() == Shape{3, 2, 3});
+    CHECK(turned.at({0, 0, 0}) == 120);
+    CHECK(turned.at({2, 1, 0}) == 80);
+  }
+  // EXIF data have the last word.
+  using namespace std::string_literals;
+  const std::string upright = "MM\0*\0\0\0\x08\0\1\x01\x12\0\3\0\0\0\1\0\1\0\0\0\0\0\0"s;
+  CHECK(read(with_chunk(plain, chunk("eXIf", upright))).shape() == Shape{2, 3, 3});
+}
+
 // ---- WebP ---------------------------------------------------------------------------------------
 
 TEST_CASE("WebP keeps its alpha, and is refused when it is cut off or damaged") {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -17,23 +18,23 @@ inline bool starts_with(std::span<const std::uint8_t> bytes, std::string_view st
   return bytes.size() >= start.size() && std::memcmp(bytes.data(), start.data(), start.size()) == 0;
 }
 
-/// The orientation that EXIF data ask for, 1 (upright) to 8; 1 when there is none or it makes no
-/// sense. Standard: JEITA CP-3451, tag 0x0112 of the first directory.
+/// The orientation that EXIF data ask for, 1 (upright) to 8; 1 when it makes no sense, nothing when
+/// there is none. Standard: JEITA CP-3451, tag 0x0112 of the first directory.
 class ExifOrientation {
  public:
   /// Of EXIF data with or without the mark before them.
-  static int of(std::span<const std::uint8_t> exif) {
+  static std::optional<int> of(std::span<const std::uint8_t> exif) {
     return ExifOrientation(starts_with(exif, kExifMark) ? exif.subspan(kExifMark.size()) : exif)
         .find();
   }
 
   /// Of a PNG's text chunk "Raw profile type exif" or "… APP1", in which ImageMagick writes EXIF
   /// data: a name, the number of bytes, and the bytes in hexadecimal, with line breaks anywhere.
-  static int of_raw_profile(std::string_view text) {
+  static std::optional<int> of_raw_profile(std::string_view text) {
     std::size_t position = 0;
     for (int words = 0; words < 2; ++words) {
       position = text.find_first_not_of(" \n", position);
-      if (position == std::string_view::npos) return 1;
+      if (position == std::string_view::npos) return std::nullopt;
       position = std::min(text.find_first_of(" \n", position), text.size());
     }
     std::vector<std::uint8_t> bytes;
@@ -51,8 +52,8 @@ class ExifOrientation {
  private:
   explicit ExifOrientation(std::span<const std::uint8_t> tiff) : tiff_(tiff) {}
 
-  int find() {
-    if (!starts_with(tiff_, "II") && !starts_with(tiff_, "MM")) return 1;
+  std::optional<int> find() {
+    if (!starts_with(tiff_, "II") && !starts_with(tiff_, "MM")) return std::nullopt;
     little_endian_ = tiff_[0] == 'I';
     const std::size_t directory = number(4, 4);
     const std::size_t entries = number(directory, 2);
@@ -61,12 +62,12 @@ class ExifOrientation {
       constexpr std::size_t kOrientationTag = 0x0112;
       constexpr std::size_t kLong = 4;  // four bytes; the standard says two, and most write two
       const std::size_t entry = directory + 2 + i * kEntryBytes;
-      if (entry >= tiff_.size()) return 1;
+      if (entry >= tiff_.size()) return std::nullopt;
       if (number(entry, 2) != kOrientationTag) continue;
       const std::size_t value = number(entry + 8, number(entry + 2, 2) == kLong ? 4 : 2);
       return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
     }
-    return 1;
+    return std::nullopt;
   }
 
   /// The unsigned number at an offset; 0 beyond the end.
@@ -82,5 +83,21 @@ class ExifOrientation {
   std::span<const std::uint8_t> tiff_;
   bool little_endian_ = false;
 };
+
+/// The orientation that XMP asks for, as EXIF's; nothing when there is none. It counts where EXIF
+/// data have none. The text is searched as Pillow does it, in whichever way the tag is written.
+inline std::optional<int> xmp_orientation(std::span<const std::uint8_t> xmp) {
+  constexpr std::string_view kTag = "tiff:Orientation";
+  const std::string_view text(reinterpret_cast<const char*>(xmp.data()), xmp.size());
+  for (std::size_t at = 0; (at = text.find(kTag, at)) != std::string_view::npos;) {
+    at += kTag.size();
+    const std::string_view rest = text.substr(at);
+    const std::size_t before = rest.starts_with("=\"") ? 2 : rest.starts_with(">") ? 1 : 0;
+    if (before == 0 || before == rest.size()) continue;
+    const char digit = rest[before];
+    if (digit >= '0' && digit <= '9') return digit >= '1' && digit <= '8' ? digit - '0' : 1;
+  }
+  return std::nullopt;
+}
 
 }  // namespace sfumato::io::detail

@@ -108,7 +108,7 @@ inline Tensor<std::uint8_t> decode_image(const std::string& name,
 /// - An ICC profile is obeyed, unless it is damaged or for other pixels: colours are converted to
 ///   sRGB, relative to the profile's white. Without one, pixels are taken for sRGB. PNG's gAMA and
 ///   cHRM are not used; its cICP only to refuse pictures of high dynamic range.
-/// - Pictures are turned the way their EXIF orientation says.
+/// - Pictures are turned the way their orientation in EXIF, or else in XMP, says.
 ///
 /// Throws IoError for every other file and says what it is, for damaged ones and for more than 2^28
 /// pixels, and ResourceError where memory does not suffice.

@@ -11,8 +11,10 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -100,6 +102,7 @@ class JpegReader {
                    : info_.num_components == 1 ? PixelKind::kGrey
                                                : PixelKind::kRgb;
     picture.pixels.resize(picture.row_bytes() * static_cast<std::size_t>(picture.height));
+    picture.orientation = find_orientation();  // before libjpeg forgets its segments
     picture_ = &picture;
     check(errors_.run(*this, read_rows));
     check(errors_.run(*this, finish));
@@ -111,7 +114,6 @@ class JpegReader {
       for (std::uint8_t& ink : picture.pixels) ink = static_cast<std::uint8_t>(255 - ink);
     }
     picture.profile.assign(profile_, profile_ + profile_bytes_);
-    picture.orientation = orientation_;
     return picture;
   }
 
@@ -160,7 +162,7 @@ class JpegReader {
   }
 
   /// After all scans were read, or the first of a picture of one scan: notices a channel without
-  /// any, of which libjpeg would make grey; and finds the orientation.
+  /// any, of which libjpeg would make grey.
   void check_all_channels_are_there() {
     is_complete_ = true;
     for (int channel = 0; channel < info_.num_components; ++channel) {
@@ -176,13 +178,22 @@ class JpegReader {
                                      " is missing"));
       }
     }
+  }
+
+  int find_orientation() const {
+    constexpr std::string_view kXmpMark("http://ns.adobe.com/xap/1.0/\0", 29);
+    std::vector<std::uint8_t> exif;  // several segments are one, as a segment has 64 KiB at most
+    std::optional<int> of_xmp;
     for (jpeg_saved_marker_ptr mark = info_.marker_list; mark != nullptr; mark = mark->next) {
       const std::span<const std::uint8_t> content(mark->data, mark->data_length);
-      if (mark->marker == JPEG_APP0 + 1 && starts_with(content, kExifMark)) {
-        orientation_ = ExifOrientation::of(content);
-        return;
+      if (mark->marker != JPEG_APP0 + 1) continue;
+      if (starts_with(content, kExifMark)) {
+        exif.insert(exif.end(), content.begin() + kExifMark.size(), content.end());
+      } else if (starts_with(content, kXmpMark)) {
+        of_xmp = xmp_orientation(content.subspan(kXmpMark.size()));
       }
     }
+    return ExifOrientation::of(exif).value_or(of_xmp.value_or(1));
   }
 
   void check(bool done) const {
@@ -225,7 +236,6 @@ class JpegReader {
   Picture* picture_ = nullptr;
   JOCTET* profile_ = nullptr;  // libjpeg's, from malloc
   unsigned profile_bytes_ = 0;
-  int orientation_ = 1;
   bool is_complete_ = false;
 };
 

@@ -21,7 +21,7 @@ struct Picture {
   PixelKind kind = PixelKind::kRgb;
   std::vector<std::uint8_t> pixels;
   std::vector<std::uint8_t> profile;  ///< ICC, as in the file; empty when there is none
-  int orientation = 1;                ///< EXIF's, 1 (upright) to 8
+  int orientation = 1;                ///< EXIF's or XMP's, 1 (upright) to 8
 
   std::size_t row_bytes() const { return static_cast<std::size_t>(width) * 4; }
   std::uint8_t* row(std::int64_t y) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -192,19 +193,23 @@ class PngReader {
 
   int find_orientation() const {
     const auto exif = kept_chunk("eXIf");
-    if (!exif.empty()) return ExifOrientation::of(exif);
+    std::optional<int> of_exif = ExifOrientation::of(exif);
+    std::optional<int> of_xmp;
     png_textp texts = nullptr;
     int count = 0;
     png_get_text(png_, info_, &texts, &count);
     for (int i = 0; i < count; ++i) {
       const std::string_view key = texts[i].key;
-      if (key == "Raw profile type exif" || key == "Raw profile type APP1") {
-        const std::size_t length =
-            texts[i].compression > 0 ? texts[i].itxt_length : texts[i].text_length;
-        return ExifOrientation::of_raw_profile({texts[i].text, length});
+      const bool is_exif = key == "Raw profile type exif" || key == "Raw profile type APP1";
+      const std::size_t length =
+          texts[i].compression > 0 ? texts[i].itxt_length : texts[i].text_length;
+      if (is_exif && exif.empty() && !of_exif) {
+        of_exif = ExifOrientation::of_raw_profile({texts[i].text, length});
+      } else if (key == "XML:com.adobe.xmp") {
+        of_xmp = xmp_orientation({reinterpret_cast<const std::uint8_t*>(texts[i].text), length});
       }
     }
-    return 1;
+    return of_exif.value_or(of_xmp.value_or(1));
   }
 
   const std::string& name_;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -81,7 +82,9 @@ inline Picture decode_webp(const std::string& name, std::span<const std::uint8_t
 
   const std::span<const std::uint8_t> profile = webp_chunk(demuxer.get(), "ICCP");
   picture.profile.assign(profile.begin(), profile.end());
-  picture.orientation = ExifOrientation::of(webp_chunk(demuxer.get(), "EXIF"));
+  const std::optional<int> of_exif = ExifOrientation::of(webp_chunk(demuxer.get(), "EXIF"));
+  const std::optional<int> of_xmp = xmp_orientation(webp_chunk(demuxer.get(), "XMP "));
+  picture.orientation = of_exif.value_or(of_xmp.value_or(1));
   return picture;
 }
 
