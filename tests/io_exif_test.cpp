@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cctype>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -127,6 +128,7 @@ TEST_CASE("EXIF data are found behind other segments and padding") {
   CHECK(read(with(found)).shape() == turned);
   CHECK(read(with(comment + xmp + found)).shape() == turned);
   CHECK(read(with("\xff\xff" + found)).shape() == turned);
+  CHECK(read(with(exif("") + found)).shape() == turned);
   CHECK(read(jpeg().substr(0, 20) + found + jpeg().substr(20)).shape() == turned);  // after JFIF
   // The first EXIF segment counts.
   CHECK(read(with(found + exif(tiff(3, true)))).shape() == turned);
@@ -182,15 +184,24 @@ TEST_CASE("without an orientation that makes sense a picture is upright") {
   CHECK(orientation_of(tiff(6, true, 2, 0xFFFFFFFF)) == 1);
   CHECK(orientation_of(tiff(6, true, 65535)) == 6);  // more claimed than there is
   CHECK(orientation_of("XX" + tiff(6, true).substr(2)) == 1);
+  CHECK(orientation_of("II+" + tiff(6, true).substr(3)) == 1);
+  CHECK(orientation_of("MM*" + std::string(1, '\0') + tiff(6, false).substr(4)) ==
+        6);  // as written
 }
 
-TEST_CASE("an orientation of four bytes is one too") {
+TEST_CASE("an orientation is a whole number of two or four bytes") {
   for (const bool little_endian : {true, false}) {
-    std::string data = tiff(6, little_endian);
-    const std::size_t entry = 8 + 2 + 12;
-    data.replace(entry + 2, 2, number(4, 2, little_endian));
-    data.replace(entry + 8, 4, number(6, 4, little_endian));
-    CHECK(orientation_of(data) == 6);
+    for (std::uint32_t type = 0; type <= 13; ++type) {
+      CAPTURE(type);
+      const bool two = type == 3 || type == 8;
+      const bool four = type == 4 || type == 9;
+      std::string data = tiff(6, little_endian);
+      const std::size_t entry = 8 + 2 + 12;
+      data.replace(entry + 2, 2, number(type, 2, little_endian));
+      CHECK(orientation_of(data) == (two || (four && little_endian) ? 6 : 1));
+      data.replace(entry + 8, 4, number(6, 4, little_endian));
+      CHECK(orientation_of(data) == (four || (two && little_endian) ? 6 : 1));
+    }
   }
 }
 
@@ -202,6 +213,9 @@ TEST_CASE("EXIF data in hexadecimal are read as ImageMagick writes them") {
   }
   CHECK(ExifOrientation::of_raw_profile("\nexif\n      44\n" + digits + "\n") == 8);
   CHECK(ExifOrientation::of_raw_profile("exif 44 " + digits) == 8);
+  std::string capitals;
+  for (const char digit : digits) capitals += static_cast<char>(std::toupper(digit));
+  CHECK(ExifOrientation::of_raw_profile("exif 44 " + capitals) == 8);
   digits.insert(72, "\n");
   CHECK(ExifOrientation::of_raw_profile("\nAPP1\n      44\n" + digits) == 8);
   for (const char* const text :

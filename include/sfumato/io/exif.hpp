@@ -41,9 +41,9 @@ class ExifOrientation {
     int digits = 0;
     unsigned value = 0;
     for (const char letter : text.substr(position)) {
-      const std::size_t digit = std::string_view("0123456789abcdef").find(letter);
+      const std::size_t digit = std::string_view("0123456789abcdefABCDEF").find(letter);
       if (digit == std::string_view::npos) continue;
-      value = value << 4 | static_cast<unsigned>(digit);
+      value = value << 4 | static_cast<unsigned>(digit < 16 ? digit : digit - 6);
       if (++digits % 2 == 0) bytes.push_back(static_cast<std::uint8_t>(value & 0xFF));
     }
     return of(bytes);
@@ -55,16 +55,20 @@ class ExifOrientation {
   std::optional<int> find() {
     if (!starts_with(tiff_, "II") && !starts_with(tiff_, "MM")) return std::nullopt;
     little_endian_ = tiff_[0] == 'I';
+    constexpr std::size_t kMagic = 42;  // in the wrong order in some files
+    if (number(2, 2) != kMagic && number(2, 2) != kMagic << 8) return std::nullopt;
     const std::size_t directory = number(4, 4);
     const std::size_t entries = number(directory, 2);
     for (std::size_t i = 0; i < entries; ++i) {
       constexpr std::size_t kEntryBytes = 12;
       constexpr std::size_t kOrientationTag = 0x0112;
-      constexpr std::size_t kLong = 4;  // four bytes; the standard says two, and most write two
       const std::size_t entry = directory + 2 + i * kEntryBytes;
       if (entry >= tiff_.size()) return std::nullopt;
       if (number(entry, 2) != kOrientationTag) continue;
-      const std::size_t value = number(entry + 8, number(entry + 2, 2) == kLong ? 4 : 2);
+      // Whole numbers of two bytes, as the standard has it, or four, without a sign or with one.
+      const std::size_t type = number(entry + 2, 2);
+      const std::size_t bytes = type == 3 || type == 8 ? 2 : type == 4 || type == 9 ? 4 : 0;
+      const std::size_t value = number(entry + 8, bytes);
       return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
     }
     return std::nullopt;
