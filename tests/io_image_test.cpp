@@ -306,14 +306,17 @@ TEST_CASE("pictures cut off at any byte give errors") {
                                        from_hex(kBmp)};
   for (const std::string& bytes : files) {
     REQUIRE(says(bytes) == "nothing");
-    // What follows the pixels may be missing: BMP's padding, the end marks of JPEG and PNG.
-    const std::size_t last = bytes.size() - (bytes[0] == 'B' ? 2 : bytes[1] == 'P' ? 12 : 2);
+    // What follows the pixels may be missing: BMP's padding, the end marks of JPEG and PNG; but not
+    // so that another chunk of a PNG might have begun there.
+    const bool png = bytes[1] == 'P';
+    const std::size_t last = bytes.size() - (png ? 12 : 2);
     int accepted = 0;
     for (std::size_t length = 0; length < last; ++length) {
       if (says(bytes.substr(0, length)) == "nothing") ++accepted;
     }
     CHECK(accepted == 0);
     for (std::size_t length = last; length < bytes.size(); ++length) {
+      if (png && length > last && length < last + 4) continue;
       CHECK(largest_difference(read(bytes.substr(0, length)), read(bytes)) == 0);
     }
     const std::size_t half = bytes.size() / 2;

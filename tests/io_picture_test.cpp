@@ -311,6 +311,26 @@ TEST_CASE(
   CHECK(read(with_chunk(good, chunk("eXIf", "II"))).to_vector() == upright.to_vector());
 }
 
+TEST_CASE("a PNG that ends in what may hold its orientation is truncated") {
+  const std::string good = fixture("rgb8.png");
+  const std::string pixels = good.substr(0, good.find("IEND") - 4);
+  for (const char* const kind : {"eXIf", "tEXt", "zTXt", "iTXt", "prVt"}) {
+    CAPTURE(kind);
+    const std::string last = chunk(kind, std::string("a\0\0b\0\0\0\0", 8));
+    int accepted = 0;
+    for (std::size_t length = 1; length < last.size(); ++length) {
+      if (says(pixels + last.substr(0, length)) == "nothing") ++accepted;
+    }
+    CHECK(accepted == 0);
+    const std::string cut = pixels + last.substr(0, last.size() - 1);
+    CHECK(says(cut) == message("truncated: the file ends after ", cut.size(),
+                               " bytes, amid what follows pixels; copy or download it again"));
+    CHECK(says(pixels + last) == "nothing");
+    CHECK(says(pixels + last + chunk("IEND", "").substr(0, 7)) == "nothing");
+  }
+  CHECK(says(pixels) == "nothing");
+}
+
 TEST_CASE("PNG and WebP are turned by the orientation in their XMP, which Pillow wrote") {
   const auto from_hex = [](const std::string& digits) {
     std::string bytes;

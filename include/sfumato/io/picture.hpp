@@ -44,9 +44,10 @@ constexpr std::int64_t kMostDecoderBytes = std::int64_t{1} << 31;
 [[noreturn]] inline void throw_damaged(const std::string& name, const std::string& what) {
   throw IoError(message(name, ": the picture is damaged: ", what));
 }
-[[noreturn]] inline void throw_truncated(const std::string& name, std::size_t bytes) {
-  throw IoError(message(name, ": truncated: the file ends after ", bytes,
-                        " bytes, before the last pixel; copy or download it again"));
+[[noreturn]] inline void throw_truncated(const std::string& name, std::size_t bytes,
+                                         const char* where = "before the last pixel") {
+  throw IoError(message(name, ": truncated: the file ends after ", bytes, " bytes, ", where,
+                        "; copy or download it again"));
 }
 
 /// Throws unless a picture of the size that a header claims may be decoded. `pixels_per_byte` is

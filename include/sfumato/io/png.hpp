@@ -77,15 +77,25 @@ class PngReader {
     picture.pixels.resize(picture.row_bytes() * static_cast<std::size_t>(picture.height));
     picture_ = &picture;
     check(errors_.run(*this, read_rows));
-    // All pixels are there, and their checksums are right. What follows may hold the orientation;
-    // if it is cut off, even the end mark missing, no pixel suffers.
-    if (!errors_.run(*this, read_end) && !file_ended_) fail();
+    // All pixels are there. What follows may hold the orientation; only the end mark may be
+    // missing.
+    if (!errors_.run(*this, read_end)) {
+      if (!file_ended_) fail();
+      if (!only_end_is_missing()) throw_truncated(name_, file_.size(), "amid what follows pixels");
+    }
     take_profile(picture);
     picture.orientation = find_orientation();
     return picture;
   }
 
  private:
+  /// The number of four bytes that stands there.
+  std::int64_t number(std::size_t at) const {
+    std::int64_t value = 0;
+    for (std::size_t i = 0; i < 4; ++i) value = value << 8 | file_[at + i];
+    return value;
+  }
+
   /// Before libpng sees them: it names no sizes.
   void check_size() const {
     // No format read here packs more pixels into a byte: one bit each, deflated 1032 to 1.
@@ -93,11 +103,6 @@ class PngReader {
     constexpr std::size_t kSizeAt = 16;
     if (file_.size() < kSizeAt + 8) throw_truncated(name_, file_.size());
     if (std::memcmp(&file_[12], "IHDR", 4) != 0) return;  // libpng says so
-    const auto number = [&](std::size_t at) {
-      std::int64_t value = 0;
-      for (std::size_t i = 0; i < 4; ++i) value = value << 8 | file_[at + i];
-      return value;
-    };
     check_picture_size(name_, number(kSizeAt), number(kSizeAt + 4), file_.size(),
                        kMostPixelsPerByte);
   }
@@ -151,6 +156,21 @@ class PngReader {
   }
 
   static void read_end(PngReader& reader) { png_read_end(reader.png_, reader.info_); }
+
+  /// True if a file that ends too early ends behind a chunk, or in one that has no content.
+  bool only_end_is_missing() const {
+    constexpr std::size_t kSignature = 8;
+    constexpr std::size_t kAround = 12;  // length, name and checksum
+    std::size_t position = kSignature;
+    while (file_.size() - position >= 4) {
+      const auto length = static_cast<std::size_t>(number(position));
+      const std::size_t left = file_.size() - position;
+      if (length == 0 && left < kAround) return true;
+      if (left < kAround || length > left - kAround) return false;
+      position += kAround + length;
+    }
+    return position == file_.size();
+  }
 
   void check(bool done) const {
     if (!done) fail();
