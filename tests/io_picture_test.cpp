@@ -49,6 +49,14 @@ std::size_t segment_end(const std::string& jpeg, std::size_t at) {
   return at + 2 + (byte(at + 2) << 8 | byte(at + 3));
 }
 
+std::string from_hex(const std::string& digits) {
+  std::string bytes;
+  for (std::size_t i = 0; i < digits.size(); i += 2) {
+    bytes += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
+  }
+  return bytes;
+}
+
 std::uint32_t crc(const std::string& bytes) {
   std::uint32_t value = 0xFFFFFFFF;
   for (const char byte : bytes) {
@@ -240,6 +248,25 @@ TEST_CASE("the checksum over all of a PNG's pixels counts") {
   CHECK(says(bytes).find("the picture is damaged: IDAT: incorrect data check") == 0);
 }
 
+TEST_CASE("a PNG with more image data than its pixels need is read, if its checksums are right") {
+  const std::string start = "89504e470d0a1a0a0000000d4948445200000003000000020800000000b81f39c6";
+  // Two rows of three grey pixels, 1 to 6; then one byte and 3000.
+  for (const char* const data : {"000000114944415478da63606462666061656307000063001d72e33e3d",
+                                 "000000214944415478daedc1b101002008002053d3ff3fee8d06204e56f49d050"
+                                 "000bef700ee29521efa8a80e3"}) {
+    std::string bytes = from_hex(start + data) + chunk("IEND", "");
+    const Image pixels = read(bytes);
+    REQUIRE(pixels.shape() == Shape{2, 3, 3});
+    CHECK(pixels.at({0, 0, 0}) == 1);
+    CHECK(pixels.at({1, 2, 2}) == 6);
+    const std::size_t kind = bytes.find("IDAT");
+    const std::size_t end = bytes.size() - 12 - 4;
+    bytes[end - 1] = static_cast<char>(bytes[end - 1] ^ 1);
+    bytes.replace(end, 4, four(crc(bytes.substr(kind, end - kind))));
+    CHECK(says(bytes).starts_with("the picture is damaged: IDAT: incorrect data check"));
+  }
+}
+
 TEST_CASE("a PNG's faults are named") {
   std::string bytes = fixture("rgb8.png");
   bytes[24] = 5;
@@ -332,13 +359,6 @@ TEST_CASE("a PNG that ends in what may hold its orientation is truncated") {
 }
 
 TEST_CASE("PNG and WebP are turned by the orientation in their XMP, which Pillow wrote") {
-  const auto from_hex = [](const std::string& digits) {
-    std::string bytes;
-    for (std::size_t i = 0; i < digits.size(); i += 2) {
-      bytes += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
-    }
-    return bytes;
-  };
   const std::string png_start =
       "89504e470d0a1a0a0000000d49484452000000030000000208020000001216f14d0000";
   const std::string png_end =

@@ -39,11 +39,12 @@ struct PngErrors {
   static void warn(png_structp png, png_const_charp text) {
     auto& errors = *static_cast<PngErrors*>(png_get_error_ptr(png));
     std::snprintf(errors.warning, sizeof errors.warning, "%s", text);
-    // After the last pixel libpng only warns when the checksum of all pixels is wrong.
+    // After the last pixel libpng only warns when the checksum of all pixels is wrong. That more
+    // follows does no pixel harm.
     const std::string_view warning = text;
-    if (warning.starts_with("IDAT: ") && warning != "IDAT: Extra compressed data") {
-      give_up(png, text);
-    }
+    const bool surplus =
+        warning == "IDAT: Extra compressed data" || warning == "IDAT: Too much image data";
+    if (warning.starts_with("IDAT: ") && !surplus) give_up(png, text);
   }
 
   /// False if libpng gave up in the step, which must have trivial variables only.
