@@ -273,6 +273,40 @@ TEST_CASE("state dictionaries are found under any name") {
   CHECK(File("K\x01.").says("w") == "holds no named tensors");
 }
 
+TEST_CASE("optimisers are told from state dictionaries by what they hold, in both formats") {
+  const std::string weights = dictionary(text("w") + kPair);
+  const std::string adam =
+      dictionary(text("state") + dictionary(text("w") + dictionary(text("exp_avg") + kPair)) +
+                 text("param_groups") + "]");
+  const TemporaryDirectory folder;
+  const auto names = [&](const std::string& items) {
+    const std::string program = dictionary(items) + ".";
+    write_legacy(folder / "x.pth", program,
+                 {{"0", little_endian(8, 8) + floats({0, 1, 2, 3, 4, 5, 6, 7})}});
+    const io::PytorchFile old(folder / "x.pth");
+    const File file(program);
+    CHECK(old.names() == file.open().names());
+    for (const std::string& name : old.names()) {
+      CHECK(old.read<float>(name).to_vector() == Floats{3, 4});
+      CHECK(file.read(name) == Floats{3, 4});
+    }
+    return old.names();
+  };
+  for (const char* const key :
+       {"optimal_model", "optimum", "optimized_weights", "optim", "optimizer_net", "optimizer"}) {
+    CAPTURE(key);
+    CHECK(names(text(key) + weights) == Names{"w"});
+    CHECK(names(text("adam") + adam + text(key) + weights) == Names{"w"});
+  }
+  CHECK(names(text("optimizer") + adam + text("model") + weights) == Names{"w"});
+  CHECK(names(text("optim") + adam + text("model") + weights) == Names{"w"});
+  CHECK(names(text("g") + dictionary(text("optim_g") + adam) + text("optimum") + weights +
+              text("model") + weights) == Names{"model.w", "optimum.w"});
+  // The optimiser and the model are one dictionary, which the pickle names again.
+  CHECK(names(text("optimizer") + weights + "q\1" + text("model") + "h\1" + text("ema") +
+              weights) == Names{"ema.w", "model.w"});
+}
+
 TEST_CASE("where there is a choice of dictionaries, it is listed") {
   const std::string weights = dictionary(text("w") + kPair);
   const File file(

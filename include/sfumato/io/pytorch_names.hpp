@@ -30,10 +30,11 @@ class StateDictionaryFinder {
  public:
   explicit StateDictionaryFinder(const PickleValue& root) { visit(root, kRoot, ""); }
 
-  /// All of them, in the order of the file. Throws IoError for more tensors than any file has.
+  /// All of them, in the order of the file; those called "optimizer…" where there are no others.
+  /// Throws IoError for more tensors than any file has.
   std::vector<StateDictionary> find() {
     std::vector<StateDictionary> found;
-    for (std::size_t i = 0; i < places_.size(); ++i) {
+    for (std::size_t i = 0; i < places_.size() || (found.empty() && take_set_aside()); ++i) {
       StateDictionary dictionary;
       const bool module = collect_module(i, dictionary);
       if (!module) collect_items(i, dictionary);
@@ -55,12 +56,28 @@ class StateDictionaryFinder {
     std::string_view key;  ///< of the pickle's own text
   };
 
-  /// Remembers a value for its turn. What belongs to an optimiser holds no weights.
+  /// Remembers a value for its turn. An optimiser's state holds no weights, though it may have
+  /// their names.
   void visit(const PickleValue& value, std::size_t parent, std::string_view key) {
     const bool container =
         value.is(Kind::kDictionary) || value.is(Kind::kSequence) || value.is(Kind::kCall);
-    if (!container || key.starts_with("optim") || !seen_.insert(&value).second) return;
-    places_.push_back({&value, parent, key});
+    if (container && key.starts_with("optimizer")) {
+      set_aside_.push_back({&value, parent, key});
+    } else if (container) {
+      add_place({&value, parent, key});
+    }
+  }
+  void add_place(const Place& place) {
+    if (!seen_.insert(place.value).second) return;
+    const bool optimizer = place.value->value_of("state") != nullptr &&
+                           place.value->value_of("param_groups") != nullptr;
+    if (!optimizer) places_.push_back(place);
+  }
+  /// Whether there is anything to look at in what was set aside.
+  bool take_set_aside() {
+    const std::size_t before = places_.size();
+    for (const Place& place : std::exchange(set_aside_, {})) add_place(place);
+    return places_.size() > before;
   }
 
   std::string path_of(std::size_t place) const {
@@ -161,6 +178,7 @@ class StateDictionaryFinder {
   }
 
   std::vector<Place> places_;
+  std::vector<Place> set_aside_;
   std::deque<std::string> numbers_;  ///< keys of lists
   std::unordered_set<const PickleValue*> seen_;
   std::size_t tensors_ = 0;
