@@ -49,7 +49,7 @@ class SafetensorsFile {
     return all;
   }
   bool contains(const std::string& name) const { return header_.entries.contains(name); }
-  /// Throws IoError for a name that the file does not have.
+  /// Throws IoError for a name that the file does not have, or more dimensions than Shape has.
   const Shape& shape(const std::string& name) const { return find(name).shape; }
   /// Throws IoError for a name that the file does not have, or a type that is not read.
   StoredType type(const std::string& name) const { return type_of(name, find(name)); }
@@ -86,6 +86,9 @@ class SafetensorsFile {
   const Entry& find(const std::string& name) const {
     const auto found = header_.entries.find(name);
     if (found == header_.entries.end()) fail(message("there is no tensor '", excerpt(name), "'"));
+    if (!found->second.unsupported.empty()) {
+      fail(message("tensor '", excerpt(name), "'", found->second.unsupported));
+    }
     return found->second;
   }
 

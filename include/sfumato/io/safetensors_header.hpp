@@ -19,6 +19,7 @@ namespace sfumato::io::detail {
 
 /// One tensor of a safetensors file.
 struct SafetensorsEntry {
+  std::string unsupported = {};         ///< why it can't be read, to stand after its name, or empty
   std::string dtype = {};               ///< as the file has it
   std::optional<StoredType> type = {};  ///< nothing where it is not one that is read
   Shape shape = {};
@@ -141,10 +142,17 @@ class SafetensorsHeaderParser {
     }
     SafetensorsEntry entry;
     entry.dtype = value["dtype"];
+    const std::size_t rank = value["shape"].size();
+    const bool too_many = rank > kMaxRank;
+    if (too_many) {
+      entry.unsupported = message(" has ", rank, " dimensions, but at most ", kMaxRank,
+                                  " are read; save it in another shape");
+    }
     for (const Json& extent : value["shape"]) {
       if (!extent.is_number_unsigned()) bad("an extent of the shape is not a whole number");
       const auto size = extent.get<std::uint64_t>();
       if (size > std::uint64_t{1} << 62) bad(message("the extent ", size, " is absurd"));
+      if (too_many) continue;
       try {
         entry.shape.push_back(static_cast<std::int64_t>(size));
       } catch (const ShapeError& error) {
@@ -165,6 +173,7 @@ class SafetensorsHeaderParser {
                      [&](const StoredTypeInfo& type) { return entry.dtype == type.name; });
     if (known == kStoredTypes.end()) return entry;  // which only matters to whom asks for it
     entry.type = known->type;
+    if (too_many) return entry;  // as well
     const auto elements = static_cast<std::uint64_t>(entry.shape.elements());
     const std::uint64_t bytes = entry.end - entry.begin;
     if (elements > bytes || elements * known->bytes != bytes) {
