@@ -213,6 +213,8 @@ TEST_CASE("written pictures say that they are sRGB, and JPEGs keep the colours' 
 
 TEST_CASE("every refusal says what the file is") {
   using namespace std::string_literals;
+  const std::string kConvertedPng =
+      "this is a PNG damaged by a transfer as text; copy it again in binary";
   const std::vector<std::pair<std::string, std::string>> files{
       {"", "this file is empty; copy or download it again"},
       {std::string(1000, '\0'), "this file holds only zeros; copy or download it again"},
@@ -248,6 +250,17 @@ TEST_CASE("every refusal says what the file is") {
       {"\xff\xd8\xff\xf7\x00"s, "this is JPEG-LS, which is not read; convert it to JPEG or PNG"},
       {"8BPS\0\1"s, "this is Photoshop's PSD, which is not read; export it as PNG"},
       {"\0\0\1\0\1\0"s, "this is an icon (ICO), which is not read; convert it to PNG"},
+      {"\0\0\2\0\0\1"s, "this is a cursor (CUR), which is not read; convert it to PNG"},
+      {"\0\0\2\0\0\0\0\0\0\0\0\0\2\0\2\0\x18\0"s,  // TGA
+       "not a kind of picture that is known here; JPEG, PNG, WebP and BMP are read"},
+      {"BMP and PNG are read\n", "this is text, not a picture"},
+      {"\x89PNG\n\x1a\n\0\0\0\rIHDR"s, kConvertedPng},
+      {"\x89PNG\r\x1a\r\0\0\0\rIHDR"s, kConvertedPng},
+      {"\x89PNG\r\n\x1a\r\n\0\0\0\rIHDR"s, kConvertedPng},
+      {"\x89PNG\r\r\n\x1a\r\n\0\0\0\rIHDR"s, kConvertedPng},
+      {"\xef\xbf\xbdPNG\r\n\x1a\n\0\0\0\rIHDR"s, kConvertedPng},
+      {"R", "this is text, not a picture"},
+      {"RIP", "this is text, not a picture"},
       {"%PDF-1.7\n", "this is PDF, not a picture; export the page as PNG"},
       {"\x1f\x8b\x08\x00"s, "this is packed with gzip; unpack it first"},
       {"PK\3\4 and so on", "this is a zip archive, or weights; a picture is needed, unpacked"},
@@ -298,6 +311,23 @@ TEST_CASE("absurd sizes are refused before they are allocated, and named") {
   CHECK(says(bmp) == damaged + "-2147483648 x 251723776 pixels");
   bmp.replace(18, 8, from_hex("0100000000000080"));  // top down, and as high as there are numbers
   CHECK(says(bmp) == too_large("1 x 2147483648"));
+}
+
+TEST_CASE("a file of a picture's first bytes is truncated") {
+  const std::string png = "\x89PNG\r\n\x1a\n";
+  const std::string webp("RIFF\x10\0\0\0WEBP", 12);
+  const auto is_truncated = [](const std::string& bytes) {
+    return says(bytes) == message("truncated: the file ends after ", bytes.size(),
+                                  " bytes, before the last pixel; copy or download it again");
+  };
+  CHECK(is_truncated("\xff"));
+  CHECK(is_truncated("\xff\xd8"));
+  for (std::size_t length = 1; length <= png.size(); ++length) {
+    CHECK(is_truncated(png.substr(0, length)));
+  }
+  for (std::size_t length = 4; length <= webp.size(); ++length) {
+    CHECK(is_truncated(webp.substr(0, length)));
+  }
 }
 
 TEST_CASE("pictures cut off at any byte give errors") {

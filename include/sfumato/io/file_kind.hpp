@@ -57,9 +57,18 @@ inline bool is_text(std::span<const std::uint8_t> file) {
   return true;
 }
 
+/// True if a file holds some of these bytes and no more, which are enough to tell it from a text.
+inline bool is_beginning(std::span<const std::uint8_t> file, std::string_view magic) {
+  constexpr std::size_t kEnough = 4;
+  return file.size() < magic.size() && matches(file, 0, magic.substr(0, file.size())) &&
+         (file.size() >= kEnough || !is_text(file));
+}
+
 /// Says what a file is that is no JPEG, PNG, WebP or BMP, and the remedy.
 inline std::string_view describe_file(std::span<const std::uint8_t> file) {
   using namespace std::string_view_literals;
+  constexpr auto kConvertedPng =
+      "this is a PNG damaged by a transfer as text; copy it again in binary"sv;
   static constexpr FileKind kKinds[] = {
       {0, "GIF8"sv, "this is GIF, which is not read; convert it to PNG"},
       {0, "II*\0"sv, "this is TIFF or a camera's raw file, which is not read; convert it to PNG"},
@@ -81,12 +90,15 @@ inline std::string_view describe_file(std::span<const std::uint8_t> file) {
       {4, "jP  \r\n\x87\n"sv, "this is JPEG 2000, which is not read; convert it to JPEG or PNG"},
       {0, "\xFF\x4F\xFF\x51"sv, "this is JPEG 2000, which is not read; convert it to JPEG or PNG"},
       {0, "\xFF\xD8\xFF\xF7"sv, "this is JPEG-LS, which is not read; convert it to JPEG or PNG"},
+      {0, "\x89PNG\n\x1A\n"sv, kConvertedPng},
+      {0, "\x89PNG\r\x1A\r"sv, kConvertedPng},
+      {0, "\x89PNG\r\n\x1A\r\n"sv, kConvertedPng},
+      {0, "\x89PNG\r\r\n\x1A\r\n"sv, kConvertedPng},
+      {0, "\xEF\xBF\xBDPNG"sv, kConvertedPng},
       {0, "\x8AMNG\r\n\x1A\n"sv, "this is MNG, which is not read; convert it to PNG"},
       {0, "\x8BJNG\r\n\x1A\n"sv, "this is JNG, which is not read; convert it to PNG"},
       {0, "8BPS"sv, "this is Photoshop's PSD, which is not read; export it as PNG"},
       {0, "gimp xcf"sv, "this is GIMP's XCF, which is not read; export it as PNG"},
-      {0, "\0\0\1\0"sv, "this is an icon (ICO), which is not read; convert it to PNG"},
-      {0, "\0\0\2\0"sv, "this is a cursor (CUR), which is not read; convert it to PNG"},
       {0, "v/1\1"sv, "this is OpenEXR, which is not read; convert it to PNG"},
       {0, "#?RADIANCE"sv, "this is Radiance HDR, which is not read; convert it to PNG"},
       {0, "DDS "sv, "this is DDS, which is not read; convert it to PNG"},
@@ -132,6 +144,14 @@ inline std::string_view describe_file(std::span<const std::uint8_t> file) {
   }
   for (const FileKind& kind : kKinds) {
     if (matches(file, kind.at, kind.magic)) return kind.meaning;
+  }
+  // A TGA begins in the same way, but not with a number of pictures.
+  const bool has_pictures = file.size() > 5 && (file[4] > 0 || file[5] > 0);
+  if (has_pictures && matches(file, 0, "\0\0\1\0"sv)) {
+    return "this is an icon (ICO), which is not read; convert it to PNG";
+  }
+  if (has_pictures && matches(file, 0, "\0\0\2\0"sv)) {
+    return "this is a cursor (CUR), which is not read; convert it to PNG";
   }
   std::array<char, 512> buffer;
   const std::string_view text = first_letters(file, buffer);

@@ -40,7 +40,11 @@ inline Picture decode_picture(const std::string& name, std::span<const std::uint
   }
   if (matches(file, 0, "\x89PNG\r\n\x1A\n")) return decode_png(name, file);
   if (matches(file, 0, "RIFF????WEBP")) return decode_webp(name, file);
-  if (matches(file, 0, "BM")) return decode_bmp(name, file);
+  // The sizes in a BMP's header are no text.
+  if (matches(file, 0, "BM") && (file.size() == 2 || !is_text(file))) return decode_bmp(name, file);
+  for (const char* const magic : {"\xFF\xD8\xFF", "\x89PNG\r\n\x1A\n", "RIFF????WEBP"}) {
+    if (is_beginning(file, magic)) throw_truncated(name, file.size());
+  }
   throw IoError(message(name, ": ", describe_file(file)));
 }
 
