@@ -278,7 +278,9 @@ TEST_CASE("malformed headers are refused, and the error says why") {
   CHECK(says_of("{" + rest) == kMalformed + "descr, fortran_order or shape is missing");
   CHECK(says_of("{'descr") == kMalformed + "a string does not end");
   CHECK(says_of("{'descr' '<f4', " + rest) == kMalformed + "expected ':'");
-  CHECK(says_of("{'descr': [('a', '<f4')], " + rest) == kMalformed + "expected a string");
+  CHECK(says_of("{'descr': [('a', '<f4')], " + rest) ==
+        "x: a structured array of several fields, which is not read; save one field by itself");
+  CHECK(says_of("{'descr': ('<f4', (2,)), " + rest) == kMalformed + "expected a string");
   CHECK(says_of("{'descr': '<f4' " + rest) == kMalformed + "expected '}'");
   CHECK(says_of("{'descr': '<f4', 'descr': '<f4', " + rest) ==
         kMalformed + "unexpected key 'descr'");

@@ -114,6 +114,10 @@ TEST_CASE("what can't be written is refused before the file is touched") {
                                        io::StoredType::kF16);
         }) == "write_safetensors: x holds 1e+06, which is too large for F16");
   CHECK(complaint([&] {
+          io::write_safetensors<double>(path, {{"a\n", Tensor<double>::from({1e300}, {1})}},
+                                        io::StoredType::kF32);
+        }) == R"(write_safetensors: a\n holds 1e+300, which is too large for F32)");
+  CHECK(complaint([&] {
           io::write_safetensors<float>(path, {{"\xff", one}});
         }) == "write_safetensors: a name or the metadata are not valid UTF-8");
   CHECK(read_bytes(path) == "old");

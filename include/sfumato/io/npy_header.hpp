@@ -38,6 +38,11 @@ class NpyHeaderParser {
       const std::string key = quoted();
       expect(':');
       if (key == "descr" && !has_descr) {
+        if (accept('[')) {
+          throw IoError(message(source_,
+                                ": a structured array of several fields, which is not read; save "
+                                "one field by itself"));
+        }
         header.descr = quoted();
         has_descr = true;
       } else if (key == "fortran_order" && !has_order) {

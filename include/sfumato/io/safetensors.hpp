@@ -188,7 +188,7 @@ void write_safetensors(const std::filesystem::path& path,
         if constexpr (Real<T>) {
           if (std::isfinite(static_cast<double>(value)) &&
               !std::isfinite(detail::stored_value(converted.back(), stored_type))) {
-            throw ValueError(message("write_safetensors: ", name, " holds ", value,
+            throw ValueError(message("write_safetensors: ", excerpt(name), " holds ", value,
                                      ", which is too large for ", stored.name));
           }
         }

@@ -100,6 +100,11 @@ class ZipReader {
   [[noreturn]] void bad(const std::string& entry, const std::string& what) const {
     fail(message("entry ", excerpt(entry), " ", what));
   }
+  [[noreturn]] void bad_checksum(const std::string& entry) const {
+    bad(entry,
+        "is damaged: its checksum is wrong, or it was saved with checksums turned off, as "
+        "torch.serialization.set_crc32_options(False) does; save it again with them");
+  }
 
   std::optional<zip_stat_t> status_of(const std::string& entry) const {
     zip_stat_t status;
@@ -132,7 +137,7 @@ class ZipReader {
       bad(entry, message("is damaged: its size is ", status.size, " bytes and, stored, ",
                          status.comp_size));
     }
-    if (status.size == 0 && status.crc != 0) bad(entry, "is damaged: its checksum is wrong");
+    if (status.size == 0 && status.crc != 0) bad_checksum(entry);
     return status;
   }
 
@@ -159,7 +164,7 @@ class ZipReader {
     std::uint8_t surplus = 0;
     const zip_int64_t got = zip_fread(opened.get(), &surplus, 1);
     if (got > 0) bad(entry, "is damaged: it is longer than it claims");
-    if (got < 0) bad(entry, "is damaged: its checksum is wrong");
+    if (got < 0) bad_checksum(entry);
     checked_.insert(entry);
     return bytes;
   }
