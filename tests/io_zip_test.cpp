@@ -170,6 +170,26 @@ TEST_CASE("an archive that has a name twice is refused") {
   CHECK(read(bytes, 0, 0) == R"(the name 'two\n.npy' stands twice in the archive)");
 }
 
+TEST_CASE("an array is found by its entry's name with .npy and without, as NumPy finds it") {
+  const TemporaryDirectory folder;
+  const auto array = [&](float value) {
+    io::write_npy(folder / "a.npy", Tensor<float>::scalar(value));
+    return read_bytes(folder / "a.npy");
+  };
+  write_bytes(
+      folder / "x.npz",
+      archive_of({{"a.npy", array(1)}, {"a", array(2)}, {"b", array(3)}, {"c.npy.npy", array(4)}}));
+  const auto read = [&](const char* name) {
+    return io::read_npz<float>(folder / "x.npz", name).item();
+  };
+  CHECK(read("a") == 2);
+  CHECK(read("a.npy") == 1);
+  CHECK(read("b") == 3);
+  CHECK(read("c.npy") == 4);
+  CHECK(complaint([&] { read("c"); }).ends_with("x.npz: there is no array 'c'"));
+  CHECK(complaint([&] { read("b.npy"); }).ends_with("x.npz: there is no array 'b.npy'"));
+}
+
 TEST_CASE("an archive with two pickles is refused") {
   const TemporaryDirectory folder;
   const std::string pickle = message("}", pytorch_file::text("w"), "s.");
