@@ -27,6 +27,9 @@ namespace sfumato::io {
 /// where the system allows it, its owner; its other hard links keep the old content. Terminals,
 /// pipes and devices such as /dev/null can't be replaced and are written to as they are; disks,
 /// sockets, folders and read-only files are refused.
+///
+/// Beyond a limit on the size of files (`ulimit -f`) the system ends the process, unless the
+/// program ignores the signal SIGXFSZ; then that is an IoError, too.
 class AtomicFileWriter {
  public:
   /// Throws IoError that says why when the target can't be written.
