@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "support/device.hpp"
+#include "device.hpp"
 
 namespace sfumato::tested {
 

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <string>
 
-#include "support/temporary_directory.hpp"
+#include "temporary_directory.hpp"
 
 /// A root folder with what the system says of memory and control groups.
 class FakeSystem {
