@@ -2,12 +2,19 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "../examples/neural_style/memory.hpp"
 #include "../examples/neural_style/options.hpp"
 #include "../examples/neural_style/parse.hpp"
 #include "../examples/neural_style/presets.hpp"
+#include "../examples/neural_style/signals.hpp"
 #include "support/complaint.hpp"
 #include "support/fake_system.hpp"
 
@@ -16,6 +23,32 @@ namespace {
 using namespace neural_style;
 
 constexpr double kGibi = 1024.0 * 1024.0 * 1024.0;
+
+/// The status with which a process ends that paints and does this; 0 where it comes to the end.
+template <class Body>
+int status_of(const Body& body) {
+  const pid_t child = fork();
+  if (child == 0) {
+    catch_signals();
+    begin_painting();
+    body();
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/// Longer than one keystroke lasts.
+void wait_for_another_keystroke() {
+  usleep(150000);
+}
+
+/// What a command line sets, behind its pictures.
+Arguments read(std::vector<const char*> words) {
+  words.insert(words.begin(), {"a.jpg", "b.jpg", "-o", "c.png"});
+  return *parse(words);
+}
 
 }  // namespace
 
@@ -84,10 +117,6 @@ TEST_CASE("the table of options is whole: each can be found, and what it shows i
 }
 
 TEST_CASE("what is given wins over a preset, in any order, and a preset over the defaults") {
-  const auto read = [](std::vector<const char*> words) {
-    words.insert(words.begin(), {"a.jpg", "b.jpg", "-o", "c.png"});
-    return *parse(words);
-  };
   for (const Preset& preset : presets()) {
     for (const std::string& name : preset.names) {
       CAPTURE(name);
@@ -108,4 +137,52 @@ TEST_CASE("what is given wins over a preset, in any order, and a preset over the
   CHECK(read({"--memory", "low"}).transfer.objective.low_memory);
   CHECK_FALSE(read({"--memory", "normal"}).transfer.objective.low_memory);
   CHECK(complaint([&] { read({"--preset", "none"}); }).starts_with("--preset must be "));
+}
+
+TEST_CASE("only a second SIGINT ends a run at once, and only one that follows a SIGINT") {
+  const auto sent = [](int first, int second) {
+    return status_of([=] {
+      std::raise(first);
+      wait_for_another_keystroke();
+      std::raise(second);
+    });
+  };
+  CHECK(sent(SIGINT, SIGINT) == 130);
+  CHECK(sent(SIGTERM, SIGINT) == 0);
+  CHECK(sent(SIGHUP, SIGINT) == 0);
+  CHECK(sent(SIGXCPU, SIGINT) == 0);
+  CHECK(sent(SIGINT, SIGTERM) == 0);
+  CHECK(status_of([] {
+          std::raise(SIGXCPU);
+          _exit(interrupted);
+        }) == SIGXCPU);
+}
+
+TEST_CASE("while a file is written signals wait, whichever thread they come to") {
+  CHECK(status_of([] {
+          std::thread([] { pause(); }).detach();
+          std::raise(SIGINT);
+          wait_for_another_keystroke();
+          const HoldSignals whole_file;
+          kill(getpid(), SIGINT);
+          wait_for_another_keystroke();
+          _exit(7);
+        }) == 7);
+  CHECK(status_of([] {
+          std::raise(SIGINT);
+          wait_for_another_keystroke();
+          {
+            const HoldSignals whole_file;
+            std::raise(SIGINT);
+          }
+          _exit(7);
+        }) == 130);
+  CHECK(status_of([] {
+          {
+            const HoldSignals whole_file;
+            std::raise(SIGTERM);
+            if (interrupted != 0) _exit(8);
+          }
+          _exit(interrupted);
+        }) == SIGTERM);
 }

@@ -72,12 +72,12 @@ inline std::string help() {
   for (const char* const paragraph :
        {"An option's value follows it or its =; lists have commas between their words. A picture "
         "whose name begins with a hyphen comes after --.",
-        "On SIGINT (Ctrl-C), SIGTERM, SIGHUP, or when nobody reads its output any longer, the "
-        "program ends after the iteration at hand and writes what there is; a second SIGINT ends "
-        "it at once.",
+        "On SIGINT (Ctrl-C), SIGTERM, SIGHUP, SIGXCPU, or when nobody reads its output any longer, "
+        "the program ends after the iteration at hand and writes what there is; a second SIGINT "
+        "ends it at once.",
         "Exit status: 0 done; 1 a file, the memory or the device does not serve, or a loss was not "
         "finite; 2 the command line is not right; 130 ended by SIGINT, 143 by SIGTERM, 129 by "
-        "SIGHUP, 141 as nobody read its output.",
+        "SIGHUP, 152 by SIGXCPU, 141 as nobody read its output.",
         "Example: neural_style photo.jpg painting.jpg -o out.png --size 512"}) {
     text += detail::wrapped("", paragraph, 0);
   }

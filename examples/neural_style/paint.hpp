@@ -76,8 +76,10 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
                                         });
     painting.add(result);
     if (a.save_stages && number < stages.size()) {
-      painting.trouble += write_picture(stage_path(a.output, number),
-                                        style::denormalize(painting.picture, a.pictures.rounding));
+      const HoldSignals whole_file;
+      const std::string failure = write_picture(
+          stage_path(a.output, number), style::denormalize(painting.picture, a.pictures.rounding));
+      painting.trouble += (painting.trouble.empty() || failure.empty() ? "" : "; ") + failure;
     }
   }
 }

@@ -50,26 +50,26 @@ template <class Device>
 int finish(const Arguments& a, const Painting<Device>& painting, std::string trouble,
            const Reporter& report) {
   constexpr int kBySignal = 128;
-  const int signal = interrupted;  // one that comes now is too late to end anything early
+  const int signal = interrupted;
   const auto add = [&](const std::string& text) {
     if (!text.empty()) trouble += (trouble.empty() ? "" : "; ") + text;
   };
   if (painting.picture.defined()) {
+    const HoldSignals whole_files;
+    interrupted = 0;  // a signal that comes now is too late to end anything early
     const std::string failure =
         write_picture(a.output, sfumato::style::denormalize(painting.picture, a.pictures.rounding));
     if (failure.empty() && !trouble.empty()) {
       add(sfumato::message("wrote the last good picture to ", a.output));
     }
     add(failure);
-  }
-  add(painting.trouble);
-  if (!a.losses.empty()) {
     try {
-      write_losses(a.losses, painting.history);
+      if (!a.losses.empty()) write_losses(a.losses, painting.history);
     } catch (const sfumato::IoError& error) {
       add(error.what());
     }
   }
+  add(painting.trouble);
   if (const std::error_code failure = report.failure()) {
     add(sfumato::message("the reports could not be written: ", failure.message()));
   }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -13,16 +14,25 @@ namespace neural_style {
 /// The signal for which the run is to end, its picture being saved; 0 while there is none.
 inline volatile std::sig_atomic_t interrupted = 0;
 
+/// The signals that ask a program to end; the last is of a limit of processor time (`ulimit -St`).
+inline constexpr std::array kEndings{SIGINT, SIGTERM, SIGHUP, SIGXCPU};
+
 namespace detail {
 
 inline volatile std::sig_atomic_t loading = 1;  // there is no picture yet that could be saved
 inline timespec interrupted_at{};               // written by the first signal, before `interrupted`
+inline volatile std::sig_atomic_t held = 0;     // a file is being written, which is to be whole …
+inline volatile std::sig_atomic_t waiting = 0;  // … and the signal that came meanwhile
 
 /// While nothing is painted, says so and ends the program; later leaves it to the next iteration to
 /// end. Who presses Ctrl-C twice does not want to wait for that; but `timeout -s INT` sends two
 /// signals at once that mean one, and terminals that close send SIGHUP twice.
 inline void handle(int signal) {
   constexpr int kBySignal = 128;
+  if (held != 0) {
+    waiting = signal;
+    return;
+  }
   if (loading != 0) {
     constexpr char kText[] = "neural_style: interrupted while loading; nothing is written\n";
     const auto ignored = write(STDERR_FILENO, kText, sizeof(kText) - 1);
@@ -34,7 +44,7 @@ inline void handle(int signal) {
   if (interrupted == 0) {
     interrupted_at = now;
     interrupted = signal;
-  } else if (signal == SIGINT) {
+  } else if (signal == SIGINT && interrupted == SIGINT) {
     const auto milliseconds = (now.tv_sec - interrupted_at.tv_sec) * 1000 +
                               (now.tv_nsec - interrupted_at.tv_nsec) / 1000000;
     constexpr long kOneKeystroke = 100;
@@ -44,16 +54,16 @@ inline void handle(int signal) {
 
 }  // namespace detail
 
-/// From now on the signals that ask a program to end let it end in order: SIGINT, SIGTERM, and
-/// SIGHUP unless it is ignored, as under nohup. A pipe that nobody reads is an error of writing.
+/// From now on the signals that ask a program to end let it end in order, SIGHUP unless it is
+/// ignored, as under nohup. A pipe that nobody reads is an error of writing.
 inline void catch_signals() {
   struct sigaction action {};
   action.sa_handler = detail::handle;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&action.sa_mask, signal);
+  for (const int signal : kEndings) sigaddset(&action.sa_mask, signal);
   struct sigaction old {};
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+  for (const int signal : kEndings) {
     sigaction(signal, nullptr, &old);
     if (signal != SIGHUP || old.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
   }
@@ -61,22 +71,19 @@ inline void catch_signals() {
   std::signal(SIGXFSZ, SIG_IGN);  // a file too large is an error of writing, too
 }
 
-/// Keeps the signals of catch_signals() back for as long as it lives: no file of a moment is left
-/// behind.
+/// Keeps the signals of catch_signals() waiting for as long as it lives, whichever thread they come
+/// to: no file is left half written.
 class HoldSignals {
  public:
-  HoldSignals() {
-    sigset_t held;
-    sigemptyset(&held);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&held, signal);
-    pthread_sigmask(SIG_BLOCK, &held, &before_);
-  }
+  HoldSignals() { detail::held = 1; }
   HoldSignals(const HoldSignals&) = delete;
   HoldSignals& operator=(const HoldSignals&) = delete;
-  ~HoldSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_{};
+  ~HoldSignals() {
+    detail::held = 0;
+    const int signal = detail::waiting;
+    detail::waiting = 0;
+    if (signal != 0) detail::handle(signal);
+  }
 };
 
 /// All is loaded: from now on there is a picture to save.
