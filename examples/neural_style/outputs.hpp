@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -19,6 +18,7 @@
 #include "sfumato/core/error.hpp"
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/image.hpp"
+#include "sfumato/io/write_target.hpp"
 #include "sfumato/style/transfer.hpp"
 
 namespace neural_style {
@@ -41,15 +41,31 @@ struct NamedPath {
   std::string path;
 };
 
+/// The ending of a name, where it means a format that is no text; else nothing.
+inline std::string format_of(const std::filesystem::path& path) {
+  const std::string ending = sfumato::io::detail::image_extension(path);
+  if (ending == ".jpeg") return ".jpg";
+  for (const char* const known : {".png", ".jpg", ".bmp", ".webp", ".gif", ".tif", ".tiff",
+                                  ".safetensors", ".pth", ".pt", ".npy", ".npz"}) {
+    if (ending == known) return ending;
+  }
+  return "";
+}
+
+/// Throws ValueError where the name of a picture is a link to one of another format.
+inline void refuse_other_format(const NamedPath& picture) {
+  const std::filesystem::path place = sfumato::io::detail::follow_links(picture.path);
+  const std::string format = format_of(place);
+  if (format.empty() || format == format_of(picture.path)) return;
+  throw sfumato::ValueError(sfumato::message(
+      picture.what, " ", picture.path, " is a link to ", place.string(),
+      ", whose ending means another format; name that file, or one that is no link"));
+}
+
 /// Throws IoError where a file for losses has a picture's or a network's name, or holds anything
 /// but what write_losses() wrote.
 inline void refuse_other_content(const std::string& path) {
-  std::string extension = std::filesystem::path(path).extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  for (const char* const other : {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff",
-                                  ".safetensors", ".pth", ".pt", ".npy", ".npz"}) {
-    if (extension != other) continue;
+  if (!format_of(path).empty() || !format_of(sfumato::io::detail::follow_links(path)).empty()) {
     throw sfumato::IoError(sfumato::message("--losses ", path,
                                             ": losses are written as text; give them a name that "
                                             "ends in .csv"));
@@ -81,6 +97,7 @@ inline void check_outputs(const Arguments& a, const std::string& weights) {
   for (std::size_t stage = 1; a.save_stages && stage < preset->options.stages.size(); ++stage) {
     outputs.push_back({"the picture of a stage", stage_path(a.output, stage)});
   }
+  const auto pictures = static_cast<std::ptrdiff_t>(outputs.size());
   if (!a.losses.empty()) outputs.push_back({"--losses", a.losses});
   const std::vector<detail::NamedPath> inputs{
       {"CONTENT", a.content}, {"STYLE", a.style}, {"the weights", weights}};
@@ -95,6 +112,7 @@ inline void check_outputs(const Arguments& a, const std::string& weights) {
                                                  other.path, "; writing it would destroy that"));
     }
   }
+  std::for_each(outputs.begin(), outputs.begin() + pictures, detail::refuse_other_format);
   if (!a.losses.empty()) detail::refuse_other_content(a.losses);
   for (const detail::NamedPath& output : outputs) io::check_writable(output.path);
 }
