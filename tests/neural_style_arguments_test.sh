@@ -43,6 +43,7 @@ asks_wrong '--output is given twice' -oy.png
 asks_wrong '--size needs a value: --size PIXELS' --size
 asks_wrong '--losses needs a value: --losses FILE' --losses --quiet
 asks_wrong '--quiet takes no value' --quiet=no
+asks_wrong '--help takes no value' --help=1
 # A value never comes from the next argument where there is an equals sign.
 asks_wrong "'64' is one argument too many" --size= 64
 
@@ -108,6 +109,8 @@ asks_wrong '--size does not go with --width: it sets both sides' --width 64 --si
 asks_wrong '--memory low does not go with --precision bf16' --precision bf16 --memory low
 asks_wrong '--tf32 does not go with --device cpu' --tf32 --device cpu
 asks_wrong '--save-stages needs --preset' --save-stages
+asks_wrong '--seed does not go with --init content' --seed 5
+asks_wrong '--report-every does not go with --quiet' --quiet --report-every 5
 for side in size height width; do
   asks_wrong "--save-stages does not go with --$side: a size makes one stage" --preset d2l --save-stages --$side 64
 done

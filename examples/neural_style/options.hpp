@@ -156,8 +156,13 @@ inline const std::vector<Option>& options() {
        positive(at(&T::lr_decay), 1.0)},
       {"--init", "", "WHAT", kOptimiser, "What the picture starts as: content or noise",
        choice(at(&A::initial), {"content", "noise"})},
-      {"--seed", "", "NUMBER", kOptimiser, "Of the noise",
-       number(at(&A::seed), std::uint64_t{0}, std::numeric_limits<std::uint64_t>::max())},
+      {"--seed",
+       "",
+       "NUMBER",
+       kOptimiser,
+       "Of the noise",
+       number(at(&A::seed), std::uint64_t{0}, std::numeric_limits<std::uint64_t>::max()),
+       {{{}, "--init", "content", "only noise is random"}}},
 
       {"--content-weight", "", "WEIGHT", kObjective, "Of the content loss",
        number(at(&O::content_weight), 0.0, kHeaviest)},
@@ -202,8 +207,13 @@ inline const std::vector<Option>& options() {
 
       {"--losses", "", "FILE", kReports, "CSV file for the losses of every iteration",
        words(at(&A::losses), "a file name")},
-      {"--report-every", "", "COUNT", kReports, "Iterations between two reports",
-       number(at(&A::report_every), std::int64_t{1}, kMany)},
+      {"--report-every",
+       "",
+       "COUNT",
+       kReports,
+       "Iterations between two reports",
+       number(at(&A::report_every), std::int64_t{1}, kMany),
+       {{{}, "--quiet", {}, "it prints no reports"}}},
       {"--quiet", "", "", kReports, "Print nothing but errors", flag(at(&A::quiet))},
   };
   return table;

@@ -101,14 +101,16 @@ inline std::optional<Arguments> parse(std::span<const char* const> command_line)
         throw sfumato::ValueError("'" + word + "' is one argument too many; see --help");
       }
       given.push_back({positionals[placed++]->name, word});
-    } else if (word == "--help" || word == "-h") {
-      return std::nullopt;
     } else {
       const bool is_long = word[1] == '-';
       const std::size_t end = is_long ? std::min(word.find('='), word.size()) : 2;
       const std::string name = word.substr(0, end);
       std::optional<std::string> attached;
       if (end < word.size()) attached = word.substr(word[end] == '=' ? end + 1 : end);
+      if (name == "--help" || name == "-h") {
+        if (attached) throw sfumato::ValueError(name + " takes no value");
+        return std::nullopt;
+      }
       const auto option =
           std::find_if(options().begin(), options().end(), [&](const Option& candidate) {
             return name == (is_long ? candidate.name : candidate.letter);
