@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "neural_style: %s\n", error.what());
     return 2;
   } catch (const std::bad_alloc&) {
-    std::fputs("neural_style: there is no more memory; take smaller pictures\n", stderr);
+    std::fputs("neural_style: there is no more memory; take a smaller --size\n", stderr);
     return 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "neural_style: %s\n", error.what());

@@ -19,7 +19,7 @@ waits_for_pipe() {
   done
 }
 
-for ending in INT:130 TERM:143 HUP:129; do
+for ending in INT:130 TERM:143 HUP:129 XCPU:152; do
   signal=${ending%:*}
   : >log.txt
   start -o $signal.png --losses $signal.csv >log.txt
@@ -90,6 +90,42 @@ kill -INT $process
 ends_with 130 $process
 [ ! -e x.png ] && [ -z "$(find . -name '.sfumato*')" ] || fail "a second SIGINT left something behind: $(ls -a)"
 exec 3<&-
+
+# A run that is done waits for a reader of its picture: no signal takes that away.
+mkfifo slow.png
+"$program" "$cat" "$suns" -o slow.png --size 32 --iterations 1 --losses slow.csv >log.txt 2>err.txt &
+process=$!
+waits_for 's/it' log.txt $process
+sleep 0.3
+for signal in INT INT TERM INT; do
+  kill -$signal $process
+  sleep 0.15
+done
+timeout 20 cat slow.png >read.png || fail "the picture was not written: $(cat err.txt)"
+ends_with 0 $process
+is_picture read.png
+[ "$(wc -l <slow.csv)" -eq 2 ] || fail "a late signal cost the losses"
+# A limit of processor time.
+status=0
+(ulimit -S -t 3; exec "$program" "$cat" "$suns" -o limit.png --size 32 --iterations 1000000 --quiet) || status=$?
+[ "$status" -eq 152 ] || fail "a limit of processor time ended with $status"
+is_picture limit.png
+# SIGINT counts where it was ignored at the start, as in a script's background.
+: >log.txt
+(trap '' INT; exec "$program" "$cat" "$suns" -o script.png --size 32 --iterations 100000 --report-every 1 >log.txt) &
+process=$!
+waits_for 's/it' log.txt $process
+kill -INT $process
+ends_with 130 $process
+is_picture script.png
+
+# A loss that rises is said, and is no failure.
+"$program" "$cat" "$suns" -o rises.png --size 32 --iterations 20 --learning-rate 100 >log.txt 2>err.txt ||
+  fail "a loss that rises: $? $(cat err.txt)"
+[ "$(wc -l <err.txt)" -eq 1 ] && grep -qE 'the loss rose from [0-9.]+ to [0-9.e+]+; take a smaller --learning-rate' err.txt ||
+  fail "a loss that rises: $(cat err.txt)"
+grep -qE '[0-9]{12}' log.txt && fail "losses have too many digits: $(cat log.txt)"
+is_picture rises.png
 
 # Divergence: the last good picture, what happened and why, status 1.
 status=0

@@ -6,14 +6,17 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "../examples/neural_style/memory.hpp"
 #include "../examples/neural_style/options.hpp"
+#include "../examples/neural_style/outputs.hpp"
 #include "../examples/neural_style/parse.hpp"
 #include "../examples/neural_style/presets.hpp"
+#include "../examples/neural_style/reporter.hpp"
 #include "../examples/neural_style/signals.hpp"
 #include "support/complaint.hpp"
 #include "support/fake_system.hpp"
@@ -185,4 +188,71 @@ TEST_CASE("while a file is written signals wait, whichever thread they come to")
           }
           _exit(interrupted);
         }) == SIGTERM);
+}
+
+TEST_CASE("what to take where memory runs out") {
+  Arguments a;
+  CHECK(memory_remedy(a, 4) == "take a smaller --size, --memory low or --precision bf16");
+  a.threads = 4;
+  CHECK(memory_remedy(a, 4) == "take a smaller --size, --memory low or --precision bf16");
+  a.threads = 5;
+  a.memory = "low";
+  CHECK(memory_remedy(a, 4) == "take a smaller --size, fewer --threads or --precision bf16");
+  a.precision = "bf16";
+  CHECK(memory_remedy(a, 4) == "take a smaller --size or fewer --threads");
+  a.threads = 1;
+  CHECK(memory_remedy(a, 4) == "take a smaller --size");
+}
+
+TEST_CASE("options that would do nothing are refused") {
+  CHECK(complaint([] {
+          read({"--seed", "5"});
+        }) == "--seed does not go with --init content: only noise is random");
+  CHECK(read({"--init", "noise", "--seed", "5"}).seed == 5);
+  CHECK(complaint([] {
+          read({"--quiet", "--report-every", "5"});
+        }) == "--report-every does not go with --quiet: it prints no reports");
+  CHECK(complaint([] { read({"--help=1"}); }) == "--help takes no value");
+  CHECK(complaint([] { read({"-h1"}); }) == "-h takes no value");
+}
+
+TEST_CASE("losses have as many digits as a person reads, and a rise is said") {
+  CHECK(readable_loss(10.09636) == "10.0964");
+  CHECK(readable_loss(999999.0) == "999999.0000");
+  CHECK(readable_loss(722415839944376320.0) == "7.22416e+17");
+  const auto rise = [](const std::vector<double>& totals) {
+    std::vector<sfumato::style::Iteration> history;
+    for (const double total : totals) history.push_back({.total = total});
+    return rise_of_loss(history);
+  };
+  CHECK(rise({}).empty());
+  CHECK(rise({2.0}).empty());
+  CHECK(rise({2.0, 3.0, 1.5}).empty());
+  CHECK(rise({2.0, 1.5, 3e7}) ==
+        "the loss rose from 2.0000 to 3e+07; take a smaller --learning-rate");
+}
+
+TEST_CASE("a link to a name of another format is refused") {
+  namespace fs = std::filesystem;
+  const FakeSystem system;
+  const std::string folder = system.root() + "/";
+  system.write("/weights.safetensors", "");
+  const auto check = [&](const std::string& link, const std::string& target, bool losses = false) {
+    fs::remove(folder + link);
+    fs::create_symlink(target, folder + link);
+    Arguments a;
+    a.output = folder + (losses ? "out.png" : link);
+    if (losses) a.losses = folder + link;
+    const std::string said = complaint([&] { check_outputs(a, folder + "weights.safetensors"); });
+    const std::size_t place = said.find(folder + target);
+    return place == std::string::npos ? said : said.substr(place + folder.size());
+  };
+  const std::string wrong =
+      ", whose ending means another format; name that file, or one that is no link";
+  CHECK(check("k.png", "real.jpg") == "real.jpg" + wrong);
+  CHECK(check("k.jpg", "real.safetensors") == "real.safetensors" + wrong);
+  CHECK(check("k.jpeg", "real.JPG") == "nothing");
+  CHECK(check("k.png", "object-1234") == "nothing");
+  CHECK(check("l.csv", "new.png", true).ends_with("give them a name that ends in .csv"));
+  CHECK(check("l.csv", "new.txt", true) == "nothing");
 }

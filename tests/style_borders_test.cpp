@@ -135,8 +135,8 @@ TEST_CASE("what is told every few iterations is the same, and so is the picture"
                                       if (now.has_losses) seen.push_back(now.number);
                                       return true;
                                     });
-  CHECK(seen == std::vector<std::int64_t>{3, 6, 8});
-  REQUIRE(some.history.size() == 3);
+  CHECK(seen == std::vector<std::int64_t>{1, 3, 6, 8});
+  REQUIRE(some.history.size() == 4);
   for (const auto& row : some.history) {
     const auto& same = all.history[static_cast<std::size_t>(row.number - 1)];
     CHECK(row.number == same.number);

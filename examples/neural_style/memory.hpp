@@ -14,6 +14,7 @@
 #include "reporter.hpp"
 #include "sfumato/core/control_group.hpp"
 #include "sfumato/core/error.hpp"
+#include "values.hpp"
 
 namespace neural_style {
 
@@ -82,20 +83,21 @@ inline std::string readable_bytes(double bytes) {
 }
 
 /// What takes less memory than the present options: "a smaller --size, --memory low or …".
-inline std::string memory_remedy(const Arguments& a) {
-  std::string remedy = "take a smaller --size";
+inline std::string memory_remedy(const Arguments& a, int processors) {
+  std::vector<std::string> remedies{"a smaller --size"};
+  if (a.threads && *a.threads > processors) remedies.emplace_back("fewer --threads");
   if (a.precision != "bf16") {
-    if (a.memory != "low") remedy += ", --memory low";
-    remedy += " or --precision bf16";
+    if (a.memory != "low") remedies.emplace_back("--memory low");
+    remedies.emplace_back("--precision bf16");
   }
-  return remedy;
+  return "take " + detail::alternatives(remedies);
 }
 
 /// Says what the run is expected to need at most. Throws ResourceError, before anything is
 /// computed, where it would be sure to run out, and warns where it may: the system would end the
 /// program, or others, without a word.
 inline void check_memory(double expected, const std::optional<MemoryLimit>& limit,
-                         const Arguments& a, const Reporter& report) {
+                         const std::string& remedy, const Reporter& report) {
   constexpr double kSure = 0.85;  // of an estimate that is right within 15 %
   const std::string need = "about " + readable_bytes(expected);
   if (!limit) {
@@ -105,14 +107,14 @@ inline void check_memory(double expected, const std::optional<MemoryLimit>& limi
   const std::string there_is = readable_bytes(limit->bytes) + " are " + limit->whose;
   report.say("memory: %s at the peak; %s\n", need.c_str(), there_is.c_str());
   if (expected * kSure > limit->with_swap) {
-    throw sfumato::ResourceError(sfumato::message("not enough memory: ", need, " are needed and ",
-                                                  there_is, "; ", memory_remedy(a)));
+    throw sfumato::ResourceError(
+        sfumato::message("not enough memory: ", need, " are needed and ", there_is));
   }
   if (expected > limit->bytes) {
     std::fprintf(stderr,
                  "neural_style: warning: perhaps not enough memory: %s are expected and %s; should "
                  "it not do, %s\n",
-                 need.c_str(), there_is.c_str(), memory_remedy(a).c_str());
+                 need.c_str(), there_is.c_str(), remedy.c_str());
   }
 }
 

@@ -24,10 +24,12 @@ struct Painting {
   sfumato::Tensor<float, Device> picture;
   std::vector<sfumato::style::Iteration> history;
   std::string trouble;  ///< of pictures of stages that could not be written; or nothing
+  std::string warning;  ///< of the last stage, that its loss rose; or nothing
 
   /// Goes on with what came of a stage.
   void add(const sfumato::style::TransferResult<float, Device>& result) {
     picture = result.image;
+    warning = rise_of_loss(result.history);
     const sfumato::style::Iteration before =
         history.empty() ? sfumato::style::Iteration{} : history.back();
     for (sfumato::style::Iteration row : result.history) {

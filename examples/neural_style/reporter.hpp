@@ -7,13 +7,31 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <string>
 #include <system_error>
+#include <vector>
 
 #include "arguments.hpp"
+#include "sfumato/core/error.hpp"
 #include "sfumato/style/transfer.hpp"
 #include "signals.hpp"
 
 namespace neural_style {
+
+/// "10.0964", "7.22416e+17".
+inline std::string readable_loss(double loss) {
+  constexpr double kManyDigits = 1e6;
+  char text[32];
+  std::snprintf(text, sizeof(text), std::abs(loss) < kManyDigits ? "%.4f" : "%g", loss);
+  return text;
+}
+
+/// What to say of a stage whose last loss is above its first; nothing of others.
+inline std::string rise_of_loss(const std::vector<sfumato::style::Iteration>& history) {
+  if (history.empty() || history.back().total <= history.front().total) return "";
+  return sfumato::message("the loss rose from ", readable_loss(history.front().total), " to ",
+                          readable_loss(history.back().total), "; take a smaller --learning-rate");
+}
 
 /// Prints the losses as they come: one line that is rewritten on a terminal, plain lines in a pipe.
 /// Ends the run, as a signal does, when nobody reads a pipe any longer.
@@ -26,10 +44,12 @@ class Reporter {
     if (now.number % every_ != 0 && now.number != last) return;
     const double each = now.seconds / static_cast<double>(now.number);
     const long left = std::lround(each * static_cast<double>(last - now.number));
-    say("%s%5lld/%lld  content %.4f  style %.4f  tv %.4f  total %.4f  %.3f s/it  %ld:%02ld left%s",
+    say("%s%5lld/%lld  content %s  style %s  tv %s  total %s  %.3f s/it  %ld:%02ld left%s",
         terminal_ ? "\r\x1b[K" : "", static_cast<long long>(now.number),
-        static_cast<long long>(last), now.content, now.style, now.tv, now.total, each, left / 60,
-        left % 60, terminal_ && now.number != last ? "" : "\n");
+        static_cast<long long>(last), readable_loss(now.content).c_str(),
+        readable_loss(now.style).c_str(), readable_loss(now.tv).c_str(),
+        readable_loss(now.total).c_str(), each, left / 60, left % 60,
+        terminal_ && now.number != last ? "" : "\n");
   }
 
   template <class... Values>

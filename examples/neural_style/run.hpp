@@ -86,15 +86,18 @@ int finish(const Arguments& a, const Painting<Device>& painting, std::string tro
     report.say("%s%s\n", signal != 0 ? "interrupted; wrote what there is to " : "wrote ",
                a.output.c_str());
   }
+  if (!painting.warning.empty()) {
+    std::fprintf(stderr, "neural_style: warning: %s\n", painting.warning.c_str());
+  }
   return signal != 0 ? kBySignal + signal : 0;
 }
 
-/// Everything but reading the command line, on one device and with a network of Stored. Returns the
-/// exit status.
+/// Reads everything, checks it and paints. `painting` is as paint() leaves it, also when this
+/// throws.
 template <class Device, class Stored>
-int run(const Arguments& a, const char* program) {
+void load_and_paint(const Arguments& a, const char* program, const Reporter& report,
+                    Painting<Device>& painting) {
   using namespace sfumato;
-  const Reporter report(a);
   const std::filesystem::path weights = choose_weights(a, program, report);
   {
     const HoldSignals no_file_is_left_behind;
@@ -120,21 +123,31 @@ int run(const Arguments& a, const char* program) {
           style::style_size(style_pixels.shape(), stage.size, a.pictures.style_fit);
       expected = std::max(expected, expected_memory(network, a, stage, of_style));
     }
-    check_memory(memory_in_use() + expected, memory_limit(), a, report);
+    check_memory(memory_in_use() + expected, memory_limit(), memory_remedy(a, usable_processors()),
+                 report);
   }
 
   begin_painting();
+  paint(a, stages, network, scales, content_pixels, style_pixels, report, painting);
+}
+
+/// Everything but reading the command line, on one device and with a network of Stored. Returns the
+/// exit status.
+template <class Device, class Stored>
+int run(const Arguments& a, const char* program) {
+  using namespace sfumato;
+  const Reporter report(a);
   Painting<Device> painting;
   std::string trouble;
   try {
-    paint(a, stages, network, scales, content_pixels, style_pixels, report, painting);
+    load_and_paint<Device, Stored>(a, program, report, painting);
   } catch (const style::DivergenceError<float, Device>& error) {
     painting.add(error.result);
     trouble = error.what();
   } catch (const ResourceError& error) {
-    trouble = message(error.what(), "; ", memory_remedy(a));
+    trouble = message(error.what(), "; ", memory_remedy(a, usable_processors()));
   } catch (const std::bad_alloc&) {
-    trouble = message("there is no more memory; ", memory_remedy(a));
+    trouble = message("there is no more memory; ", memory_remedy(a, usable_processors()));
   }
   return finish(a, painting, trouble, report);
 }

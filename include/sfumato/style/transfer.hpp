@@ -41,7 +41,7 @@ struct TransferOptions {
   /// they take a forward pass of their own, a third more time for an iteration that has them.
   /// Only of pictures too small for the network, with a side below 16, are they the larger one's.
   Borders borders = Borders::kExtend;
-  /// Iterations between two whose losses are told; the last one's always are.
+  /// Iterations between two whose losses are told; the first one's and the last one's always are.
   std::int64_t losses_every = 1;
   bool record = true;  ///< on a device that can, record a step once and repeat the recording
 };
@@ -180,8 +180,8 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
   const auto start = std::chrono::steady_clock::now();
   for (std::int64_t i = 0; i < options.iterations && !result.stopped; ++i) {
     iteration.number = i + 1;
-    iteration.has_losses =
-        iteration.number % options.losses_every == 0 || iteration.number == options.iterations;
+    iteration.has_losses = i == 0 || iteration.number % options.losses_every == 0 ||
+                           iteration.number == options.iterations;
     adam.set_learning_rate(schedule(i));
     adam.begin_step();
     pictures.keep(image.value());
