@@ -18,6 +18,7 @@
 #include "../examples/neural_style/presets.hpp"
 #include "../examples/neural_style/reporter.hpp"
 #include "../examples/neural_style/signals.hpp"
+#include "../examples/neural_style/stages.hpp"
 #include "support/complaint.hpp"
 #include "support/fake_system.hpp"
 
@@ -202,6 +203,32 @@ TEST_CASE("what to take where memory runs out") {
   CHECK(memory_remedy(a, 4) == "take a smaller --size or fewer --threads");
   a.threads = 1;
   CHECK(memory_remedy(a, 4) == "take a smaller --size");
+}
+
+TEST_CASE("a side in proportion is no longer than a side may be") {
+  const auto size = [](std::vector<const char*> words, const sfumato::Shape& content) {
+    const auto found = plan_stages(read(std::move(words)), content, 16)[0].size;
+    return sfumato::message(found.height, " x ", found.width);
+  };
+  CHECK(size({"--height", "64"}, {30, 45, 3}) == "64 x 96");
+  CHECK(size({"--height", "32"}, {2, 1024, 3}) == "32 x 16384");
+  CHECK(size({"--width", "32"}, {2, 1200, 3}) == "2 x 32");
+  CHECK(complaint([&] {
+          size({"--height", "32"}, {2, 1200, 3});
+        }) ==
+        "in proportion to --height 32, the picture of 2 x 1200 would become 32 x 19200, but no "
+        "side may be above 16384; take --size, or both --height and --width");
+}
+
+TEST_CASE("with plain borders a picture is as large as the deepest layer needs") {
+  const auto plan = [](std::vector<const char*> words, std::int64_t least_side) {
+    return complaint([&] { plan_stages(read(std::move(words)), {10, 40, 3}, least_side); });
+  };
+  CHECK(plan({"--size", "32", "--borders", "plain"}, 8) == "nothing");
+  CHECK(plan({"--size", "32", "--borders", "plain"}, 16) ==
+        "a picture of 8 x 32 is too thin for the layers asked for: with plain borders, sides must "
+        "be at least 16; take a larger size, or --borders extend");
+  CHECK(plan({"--size", "32"}, 32) == "nothing");
 }
 
 TEST_CASE("options that would do nothing are refused") {

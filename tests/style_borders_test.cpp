@@ -37,7 +37,7 @@ Tensor<float> row(std::int64_t count) {
 
 TEST_CASE("borders are continued by reflection to multiples of 16") {
   const auto extended = [](std::int64_t count) {
-    const auto whole = style::extend_borders(Variable<float>(row(count))).value();
+    const auto whole = style::extend_borders(Variable<float>(row(count)), 16).value();
     CHECK(whole.shape() == Shape{1, 1, 16, (count + 15) / 16 * 16});
     return whole;
   };
@@ -56,18 +56,20 @@ TEST_CASE("borders are continued by reflection to multiples of 16") {
   }
   CHECK(at(extended(1), 15) == 0.0F);
   const auto fits = image(1, 32, 16);
-  CHECK_FALSE(style::needs_extension(fits.shape()));
-  CHECK(style::needs_extension(Shape{1, 3, 32, 17}));
-  CHECK(style::extend_borders(Variable<float>(fits)).value().to_vector() == fits.to_vector());
+  CHECK_FALSE(style::needs_extension(fits.shape(), 16));
+  CHECK(style::needs_extension(fits.shape(), 32));
+  CHECK(style::needs_extension(Shape{1, 3, 32, 17}, 16));
+  CHECK_FALSE(style::needs_extension(Shape{1, 3, 32, 17}, 1));
+  CHECK(style::extend_borders(Variable<float>(fits), 16).value().to_vector() == fits.to_vector());
   const auto odd = image(2, 21, 40);
-  const auto there = style::extend_borders(Variable<float>(odd));
+  const auto there = style::extend_borders(Variable<float>(odd), 16);
   CHECK(there.shape() == Shape{1, 3, 32, 48});
   CHECK(style::crop_borders(there, 21, 40).value().to_vector() == odd.to_vector());
   CHECK(complaint([] {
-          style::extend_borders(Variable<float>(Tensor<float>::zeros({3, 4})));
+          style::extend_borders(Variable<float>(Tensor<float>::zeros({3, 4})), 16);
         }) == "extend_borders: (3, 4) must be images (n, c, h, w), none of them empty");
   CHECK(complaint([] {
-          style::extend_borders(Variable<float>(Tensor<float>::zeros({1, 3, 0, 4})));
+          style::extend_borders(Variable<float>(Tensor<float>::zeros({1, 3, 0, 4})), 16);
         }) == "extend_borders: (1, 3, 0, 4) must be images (n, c, h, w), none of them empty");
 }
 
@@ -76,8 +78,8 @@ TEST_CASE("borders have gradients of both orders") {
   const std::vector<Variable<double>> x{
       Variable<double>(Tensor<double>::normal({1, 2, 3, 17}, random), true)};
   const auto squares = [](const std::vector<Variable<double>>& inputs) {
-    const auto seen = style::extend_borders(inputs[0]);
-    return ops::sum(seen * seen * style::extend_borders(inputs[0] * 0.5));
+    const auto seen = style::extend_borders(inputs[0], 16);
+    return ops::sum(seen * seen * style::extend_borders(inputs[0] * 0.5, 16));
   };
   CHECK(gradcheck(squares, x));
   CHECK(gradgradcheck(squares, x));
@@ -122,6 +124,50 @@ TEST_CASE("a picture has the size asked for, and the losses that are told are it
       CHECK(totals[i] == doctest::Approx(static_cast<double>(losses.total.item())).epsilon(1e-5));
     }
   }
+}
+
+TEST_CASE("what a picture's sides are extended to follows from the deepest layer asked for") {
+  const PlainSums plain;
+  auto network = small_network();
+  const auto deepest = [&](const style::ObjectiveOptions& objective) {
+    return style::deepest_pixel(network, objective);
+  };
+  CHECK(deepest({}) == 16);
+  CHECK(deepest({.content_layers = {"relu1_2"}, .style_layers = {"conv1_1"}}) == 1);
+  CHECK(deepest({.content_layers = {}, .style_layers = {"pool1"}}) == 2);
+  CHECK(deepest({.content_layers = {"pool5"}, .style_layers = {"conv5_1"}}) == 32);
+  CHECK(complaint([&] { deepest({.content_layers = {"pool6"}}); }).starts_with("Vgg: there is no"));
+  // Painted at 12 x 40, whose losses are not those of the 9 x 38 that come out.
+  const auto content = image(5, 9, 38);
+  const auto start = image(7, 9, 38);
+  const style::ObjectiveOptions shallow{.content_layers = {"relu3_1"}, .style_layers = {"relu2_1"}};
+  const auto result =
+      style::transfer(network, content, content, start, {.objective = shallow, .iterations = 1});
+  CHECK(result.image.shape() == content.shape());
+  const style::Objective<float> objective(network, content, content, shallow);
+  const auto losses = no_grad([&] { return objective(Variable<float>(start)); });
+  CHECK(result.history[0].total ==
+        doctest::Approx(static_cast<double>(losses.total.item())).epsilon(1e-5));
+}
+
+TEST_CASE("pictures too small for the layers asked for are refused, with the size needed") {
+  auto network = small_network();
+  const auto paint = [&](std::int64_t content, std::int64_t style, const char* layer) {
+    return complaint([&] {
+      style::transfer(network, image(5, content, 40), image(6, style, 40), image(5, content, 40),
+                      {.objective = {.content_layers = {"relu1_1"}, .style_layers = {layer}},
+                       .iterations = 1,
+                       .borders = style::Borders::kPlain});
+    });
+  };
+  CHECK(paint(32, 32, "pool5") == "nothing");
+  CHECK(paint(16, 16, "conv5_1") == "nothing");
+  CHECK(paint(31, 32, "pool5") ==
+        "style transfer: the content image (1, 3, 31, 40) is too small for the layers asked for, "
+        "which need sides of at least 32; take a larger one, or layers behind fewer poolings");
+  CHECK(paint(32, 15, "conv5_1") ==
+        "style transfer: the style image (1, 3, 15, 40) is too small for the layers asked for, "
+        "which need sides of at least 16; take a larger one, or layers behind fewer poolings");
 }
 
 TEST_CASE("what is told every few iterations is the same, and so is the picture") {

@@ -52,15 +52,18 @@ TEST_CASE("sizes are in proportion to the nearest pixel") {
 }
 
 TEST_CASE("the style keeps its proportions, or is squeezed into the content's size") {
-  const auto size = [](const Shape& style, const PictureSize& content, style::StyleFit fit) {
-    return style::style_size(style, content, fit);
+  const auto size = [](const Shape& style, const PictureSize& content, style::StyleFit fit,
+                       std::int64_t least = 16) {
+    return style::style_size(style, content, fit, least);
   };
   const PictureSize content{170, 256};
   CHECK(size({300, 200, 3}, content, style::StyleFit::kSqueeze) == content);
   CHECK(size({300, 200, 3}, content, style::StyleFit::kKeep) == PictureSize{256, 171});
   CHECK(size({300, 451, 3}, content, style::StyleFit::kKeep) == PictureSize{170, 256});
   CHECK(size({600, 600, 3}, {2, 40}, style::StyleFit::kKeep) == PictureSize{40, 40});
-  // The deepest layers need 16 pixels.
+  // Layers behind four poolings need 16 pixels, behind five 32, behind three 8.
+  CHECK(size({100, 2000, 3}, content, style::StyleFit::kKeep, 32) == PictureSize{32, 640});
+  CHECK(size({300, 200, 3}, {13, 256}, style::StyleFit::kSqueeze, 8) == PictureSize{13, 256});
   CHECK(size({100, 2000, 3}, content, style::StyleFit::kKeep) == PictureSize{16, 320});
   CHECK(size({300, 200, 3}, {13, 256}, style::StyleFit::kSqueeze) == PictureSize{16, 256});
   CHECK(size({2000, 99, 3}, content, style::StyleFit::kKeep) == PictureSize{324, 16});

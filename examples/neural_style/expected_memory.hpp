@@ -19,10 +19,7 @@ namespace neural_style {
 template <class T, class Device>
 double values_per_pixel(const sfumato::nn::Vgg<T, Device>& network,
                         const sfumato::style::ObjectiveOptions& objective) {
-  std::size_t last = 0;
-  for (const auto* const names : {&objective.content_layers, &objective.style_layers}) {
-    for (const std::string& name : *names) last = std::max(last, network.layer_index(name));
-  }
+  const std::size_t last = sfumato::style::deepest_layer(network, objective);
   const auto parameters = network.named_parameters();  // weight and bias of each convolution
   double values = 0.0;
   double pixels = 1.0;
@@ -55,7 +52,9 @@ double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const Ar
   };
   const bool extends = stage.transfer.borders == library::Borders::kExtend;
   const auto painted = [&](std::int64_t side) {
-    return extends ? library::extended_side(side) : side;
+    return extends ? library::extended_side(
+                         side, library::deepest_pixel(network, stage.transfer.objective))
+                   : side;
   };
   const double saved = a.memory == "low" ? 0.87 : a.precision == "bf16" ? 0.9 : 1.0;
   const double features = sizeof(float) * values_per_pixel(network, stage.transfer.objective);

@@ -60,7 +60,8 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
     };
     const Tensor<float, Device> content = prepare(content_pixels, stage.size);
     const Tensor<float, Device> style_picture = prepare(
-        style_pixels, style::style_size(style_pixels.shape(), stage.size, a.pictures.style_fit));
+        style_pixels, style::style_size(style_pixels.shape(), stage.size, a.pictures.style_fit,
+                                        style::deepest_pixel(network, stage.transfer.objective)));
     Tensor<float, Device> picture = content;
     if (painting.picture.defined()) {
       picture = style::enlarge_picture(painting.picture, stage.size, a.pictures);

@@ -114,13 +114,14 @@ void load_and_paint(const Arguments& a, const char* program, const Reporter& rep
   say_size("style", a.style, style_pixels.shape());
   const examples::LossScales scales = examples::loss_scales_of(weights);
   auto network = examples::load_vgg<Stored, Device>(weights);
-  const std::vector<Stage> stages = plan_stages(a, content_pixels.shape());
+  const std::int64_t least_side = style::deepest_pixel(network, a.transfer.objective);
+  const std::vector<Stage> stages = plan_stages(a, content_pixels.shape(), least_side);
 
   if constexpr (std::same_as<Device, Cpu>) {
     double expected = 0.0;
     for (const Stage& stage : stages) {
       const style::PictureSize of_style =
-          style::style_size(style_pixels.shape(), stage.size, a.pictures.style_fit);
+          style::style_size(style_pixels.shape(), stage.size, a.pictures.style_fit, least_side);
       expected = std::max(expected, expected_memory(network, a, stage, of_style));
     }
     check_memory(memory_in_use() + expected, memory_limit(), memory_remedy(a, usable_processors()),

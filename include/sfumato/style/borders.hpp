@@ -9,39 +9,36 @@
 
 namespace sfumato::style {
 
-/// What the objective sees of a picture whose sides are not multiples of 16. Each of four poolings
-/// leaves out the last row or column of what it can't halve, so that the deep layers don't see up
-/// to 15 pixels at the right and below; left to the first layers alone, these become coloured
-/// strips.
+/// What the objective sees of a picture whose sides the network can't halve at every pooling, as
+/// 16 for four of them. Each leaves out the last row or column of what it can't halve, so that the
+/// deep layers don't see up to 15 pixels at the right and below; left to the first layers alone,
+/// these become coloured strips.
 enum class Borders {
   kExtend,  ///< the picture continued by reflection to the next multiples: no strips
   kPlain,   ///< the picture as it is
 };
 
-/// The sides of what one value of the deepest layers of style transfer stands for, in pixels.
-inline constexpr std::int64_t kDeepestPixel = 16;
-
-/// The least multiple of 16 that is not less than a side.
-inline std::int64_t extended_side(std::int64_t side) {
-  return (side + kDeepestPixel - 1) / kDeepestPixel * kDeepestPixel;
+/// The least multiple of `pixel` that is not less than a side.
+inline std::int64_t extended_side(std::int64_t side, std::int64_t pixel) {
+  return (side + pixel - 1) / pixel * pixel;
 }
 
 /// True where extend_borders() has something to do for images (n, c, h, w).
-inline bool needs_extension(const Shape& shape) {
-  return shape[2] % kDeepestPixel != 0 || shape[3] % kDeepestPixel != 0;
+inline bool needs_extension(const Shape& shape, std::int64_t pixel) {
+  return shape[2] % pixel != 0 || shape[3] % pixel != 0;
 }
 
 /// Images (n, c, h, w) continued to the right and below by reflection, until their sides are
-/// multiples of 16. Throws ShapeError for anything but images, or empty ones.
+/// multiples of `pixel`. Throws ShapeError for anything but images, or empty ones.
 template <class T, class Device>
-Variable<T, Device> extend_borders(const Variable<T, Device>& image) {
+Variable<T, Device> extend_borders(const Variable<T, Device>& image, std::int64_t pixel) {
   if (image.rank() != 4 || image.elements() == 0) {
     throw ShapeError(message("extend_borders: ", image.shape(),
                              " must be images (n, c, h, w), none of them empty"));
   }
   Variable<T, Device> extended = image;
   for (const int axis : {2, 3}) {
-    const std::int64_t side = extended_side(image.shape()[axis]);
+    const std::int64_t side = extended_side(image.shape()[axis], pixel);
     while (extended.shape()[axis] < side) {
       // A mirror shows no more than there is: narrow pictures are reflected several times.
       const std::int64_t now = extended.shape()[axis];

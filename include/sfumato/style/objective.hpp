@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -39,6 +40,30 @@ struct ObjectiveOptions {
   bool low_memory = false;
 };
 
+/// The index of the deepest layer that the objective asks for. Throws ValueError for layers that
+/// the network does not have.
+template <class T, class Device>
+std::size_t deepest_layer(const nn::Vgg<T, Device>& network, const ObjectiveOptions& options) {
+  std::size_t last = 0;
+  for (const auto* const names : {&options.content_layers, &options.style_layers}) {
+    for (const std::string& name : *names) last = std::max(last, network.layer_index(name));
+  }
+  return last;
+}
+
+/// The sides, in pixels, of what one value of the deepest layer asked for stands for: 2ⁿ behind n
+/// poolings. Pictures with smaller ones have no value there. Throws ValueError for layers that the
+/// network does not have.
+template <class T, class Device>
+std::int64_t deepest_pixel(const nn::Vgg<T, Device>& network, const ObjectiveOptions& objective) {
+  std::int64_t side = 1;
+  const std::size_t last = deepest_layer(network, objective);
+  for (std::size_t layer = 0; layer <= last; ++layer) {
+    if (network.layer_names()[layer].starts_with("pool")) side *= 2;
+  }
+  return side;
+}
+
 /// The losses of one picture, each multiplied by its weight; content and style by layer.
 template <class T, class Device = Cpu>
 struct Losses {
@@ -59,13 +84,15 @@ class Objective {
  public:
   /// Content and style are normalised images (1, 3, h, w); their sizes may differ. The network must
   /// outlive the objective, and the objective its losses. Throws ValueError for layers that the
-  /// network does not have.
+  /// network does not have, and ShapeError for images too small for them.
   Objective(nn::Vgg<Stored, Device>& network, const Tensor<T, Device>& content,
             const Tensor<T, Device>& style, const ObjectiveOptions& options = {})
       : network_(network), options_(options) {
     if (options.content_layers.empty() && options.style_layers.empty()) {
       throw ValueError("style transfer: name at least one content or style layer");
     }
+    refuse_small("content", content, deepest_pixel(network, options));
+    refuse_small("style", style, deepest_pixel(network, {{}, options.style_layers}));
     if constexpr (kMixed) {
       const auto parameters = network.named_parameters();
       first_weight_ = Variable<T, Device>(parameters[0].second.value().template cast<T>());
@@ -129,6 +156,14 @@ class Objective {
     Variable<T, Device> target;
     bool from_image() const { return recomputed && input == kImage; }
   };
+
+  static void refuse_small(const char* which, const Tensor<T, Device>& image, std::int64_t least) {
+    if (image.rank() != 4 || std::min(image.shape()[2], image.shape()[3]) >= least) return;
+    throw ShapeError(
+        message("style transfer: the ", which, " image ", image.shape(),
+                " is too small for the layers asked for, which need sides of at least ", least,
+                "; take a larger one, or layers behind fewer poolings"));
+  }
 
   void add_term(const std::string& name, bool is_style) {
     constexpr int kLargeBlocks = 2;

@@ -46,15 +46,17 @@ inline PictureSize size_in_proportion(const Shape& picture, std::int64_t longer)
 }
 
 /// The size of the style picture (height, width, 3) beside a content of the given size: that size,
-/// or in its own proportions the same longer side. No side is below the 16 pixels that the deepest
-/// layers need; of a long strip of a picture that keeps its proportions, the shorter side decides.
-inline PictureSize style_size(const Shape& style, const PictureSize& content, StyleFit fit) {
+/// or in its own proportions the same longer side. No side is below `least`, the pixels that the
+/// deepest layer needs (deepest_pixel()); of a long strip of a picture that keeps its proportions,
+/// the shorter side decides.
+inline PictureSize style_size(const Shape& style, const PictureSize& content, StyleFit fit,
+                              std::int64_t least) {
   if (fit == StyleFit::kSqueeze) {
-    return {std::max(content.height, kDeepestPixel), std::max(content.width, kDeepestPixel)};
+    return {std::max(content.height, least), std::max(content.width, least)};
   }
   const PictureSize size = size_in_proportion(style, std::max(content.height, content.width));
-  if (std::min(size.height, size.width) >= kDeepestPixel) return size;
-  const double longer = static_cast<double>(kDeepestPixel) *
+  if (std::min(size.height, size.width) >= least) return size;
+  const double longer = static_cast<double>(least) *
                         static_cast<double>(std::max(style[0], style[1])) /
                         static_cast<double>(std::min(style[0], style[1]));
   return size_in_proportion(style, static_cast<std::int64_t>(std::ceil(longer)));

@@ -36,10 +36,10 @@ struct TransferOptions {
   std::int64_t lr_decay_every = 200;  ///< iterations after which the learning rate is multiplied …
   double lr_decay = 0.1;              ///< … by this
   optim::AdamForm adam_form = optim::AdamForm::kPaper;
-  /// Whether the picture is painted larger, to sides that the network can halve four times, and cut
-  /// off. The losses that are told are always those of the picture that comes out: where it is cut,
-  /// they take a forward pass of their own, a third more time for an iteration that has them.
-  /// Only of pictures too small for the network, with a side below 16, are they the larger one's.
+  /// Whether the picture is painted larger, to sides that the network can halve at every pooling,
+  /// and cut off. The losses that are told are always those of the picture that comes out: where it
+  /// is cut, they take a forward pass of their own, a third more time for an iteration that has
+  /// them. Only of pictures too small for the layers (deepest_pixel()) are they the larger one's.
   Borders borders = Borders::kExtend;
   /// Iterations between two whose losses are told; the first one's and the last one's always are.
   std::int64_t losses_every = 1;
@@ -110,9 +110,11 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
                              " iterations; it must be at least 1"));
   }
   network.freeze();
-  const bool extends = options.borders == Borders::kExtend && needs_extension(content.shape());
+  const std::int64_t pixel = deepest_pixel(network, options.objective);
+  const bool extends =
+      options.borders == Borders::kExtend && needs_extension(content.shape(), pixel);
   const auto extended = [&](const Tensor<T, Device>& picture) {
-    return extends ? extend_borders(Variable<T, Device>(picture)).value() : picture;
+    return extends ? extend_borders(Variable<T, Device>(picture), pixel).value() : picture;
   };
   using Terms = Objective<T, Device, Stored>;
   const Terms objective(network, extended(content), style, options.objective);
@@ -123,7 +125,7 @@ TransferResult<T, Device> transfer(nn::Vgg<Stored, Device>& network,
   };
   // What is told of the picture where it is not what is minimised.
   std::optional<Terms> told;
-  if (extends && std::min(content.shape()[2], content.shape()[3]) >= kDeepestPixel) {
+  if (extends && std::min(content.shape()[2], content.shape()[3]) >= pixel) {
     told.emplace(network, content, style, options.objective);
   }
   optim::Adam<T, Device> adam({image},
