@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "../examples/neural_style/expected_memory.hpp"
 #include "../examples/neural_style/memory.hpp"
 #include "../examples/neural_style/options.hpp"
 #include "../examples/neural_style/outputs.hpp"
@@ -19,6 +20,7 @@
 #include "../examples/neural_style/reporter.hpp"
 #include "../examples/neural_style/signals.hpp"
 #include "../examples/neural_style/stages.hpp"
+#include "sfumato/sfumato.hpp"
 #include "support/complaint.hpp"
 #include "support/fake_system.hpp"
 
@@ -52,6 +54,12 @@ void wait_for_another_keystroke() {
 Arguments read(std::vector<const char*> words) {
   words.insert(words.begin(), {"a.jpg", "b.jpg", "-o", "c.png"});
   return *parse(words);
+}
+
+/// VGG-19 with 8 channels in its first block and 16 in the others.
+sfumato::nn::Vgg<float> small_network() {
+  sfumato::Random random(1);
+  return sfumato::nn::Vgg<float>({.widths = {8, 16, 16, 16, 16}}, random);
 }
 
 }  // namespace
@@ -203,6 +211,41 @@ TEST_CASE("what to take where memory runs out") {
   CHECK(memory_remedy(a, 4) == "take a smaller --size or fewer --threads");
   a.threads = 1;
   CHECK(memory_remedy(a, 4) == "take a smaller --size");
+}
+
+TEST_CASE("memory is counted of targets, of what losses keep, and of the largest layers") {
+  const auto network = small_network();
+  // In bytes for each pixel a feature of block 1 takes 4 * 8 = 32, of block 2 64 / 4 = 16.
+  const auto count = [&](std::vector<std::string> content, std::vector<std::string> style,
+                         bool low = false) {
+    return feature_bytes(network, {.content_layers = std::move(content),
+                                   .style_layers = std::move(style),
+                                   .low_memory = low});
+  };
+  const FeatureBytes deep = count({"relu2_2"}, {});
+  CHECK(deep.targets == 16.0);
+  CHECK(deep.looking == 64.0);   // conv1_2: what it takes and gives
+  CHECK(deep.painting == 96.0);  // and a hole
+  const FeatureBytes style = count({}, {"relu1_1", "conv2_1"});
+  CHECK(style.targets == 0.0);
+  CHECK(style.looking == 64.0);
+  CHECK(style.painting == 32.0 + 64.0 + 32.0);  // relu1_1 is kept meanwhile
+  CHECK(count({}, {"relu1_1", "conv2_1"}, true).painting == 96.0);
+  // Four targets, and as many differences; those of three stand beside relu1_2 and its input.
+  const FeatureBytes four = count({"conv1_1", "relu1_1", "conv1_2", "relu1_2"}, {});
+  CHECK(four.targets == 128.0);
+  CHECK(four.painting == 128.0 + 32.0 + 32.0);
+  // The book's picture of 150 x 225 is painted at 150 x 226 where the only pooling halves it.
+  Stage stage{{150, 225}, {}};
+  stage.transfer.objective = {.content_layers = {"relu2_2"}, .style_layers = {}};
+  const double plain_pixels = 150.0 * 225.0;
+  const double painted_pixels = 150.0 * 226.0;
+  CHECK(expected_memory(network, stage, {32, 32}) ==
+        painted_pixels * (170.0 + 96.0 + 16.0) + plain_pixels * 16.0);
+  stage.transfer.borders = sfumato::style::Borders::kPlain;
+  CHECK(expected_memory(network, stage, {32, 32}) == plain_pixels * (170.0 + 96.0 + 16.0));
+  CHECK(expected_memory(network, stage, {300, 225}) ==
+        2.0 * plain_pixels * (170.0 + 64.0) + plain_pixels * 16.0);
 }
 
 TEST_CASE("a side in proportion is no longer than a side may be") {

@@ -14,54 +14,88 @@
 
 namespace neural_style {
 
-/// The values that a network's convolutions make of each pixel, up to the last layer that the
-/// objective looks at: a convolution behind n poolings has a value for every 4ⁿ pixels.
+/// What the objective needs of each pixel of a picture, in bytes.
+struct FeatureBytes {
+  double targets = 0.0;   ///< the features of content layers that pictures are compared with
+  double painting = 0.0;  ///< at once beside them at the most, for the losses and their gradient
+  double looking = 0.0;   ///< at once at the most without a gradient
+};
+
+/// Walks through the layers up to the last that the objective looks at. A layer has its input and
+/// its result, or their gradients, at once; what is kept meanwhile for the gradient of each loss
+/// are features of style layers, and differences from the target of content layers. Memory that is
+/// free in pieces is counted as one more of the largest features.
 template <class T, class Device>
-double values_per_pixel(const sfumato::nn::Vgg<T, Device>& network,
-                        const sfumato::style::ObjectiveOptions& objective) {
-  const std::size_t last = sfumato::style::deepest_layer(network, objective);
+FeatureBytes feature_bytes(const sfumato::nn::Vgg<T, Device>& network,
+                           const sfumato::style::ObjectiveOptions& objective) {
   const auto parameters = network.named_parameters();  // weight and bias of each convolution
-  double values = 0.0;
+  const std::vector<std::string>& names = network.layer_names();
+  const std::size_t last = sfumato::style::deepest_layer(network, objective);
+  FeatureBytes bytes;
+  double kept = 0.0;
+  double input = 0.0;
+  double largest = 0.0;
+  double channels = 0.0;
   double pixels = 1.0;
   std::size_t convolution = 0;
+  int block = 1;
+  bool tapped = true;  // the layer before
   for (std::size_t layer = 0; layer <= last; ++layer) {
-    const std::string& name = network.layer_names()[layer];
-    if (name.starts_with("pool")) pixels /= 4.0;
-    if (!name.starts_with("conv")) continue;
-    const auto channels = parameters[2 * convolution++].second.shape()[0];
-    values += pixels * static_cast<double>(channels);
+    const auto times = [&](const std::vector<std::string>& layers) {
+      return static_cast<double>(std::count_if(
+          layers.begin(), layers.end(),
+          [&](const std::string& name) { return network.layer_index(name) == layer; }));
+    };
+    if (names[layer].starts_with("conv")) {
+      channels = static_cast<double>(parameters[2 * convolution++].second.shape()[0]);
+    } else if (names[layer].starts_with("pool")) {
+      pixels /= 4.0;
+      ++block;
+    }
+    const double result = sizeof(float) * channels * pixels;
+    const bool with_convolution = names[layer].starts_with("relu") && !tapped;
+    const double both = with_convolution ? result : input + result;
+    bytes.painting = std::max(bytes.painting, kept + both);
+    bytes.looking = std::max(bytes.looking, both);
+    const double content = times(objective.content_layers);
+    const double style = times(objective.style_layers);
+    constexpr int kRecomputed = 2;  // blocks whose style layers low_memory does not keep
+    kept += content * result;
+    if (style > 0.0 && !(objective.low_memory && block <= kRecomputed)) kept += result;
+    tapped = content + style > 0.0;
+    if (tapped) bytes.painting = std::max(bytes.painting, kept + result);
+    bytes.targets += content * result;
+    largest = std::max(largest, result);
+    input = result;
   }
-  return values;
+  bytes.painting += largest;
+  return bytes;
 }
 
 /// How many bytes a stage is expected to add at its peak, on the CPU, to what the program has
-/// before its first iteration. Of each pixel painted there are the features that the gradient
-/// needs, and what is about as large as the picture: its gradient, Adam's moments, copies. The
-/// style picture's features are computed once, and kept two layers at a time.
-///
-/// The factors are fits to the peaks at 256, 512 and 768 pixels with the full and the slim network,
-/// which they meet within 15 %.
+/// before its first iteration. Of each pixel painted there are features, and what is about as large
+/// as the picture: its gradient, Adam's moments, copies. Where the picture that comes out is not
+/// the one that is painted, its losses have targets of their own. The style picture's features are
+/// computed once, and not kept.
 template <class Device, class Stored>
-double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const Arguments& a,
-                       const Stage& stage, const sfumato::style::PictureSize& style) {
+double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const Stage& stage,
+                       const sfumato::style::PictureSize& style) {
   namespace library = sfumato::style;
-  constexpr double kPicture = 170.0;  // bytes per pixel
-  constexpr double kKept = 0.8;       // of the features, which ReLUs and convolutions share
+  constexpr double kPicture = 170.0;  // bytes per pixel, measured
   const auto pixels = [](std::int64_t height, std::int64_t width) {
     return static_cast<double>(height) * static_cast<double>(width);
   };
+  const std::int64_t deepest = library::deepest_pixel(network, stage.transfer.objective);
   const bool extends = stage.transfer.borders == library::Borders::kExtend;
-  const auto painted = [&](std::int64_t side) {
-    return extends ? library::extended_side(
-                         side, library::deepest_pixel(network, stage.transfer.objective))
-                   : side;
+  const auto side = [&](std::int64_t asked) {
+    return extends ? library::extended_side(asked, deepest) : asked;
   };
-  const double saved = a.memory == "low" ? 0.87 : a.precision == "bf16" ? 0.9 : 1.0;
-  const double features = sizeof(float) * values_per_pixel(network, stage.transfer.objective);
-  const double first = sizeof(float) * values_per_pixel(network, {{"0"}, {}});
-  return std::max(pixels(painted(stage.size.height), painted(stage.size.width)) * saved *
-                      (kPicture + kKept * features),
-                  pixels(style.height, style.width) * (kPicture + 2.0 * first));
+  const double painted = pixels(side(stage.size.height), side(stage.size.width));
+  const double shown = pixels(stage.size.height, stage.size.width);
+  const FeatureBytes bytes = feature_bytes(network, stage.transfer.objective);
+  const double targets = bytes.targets * (painted == shown ? painted : painted + shown);
+  return targets + std::max(painted * (kPicture + bytes.painting),
+                            pixels(style.height, style.width) * (kPicture + bytes.looking));
 }
 
 }  // namespace neural_style

@@ -98,7 +98,7 @@ inline std::string memory_remedy(const Arguments& a, int processors) {
 /// program, or others, without a word.
 inline void check_memory(double expected, const std::optional<MemoryLimit>& limit,
                          const std::string& remedy, const Reporter& report) {
-  constexpr double kSure = 0.85;  // of an estimate that is right within 15 %
+  constexpr double kSure = 0.8;  // of an estimate that is right within a fifth
   const std::string need = "about " + readable_bytes(expected);
   if (!limit) {
     report.say("memory: %s at the peak\n", need.c_str());

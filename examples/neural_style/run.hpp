@@ -122,7 +122,7 @@ void load_and_paint(const Arguments& a, const char* program, const Reporter& rep
     for (const Stage& stage : stages) {
       const style::PictureSize of_style =
           style::style_size(style_pixels.shape(), stage.size, a.pictures.style_fit, least_side);
-      expected = std::max(expected, expected_memory(network, a, stage, of_style));
+      expected = std::max(expected, expected_memory(network, stage, of_style));
     }
     check_memory(memory_in_use() + expected, memory_limit(), memory_remedy(a, usable_processors()),
                  report);
