@@ -67,6 +67,7 @@ class PngReader {
 
   Picture read() {
     check_size();
+    check_chunks();
     check(errors_.run(*this, read_header));
     Picture picture;
     picture.width = png_get_image_width(png_, info_);
@@ -106,6 +107,26 @@ class PngReader {
     if (std::memcmp(&file_[12], "IHDR", 4) != 0) return;  // libpng says so
     check_picture_size(name_, number(kSizeAt), number(kSizeAt + 4), file_.size(),
                        kMostPixelsPerByte);
+  }
+
+  /// Throws for a chunk that claims more bytes than follow: libpng would ask for memory for all of
+  /// them. Pixels, which it reads piece by piece, are left to it, as are numbers that it refuses.
+  void check_chunks() const {
+    constexpr std::int64_t kMost = 0x7FFFFFFF;
+    const auto size = static_cast<std::int64_t>(file_.size());
+    bool behind_pixels = false;
+    for (std::int64_t at = 8; at + 8 <= size;) {
+      const std::int64_t length = number(static_cast<std::size_t>(at));
+      const std::uint8_t* const type = &file_[static_cast<std::size_t>(at) + 4];
+      const bool is_pixels = std::memcmp(type, "IDAT", 4) == 0;
+      if (std::memcmp(type, "IEND", 4) == 0) return;  // what follows is nobody's
+      if (length > size - at - 8 && length <= kMost && !is_pixels) {
+        if (behind_pixels) throw_truncated(name_, file_.size(), "amid what follows pixels");
+        throw_truncated(name_, file_.size());
+      }
+      behind_pixels = behind_pixels || is_pixels;
+      at += 12 + length;
+    }
   }
 
   static void read_header(PngReader& reader) {
