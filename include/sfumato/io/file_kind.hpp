@@ -24,6 +24,27 @@ inline bool matches(std::span<const std::uint8_t> file, std::size_t at, std::str
   return true;
 }
 
+/// What the first of these kinds that a file is of means; empty where it is of none.
+inline std::string_view meaning_among(std::span<const FileKind> kinds,
+                                      std::span<const std::uint8_t> file) {
+  for (const FileKind& kind : kinds) {
+    if (matches(file, kind.at, kind.magic)) return kind.meaning;
+  }
+  return "";
+}
+
+inline bool is_all_zeros(std::span<const std::uint8_t> file) {
+  return std::all_of(file.begin(), file.end(), [](std::uint8_t byte) { return byte == 0; });
+}
+
+/// What pictures and weights alike are found packed in.
+inline constexpr FileKind kPackedKinds[] = {
+    {0, "\x1F\x8B", "this is packed with gzip; unpack it first"},
+    {0, std::string_view("\xFD\x37zXZ\0", 6), "this is packed with xz; unpack it first"},
+    {0, "\x28\xB5\x2F\xFD", "this is packed with zstd; unpack it first"},
+    {257, "ustar", "this is a tar archive; unpack it first"},
+};
+
 /// The text at the beginning of a file, in small letters, without what may stand before it.
 inline std::string_view first_letters(std::span<const std::uint8_t> file,
                                       std::array<char, 512>& buffer) {
@@ -107,15 +128,11 @@ inline std::string_view describe_file(std::span<const std::uint8_t> file) {
       {0, "IIU\0"sv, "this is a camera's raw file, which is not read; convert it to PNG"},
       {0, "%PDF"sv, "this is PDF, not a picture; export the page as PNG"},
       {0, "%!PS"sv, "this is PostScript, not a picture; export it as PNG"},
-      {0, "\x1F\x8B"sv, "this is packed with gzip; unpack it first"},
       {0, "BZh"sv, "this is packed with bzip2; unpack it first"},
-      {0, "\xFD\x37zXZ\0"sv, "this is packed with xz; unpack it first"},
-      {0, "\x28\xB5\x2F\xFD"sv, "this is packed with zstd; unpack it first"},
       {0, "PK\3\4"sv, "this is a zip archive, or weights; a picture is needed, unpacked"},
       {0, "PK\5\6"sv, "this is an empty zip archive, not a picture"},
       {0, "Rar!"sv, "this is a RAR archive; unpack it first"},
       {0, "7z\xBC\xAF\x27\x1C"sv, "this is a 7-Zip archive; unpack it first"},
-      {257, "ustar"sv, "this is a tar archive; unpack it first"},
       {0, "\x93NUMPY"sv, "this is an array of NumPy, not a picture"},
       {8, "{\"__metadata__\""sv, "this is safetensors, weights and not a picture"},
       {0, "RIFF????AVI "sv, "this is a film, not a picture; take a frame from it, as PNG"},
@@ -139,11 +156,10 @@ inline std::string_view describe_file(std::span<const std::uint8_t> file) {
       {0, "data:image/"sv, "this is a data URL, not the picture itself; decode it first"},
   };
   if (file.empty()) return "this file is empty; copy or download it again";
-  if (std::all_of(file.begin(), file.end(), [](std::uint8_t byte) { return byte == 0; })) {
-    return "this file holds only zeros; copy or download it again";
-  }
-  for (const FileKind& kind : kKinds) {
-    if (matches(file, kind.at, kind.magic)) return kind.meaning;
+  if (is_all_zeros(file)) return "this file holds only zeros; copy or download it again";
+  for (const std::span<const FileKind> kinds :
+       {std::span<const FileKind>(kKinds), std::span<const FileKind>(kPackedKinds)}) {
+    if (const auto meaning = meaning_among(kinds, file); !meaning.empty()) return meaning;
   }
   // A TGA begins in the same way, but not with a number of pictures.
   const bool has_pictures = file.size() > 5 && (file[4] > 0 || file[5] > 0);
@@ -185,17 +201,14 @@ inline std::string_view describe_no_weights(std::span<const std::uint8_t> file) 
       {0, "GGUF"sv, "this is GGUF, which is not read; save the weights as safetensors"},
       {2, "VGG_ILSVRC"sv, "this is a model of Caffe, which is not read; save it as safetensors"},
       {0, "\x12\1\0\0\0\0\0\0"sv, "this is MXNet's, which is not read; save it as safetensors"},
-      {0, "\x1F\x8B"sv, "this is packed with gzip; unpack it first"},
-      {0, "\xFD\x37zXZ\0"sv, "this is packed with xz; unpack it first"},
-      {0, "\x28\xB5\x2F\xFD"sv, "this is packed with zstd; unpack it first"},
-      {257, "ustar"sv, "this is a tar archive; unpack it first"},
   };
   if (file.empty()) return "this file is empty; copy or download it again";
-  if (std::all_of(file.begin(), file.end(), [](std::uint8_t byte) { return byte == 0; })) {
+  if (is_all_zeros(file)) {
     return "this file begins with nothing but zeros; copy or download it again";
   }
-  for (const FileKind& kind : kKinds) {
-    if (matches(file, kind.at, kind.magic)) return kind.meaning;
+  for (const std::span<const FileKind> kinds :
+       {std::span<const FileKind>(kKinds), std::span<const FileKind>(kPackedKinds)}) {
+    if (const auto meaning = meaning_among(kinds, file); !meaning.empty()) return meaning;
   }
   std::array<char, 512> buffer;
   const std::string_view text = first_letters(file, buffer);
