@@ -7,13 +7,14 @@
 
 #include "support/complaint.hpp"
 #include "support/device.hpp"
+#include "support/doubles.hpp"
 
 namespace sfumato::tested {
 
 namespace {
 
 template <class T>
-using List = std::vector<Variable<T>>;
+using Variables = std::vector<Variable<T>>;
 
 template <class T>
 Variable<T> random_variable(const Shape& shape, std::uint64_t seed) {
@@ -22,23 +23,18 @@ Variable<T> random_variable(const Shape& shape, std::uint64_t seed) {
 }
 
 /// Something smooth of two inputs with several steps in it.
-const auto block = [](const List<double>& in) {
+const auto block = [](const Variables<double>& in) {
   return ops::tanh(ops::matmul(ops::square(in[0]), in[1])) * 3.0;
 };
 
-Variable<double> scalar(double value, bool requires_grad = true) {
-  return Variable<double>(Tensor<double>::scalar(value), requires_grad);
-}
-double grad_of(const Variable<double>& x) {
-  return x.grad().value().item();
-}
-const auto product = [](const List<double>& in) { return in[0] * in[1]; };
+const auto product = [](const Variables<double>& in) { return in[0] * in[1]; };
 
 }  // namespace
 
 TEST_CASE("what is computed again has the gradients of what is kept") {
-  const List<double> inputs{random_variable<double>({3, 4}, 1), random_variable<double>({4, 2}, 2)};
-  const auto function = [](const List<double>& in) {
+  const Variables<double> inputs{random_variable<double>({3, 4}, 1),
+                                 random_variable<double>({4, 2}, 2)};
+  const auto function = [](const Variables<double>& in) {
     return ops::exp(checkpoint(block, {in[0] * 2.0, in[1]}));
   };
   CHECK(function(inputs).value().to_vector() ==
@@ -54,7 +50,7 @@ TEST_CASE("only inputs that want a gradient get one, from every sweep") {
   const auto fixed = random_variable<double>({4, 2}, 2).detach();
   int calls = 0;
   const auto y = checkpoint(
-      [&calls](const List<double>& in) {
+      [&calls](const Variables<double>& in) {
         ++calls;
         return block(in);
       },
@@ -74,12 +70,12 @@ TEST_CASE("only inputs that want a gradient get one, from every sweep") {
 TEST_CASE("what is computed again is not kept") {
   const auto use_after = [](bool kept) {
     const auto x = random_variable<double>({64, 64}, 1);
-    const auto steps = [](const List<double>& in) {
+    const auto steps = [](const Variables<double>& in) {
       auto y = in[0];
       for (int i = 0; i < 10; ++i) y = ops::tanh(y);
       return y;
     };
-    const auto y = kept ? steps({x}) : checkpoint(steps, List<double>{x});
+    const auto y = kept ? steps({x}) : checkpoint(steps, Variables<double>{x});
     return Pool<Device>::shared().statistics().bytes_in_use;
   };
   const auto before = Pool<Device>::shared().statistics().bytes_in_use;
@@ -104,7 +100,7 @@ TEST_CASE("an input that depends on another, or is given twice, counts once by e
     CHECK(slope.item() == 6.0);
     if (create_graph) CHECK(grad({slope}, {x})[0].item() == 2.0);
     // Given once and used behind its back: x · (x · x).
-    const auto behind = [&x](const List<double>& in) { return in[0] * (x * in[1]); };
+    const auto behind = [&x](const Variables<double>& in) { return in[0] * (x * in[1]); };
     CHECK(grad({checkpoint(behind, {x, x})}, {x}, options)[0].item() == 27.0);
   }
   const auto y = x * x;
@@ -119,7 +115,7 @@ TEST_CASE("what a function uses besides its inputs has gradients, leaf or comput
   const auto w = scalar(5.0);
   const auto doubled = w * 2.0;
   const auto frozen = scalar(7.0, false);
-  const auto function = [&](const List<double>& in) { return in[0] * w * doubled * frozen; };
+  const auto function = [&](const Variables<double>& in) { return in[0] * w * doubled * frozen; };
   // 14 x w², by the parameter itself and by what was made from it outside.
   const auto fresh = [&] { return checkpoint(function, {x}); };
   backward(fresh(), {.retain_graph = true});
@@ -127,19 +123,23 @@ TEST_CASE("what a function uses besides its inputs has gradients, leaf or comput
   CHECK(grad_of(w) == 420.0);
   CHECK_FALSE(frozen.grad().defined());
   const BackwardOptions keep{.retain_graph = true};
-  CHECK(grad(List<double>{fresh()}, List<double>{w}, keep)[0].item() == 420.0);
-  CHECK(grad(List<double>{fresh()}, List<double>{doubled, x, w}, keep)[0].item() == 105.0);
+  CHECK(grad(Variables<double>{fresh()}, Variables<double>{w}, keep)[0].item() == 420.0);
+  CHECK(grad(Variables<double>{fresh()}, Variables<double>{doubled, x, w}, keep)[0].item() ==
+        105.0);
   const auto slope = grad({fresh()}, {w}, {.create_graph = true})[0];
-  CHECK(grad(List<double>{slope}, List<double>{w}, keep)[0].item() == 84.0);
+  CHECK(grad(Variables<double>{slope}, Variables<double>{w}, keep)[0].item() == 84.0);
   CHECK(grad({slope}, {x})[0].item() == 140.0);
   // A function of nothing but what it captures, and one that only passes something on.
-  CHECK(grad({checkpoint([&](const List<double>&) { return w * w; }, List<double>{})}, {w})[0]
+  CHECK(grad({checkpoint([&](const Variables<double>&) { return w * w; }, Variables<double>{})},
+             {w})[0]
             .item() == 10.0);
-  CHECK(grad({checkpoint([&](const List<double>&) { return w; }, {x})}, {w, x})[0].item() == 1.0);
-  CHECK(grad({checkpoint([&](const List<double>& in) { return in[0]; }, {x})}, {x})[0].item() ==
+  CHECK(grad({checkpoint([&](const Variables<double>&) { return w; }, {x})}, {w, x})[0].item() ==
         1.0);
+  CHECK(
+      grad({checkpoint([&](const Variables<double>& in) { return in[0]; }, {x})}, {x})[0].item() ==
+      1.0);
   // What it holds fast gets nothing.
-  const auto cut = [&](const List<double>& in) {
+  const auto cut = [&](const Variables<double>& in) {
     return in[0] * w.detach() * no_grad([&] { return w * w; });
   };
   Variable<double>(w).zero_grad();
@@ -152,8 +152,8 @@ TEST_CASE("what a function uses besides its inputs has gradients, leaf or comput
 TEST_CASE("checkpoints in checkpoints, swept again and again") {
   const auto x = scalar(2.0);
   const auto w = scalar(3.0);
-  const auto inner = [&w](const List<double>& in) { return in[0] * in[0] * w; };
-  const auto outer = [&](const List<double>& in) {
+  const auto inner = [&w](const Variables<double>& in) { return in[0] * in[0] * w; };
+  const auto outer = [&](const Variables<double>& in) {
     const auto y = in[0] * w;
     return checkpoint(inner, {y}) * y + checkpoint(inner, {in[0]});
   };
@@ -164,9 +164,10 @@ TEST_CASE("checkpoints in checkpoints, swept again and again") {
     CHECK(grad_of(x) == sweeps * (12.0 * 81.0 + 12.0));
     CHECK(grad_of(w) == sweeps * (32.0 * 27.0 + 4.0));
   }
-  const List<double> in{random_variable<double>({3, 4}, 1), random_variable<double>({4, 2}, 2)};
-  const auto twice = [](const List<double>& all) {
-    const auto through = [&all](const List<double>& some) {
+  const Variables<double> in{random_variable<double>({3, 4}, 1),
+                             random_variable<double>({4, 2}, 2)};
+  const auto twice = [](const Variables<double>& all) {
+    const auto through = [&all](const Variables<double>& some) {
       return checkpoint(block, {some[0], all[1]}) * some[1];
     };
     return checkpoint(through, {all[0], ops::exp(block(all))});
@@ -183,7 +184,7 @@ TEST_CASE("a layer in a checkpoint trains as it does outside") {
     const Variable<double> x(Tensor<double>::normal({2, 3}, random));
     for (int i = 0; i < 3; ++i) {
       sgd.zero_grad();
-      const auto run = [&](const List<double>& in) { return ops::tanh(layer(in[0])); };
+      const auto run = [&](const Variables<double>& in) { return ops::tanh(layer(in[0])); };
       backward(ops::sum(kept ? run({x}) : checkpoint(run, {x})));
       sgd.step();
     }
@@ -196,14 +197,15 @@ TEST_CASE("dropout in a checkpoint draws the same mask again, and nobody else no
   const auto x = random_variable<double>({50}, 3);
   const auto run = [&x](bool kept) {
     auto dropout = std::make_shared<nn::Dropout<double>>(0.5, 7);
-    const auto drop = [dropout](const List<double>& in) {
+    const auto drop = [dropout](const Variables<double>& in) {
       return ops::square(dropout->forward(ops::exp(in[0]))) + dropout->forward(in[0]);
     };
-    List<double> seen;
+    Variables<double> seen;
     const auto y = kept ? drop({x}) : checkpoint(drop, {x});
     seen.push_back(y);
     seen.push_back(dropout->forward(x));
-    seen.push_back(grad(List<double>{ops::sum(y)}, List<double>{x}, {.retain_graph = true})[0]);
+    seen.push_back(
+        grad(Variables<double>{ops::sum(y)}, Variables<double>{x}, {.retain_graph = true})[0]);
     seen.push_back(dropout->forward(x));
     seen.push_back(grad({ops::sum(y)}, {x})[0]);
     seen.push_back(dropout->forward(x));
@@ -221,7 +223,7 @@ TEST_CASE("a checkpoint complains where a second run can't be as the first") {
   auto x = scalar(3.0);
   auto w = scalar(5.0);
   auto constant = scalar(2.0, false);
-  const auto function = [&](const List<double>& in) { return in[0] * w * constant; };
+  const auto function = [&](const Variables<double>& in) { return in[0] * w * constant; };
   for (auto* const changed : {&x, &w, &constant}) {
     const auto y = checkpoint(function, {x});
     changed->mutable_value().set({}, 4.0);
@@ -230,7 +232,7 @@ TEST_CASE("a checkpoint complains where a second run can't be as the first") {
     CHECK_FALSE(x.grad().defined());
   }
   int calls = 0;
-  const auto other_shape = [&calls](const List<double>& in) {
+  const auto other_shape = [&calls](const Variables<double>& in) {
     return ++calls == 1 ? in[0] * 2.0 : ops::reshape(in[0], {1});
   };
   const auto y = checkpoint(other_shape, {x});
@@ -243,7 +245,7 @@ TEST_CASE("a checkpoint complains where a second run uses something else") {
   const auto x = scalar(3.0);
   // By the time of the sweep, h is the checkpoint itself.
   auto h = x * 2.0;
-  h = checkpoint([&h](const List<double>& in) { return in[0] + h; }, {h});
+  h = checkpoint([&h](const Variables<double>& in) { return in[0] + h; }, {h});
   CHECK(complaint([&] { backward(h); })
             .starts_with("checkpoint: the function used a result of checkpoint () that it had not "
                          "used when it was first called"));
@@ -252,14 +254,14 @@ TEST_CASE("a checkpoint complains where a second run uses something else") {
   for (const bool trains : {true, false}) {
     nn::Dropout<double> dropout(0.5, 3);
     dropout.set_training(trains);
-    const auto y = checkpoint([&](const List<double>& in) { return dropout(in[0]); }, {ones});
+    const auto y = checkpoint([&](const Variables<double>& in) { return dropout(in[0]); }, {ones});
     dropout.set_training(!trains);
     CHECK(complaint([&] {
             backward(ops::sum(y));
           }).starts_with("checkpoint: the function used other random numbers"));
   }
 
-  const auto own_random = [](const List<double>& in) {
+  const auto own_random = [](const Variables<double>& in) {
     Random random(5);
     return in[0] * random.uniform();
   };
@@ -273,14 +275,14 @@ TEST_CASE("a checkpoint watches what its function reads, on the tape or not") {
   auto c = scalar(2.0, false);
   const auto d = scalar(7.0, false);
   auto w = scalar(2.0);
-  const auto constants = [&](const List<double>& in) { return in[0] * (c * d); };
-  const auto off_tape = [&](const List<double>& in) {
+  const auto constants = [&](const Variables<double>& in) { return in[0] * (c * d); };
+  const auto off_tape = [&](const Variables<double>& in) {
     return in[0] * no_grad([&] { return ops::exp(w); });
   };
   auto y = checkpoint(constants, {x});
   c.mutable_value().set({}, 100.0);
   CHECK(complaint([&] { backward(y); }).starts_with("checkpoint: a value () was changed in place"));
-  y = checkpoint([&](const List<double>& in) { return checkpoint(off_tape, {in[0]}); }, {x});
+  y = checkpoint([&](const Variables<double>& in) { return checkpoint(off_tape, {in[0]}); }, {x});
   w.mutable_value().set({}, 1.0);
   CHECK(complaint([&] { backward(y); }).starts_with("checkpoint: a value () was changed in place"));
   CHECK_FALSE(x.grad().defined());
@@ -288,7 +290,7 @@ TEST_CASE("a checkpoint watches what its function reads, on the tape or not") {
 
 TEST_CASE("a parameter that is made in a checkpoint trains") {
   Variable<double> w;
-  const auto function = [&w](const List<double>& in) {
+  const auto function = [&w](const Variables<double>& in) {
     if (!w.defined()) w = scalar(2.0);
     return in[0] * w;
   };

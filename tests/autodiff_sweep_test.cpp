@@ -15,9 +15,6 @@ namespace sfumato::tested {
 
 namespace {
 
-double grad_of(const Double& x) {
-  return x.grad().value().item();
-}
 PoolStatistics pool() {
   return Pool<Device>::shared().statistics();
 }

@@ -8,6 +8,13 @@ export SFUMATO_WEIGHTS=$SFUMATO_SOURCE_DIR/weights/vgg19-slim.safetensors
 cat="$images/cat.jpg"
 suns="$images/suns.jpg"
 start() { "$program" "$cat" "$suns" --size 32 --iterations 100000 --report-every 1 "$@" & process=$!; }
+# start_ignoring SIGNAL PICTURE, until it paints.
+start_ignoring() {
+  : >log.txt
+  (trap '' "$1"; exec "$program" "$cat" "$suns" -o "$2" --size 32 --iterations 100000 --report-every 1 >log.txt) &
+  process=$!
+  waits_for 's/it' log.txt $process
+}
 
 # Until the process can't write any more, or, where the system does not say so, for a while.
 waits_for_pipe() {
@@ -38,10 +45,7 @@ timeout -s INT 2 "$program" "$cat" "$suns" -o timeout.png --size 32 --iterations
 is_picture timeout.png
 
 # Under nohup the end of the terminal ends nothing.
-: >log.txt
-(trap '' HUP; exec "$program" "$cat" "$suns" -o nohup.png --size 32 --iterations 100000 --report-every 1 >log.txt) &
-process=$!
-waits_for 's/it' log.txt $process
+start_ignoring HUP nohup.png
 kill -HUP $process
 sleep 0.3
 kill -0 $process 2>/dev/null || fail "SIGHUP ended a run under nohup"
@@ -111,10 +115,7 @@ status=0
 [ "$status" -eq 152 ] || fail "a limit of processor time ended with $status"
 is_picture limit.png
 # SIGINT counts where it was ignored at the start, as in a script's background.
-: >log.txt
-(trap '' INT; exec "$program" "$cat" "$suns" -o script.png --size 32 --iterations 100000 --report-every 1 >log.txt) &
-process=$!
-waits_for 's/it' log.txt $process
+start_ignoring INT script.png
 kill -INT $process
 ends_with 130 $process
 is_picture script.png

@@ -17,5 +17,9 @@ inline Double vector(const List& values, bool requires_grad = true) {
   return Double(Tensor<double>::from(values, {static_cast<std::int64_t>(values.size())}),
                 requires_grad);
 }
+/// The gradient of a scalar.
+inline double grad_of(const Double& x) {
+  return x.grad().value().item();
+}
 
 }  // namespace sfumato::tested
