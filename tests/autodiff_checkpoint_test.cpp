@@ -253,9 +253,9 @@ TEST_CASE("a checkpoint complains where a second run uses something else") {
   const auto ones = Variable<double>(Tensor<double>::ones({64}), true);
   for (const bool trains : {true, false}) {
     nn::Dropout<double> dropout(0.5, 3);
-    dropout.set_training(trains);
+    dropout.train(trains);
     const auto y = checkpoint([&](const Variables<double>& in) { return dropout(in[0]); }, {ones});
-    dropout.set_training(!trains);
+    dropout.train(!trains);
     CHECK(complaint([&] {
             backward(ops::sum(y));
           }).starts_with("checkpoint: the function used other random numbers"));

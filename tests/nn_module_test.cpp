@@ -19,8 +19,8 @@ class Scaled : public nn::Module<double> {
  public:
   Scaled()
       : scale_(this->add_parameter("scale", Tensor<double>::full({2}, 3.0))),
-        inner_(this->add_part("inner", std::make_shared<nn::Sequential<double>>())),
-        last_(this->add_part("last", linear(20.0))) {
+        inner_(this->add_module("inner", std::make_shared<nn::Sequential<double>>())),
+        last_(this->add_module("last", linear(20.0))) {
     inner_->push_back(linear(1.0));
     inner_->push_back(std::make_shared<nn::ReLU<double>>());
     inner_->push_back(linear(10.0));
@@ -180,7 +180,7 @@ namespace {
 class Open : public nn::Module<double> {
  public:
   using nn::Module<double>::add_parameter;
-  using nn::Module<double>::add_part;
+  using nn::Module<double>::add_module;
   Variable<double> forward(const Variable<double>& x) override { return x; }
 };
 }  // namespace
@@ -236,26 +236,26 @@ TEST_CASE("a state dict has every name of a layer that is used twice, and needs 
 TEST_CASE("names that a state dict can't tell apart are refused, as are cycles and nothing") {
   Open module;
   module.add_parameter("a", Tensor<double>::ones({1}));
-  const auto part = module.add_part("b", std::make_shared<Open>());
+  const auto part = module.add_module("b", std::make_shared<Open>());
   const auto says = [](const char* name) {
-    return message("module: a parameter or part can't be called '", name,
+    return message("module: a parameter, buffer or module can't be called '", name,
                    "': names are unique, not empty and without dots");
   };
   for (const char* const name : {"a", "b", "", "b.c"}) {
     CHECK(complaint([&] { module.add_parameter(name, Tensor<double>::ones({1})); }) == says(name));
-    CHECK(complaint([&] { module.add_part(name, std::make_shared<Open>()); }) == says(name));
+    CHECK(complaint([&] { module.add_module(name, std::make_shared<Open>()); }) == says(name));
   }
   CHECK(complaint([&] { module.add_parameter("c", {}); }) ==
         "module: the parameter c is undefined");
-  CHECK(complaint([&] { module.add_part("c", std::shared_ptr<Open>()); }) ==
-        "module: the part c is null");
+  CHECK(complaint([&] { module.add_module("c", std::shared_ptr<Open>()); }) ==
+        "module: the module c is null");
   const auto outer = std::make_shared<nn::Sequential<double>>();
   const auto middle = std::make_shared<nn::Sequential<double>>();
   outer->push_back(middle);
   CHECK(complaint([&] { middle->push_back(outer); }) ==
-        "module: the part 0 is or contains the module itself");
+        "module: the module 0 is or contains the one it is put in");
   CHECK(complaint([&] { middle->push_back(middle); }) ==
-        "module: the part 0 is or contains the module itself");
+        "module: the module 0 is or contains the one it is put in");
   CHECK(middle->size() == 0);
   CHECK(module.parameters().size() == 1);
 }
@@ -291,17 +291,17 @@ TEST_CASE("training is told to all parts") {
   nn::Sequential<double> model{inner};
   CHECK(model.training());
   CHECK(dropout->training());
-  model.set_training(false);
+  model.eval();
   CHECK_FALSE(model.training());
   CHECK_FALSE(inner->training());
   CHECK_FALSE(dropout->training());
-  model.set_training(true);
+  model.train();
   CHECK(dropout->training());
 }
 
 TEST_CASE("what is added to a module in use is in use, too") {
   nn::Sequential<double> model;
-  model.set_training(false);
+  model.eval();
   const auto inner = std::make_shared<nn::Sequential<double>>();
   const auto dropout = std::make_shared<nn::Dropout<double>>();
   inner->push_back(dropout);
@@ -318,7 +318,7 @@ TEST_CASE("what is added to a module in use is in use, too") {
   nn::Sequential<double> training{inner};
   CHECK(training.training());
   CHECK_FALSE(inner->training());
-  training.set_training(true);
+  training.train();
   CHECK(late->training());
 }
 

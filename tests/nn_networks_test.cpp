@@ -97,7 +97,7 @@ TEST_CASE("dropout keeps the mean in training and does nothing otherwise") {
   CHECK(ops::mean(y).item() == doctest::Approx(1.0).epsilon(0.01));
   CHECK(ops::max(y).item() == doctest::Approx(1.0 / 0.75));
   CHECK(ops::min(y).item() == 0.0F);
-  dropout.set_training(false);
+  dropout.eval();
   CHECK(dropout(x).value().shares_storage_with(x.value()));
   CHECK_THROWS_WITH_AS(nn::Dropout<float>(1.0),
                        "Dropout: probability 1 must be at least 0 and less than 1", ValueError);
@@ -178,11 +178,11 @@ TEST_CASE("taps are what the layers make, and nothing behind the last is compute
 TEST_CASE("VGG networks are built from weights, classify, and pool by average if asked") {
   Random random(8);
   nn::Vgg<float> network(narrow(11, true), random);
-  network.set_training(false);
+  network.eval();
   const Variable<float> x(Tensor<float>::normal({2, 3, 64, 96}, random));
   CHECK(network(x).shape() == Shape{2, 5});
   nn::Vgg<float> same(narrow(11, true), network.state_dict());
-  same.set_training(false);
+  same.eval();
   CHECK(same(x).value().to_vector() == network(x).value().to_vector());
   auto options = narrow(11);
   options.pooling = nn::Pooling::kAverage;

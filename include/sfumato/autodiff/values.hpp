@@ -56,6 +56,9 @@ class GradientScope {
   GradientScope& operator=(const GradientScope&) = delete;
   ~GradientScope() { current() = outer_; }
 
+  /// Whether this thread computes a gradient now.
+  static bool is_open() { return current() != nullptr; }
+
   /// Is told of every value that is read. Throws GraphError where it has changed in place.
   static void check(std::uint64_t version, const Shape& shape) {
     if (current() != nullptr) current()->check_unchanged(version, shape);

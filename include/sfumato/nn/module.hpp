@@ -38,11 +38,14 @@ bool same_bits(const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
 }
 }  // namespace detail
 
-/// A part of a network: named parameters, parts of its own, and a function of them and an input.
-/// Parameters of parts are named "part.parameter", as PyTorch does.
+/// A part of a network: named parameters, which are trained; named buffers, which are not; modules
+/// of its own; and a function of them and an input. What belongs to a module inside is named
+/// "module.parameter", as in PyTorch.
 template <class T, class Device = Cpu>
 class Module {
  public:
+  using value_type = T;
+  using device_type = Device;
   using Named = std::vector<std::pair<std::string, Variable<T, Device>>>;
 
   Module() = default;
@@ -59,17 +62,12 @@ class Module {
   virtual bool is_relu() const { return false; }
   Variable<T, Device> operator()(const Variable<T, Device>& x) { return forward(x); }
 
-  /// Every parameter once, its own first, then those of its parts in order; one that is used in
+  /// Every parameter once, its own first, then those of its modules in order; one that is used in
   /// several places has the name of the first. They are handles: what is done to them is done to
   /// the module's.
-  Named named_parameters() const {
-    Named once;
-    std::unordered_set<const void*> seen;
-    for (auto& [name, parameter] : names_of_parameters()) {
-      if (seen.insert(parameter.node().get()).second) once.emplace_back(name, parameter);
-    }
-    return once;
-  }
+  Named named_parameters() const { return once(true); }
+  /// The same for buffers.
+  Named named_buffers() const { return once(false); }
 
   std::vector<Variable<T, Device>> parameters() const {
     std::vector<Variable<T, Device>> all;
@@ -85,30 +83,30 @@ class Module {
     for (auto& parameter : parameters()) parameter.zero_grad();
   }
 
-  /// Chooses between training and use, where they differ (Dropout).
-  void set_training(bool training) {
+  /// From now on it learns, where that makes a difference (Dropout, BatchNorm2d); as at first.
+  void train(bool training = true) {
     training_ = training;
-    for (const auto& [name, part] : parts_) part->set_training(training);
+    for (const auto& [name, module] : modules_) module->train(training);
   }
+  /// From now on it is used.
+  void eval() { train(false); }
   bool training() const { return training_; }
 
-  /// Copies of all parameters by name; one that is used in several places has all of its names, as
-  /// in PyTorch.
+  /// Copies of all parameters and buffers by name; one that is used in several places has all of
+  /// its names, as in PyTorch.
   StateDict<T, Device> state_dict() const {
     StateDict<T, Device> state;
-    for (const auto& [name, parameter] : names_of_parameters()) {
-      state.emplace(name, parameter.value().clone());
-    }
+    for (const auto& [name, value] : state_names()) state.emplace(name, value.value().clone());
     return state;
   }
 
-  /// Sets all parameters; of the names of one that is used in several places, one is enough. Throws
-  /// ValueError, before it has changed anything, when one is missing, has another shape, would be
-  /// given two values, or, unless not `strict`, when there is one too many.
+  /// Sets all parameters and buffers; of the names of one that is used in several places, one is
+  /// enough. Throws ValueError, before it has changed anything, when one is missing, has another
+  /// shape, would be given two values, or, unless not `strict`, when there is one too many.
   void load_state_dict(const StateDict<T, Device>& state, bool strict = true) {
     std::vector<std::string> missing;
     std::vector<std::string> surplus;
-    const Named named = names_of_parameters();
+    const Named named = state_names();
     const std::map<std::string, Variable<T, Device>> own(named.begin(), named.end());
     std::map<const void*, std::string> sources;  // the names that values are taken from
     for (const auto& [name, parameter] : own) {
@@ -119,14 +117,14 @@ class Module {
                                  found->second.shape(), " but the module's is ",
                                  parameter.shape()));
       }
-      const auto [first, is_new] = sources.emplace(parameter.node().get(), name);
+      const auto [first, is_new] = sources.emplace(identity(parameter), name);
       if (!is_new && !detail::same_bits(state.at(first->second), found->second)) {
         throw ValueError(message("load_state_dict: ", first->second, " and ", name,
                                  " are one parameter of the module, but have different values"));
       }
     }
     for (const auto& [name, parameter] : own) {
-      if (!sources.contains(parameter.node().get())) missing.push_back(name);
+      if (!sources.contains(identity(parameter))) missing.push_back(name);
     }
     for (const auto& [name, tensor] : state) {
       if (!own.contains(name)) surplus.push_back(name);
@@ -137,73 +135,108 @@ class Module {
     if (strict && !surplus.empty()) {
       throw ValueError(message("load_state_dict: the module has no ", detail::join(surplus)));
     }
-    auto parameters = named_parameters();
+    Named targets = named_parameters();
+    for (auto& buffer : named_buffers()) targets.push_back(std::move(buffer));
     // Where parameters are to change places, all are read before any is written.
     std::vector<Tensor<T, Device>> values;
-    for (const auto& [name, parameter] : parameters) {
-      const Tensor<T, Device>& source = state.at(sources.at(parameter.node().get()));
+    for (const auto& [name, target] : targets) {
+      const Tensor<T, Device>& source = state.at(sources.at(identity(target)));
       const bool is_own = std::any_of(own.begin(), own.end(), [&](const auto& entry) {
         return entry.second.value().shares_storage_with(source);
       });
       values.push_back(is_own ? source.clone() : source);
     }
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      parameters[i].second.mutable_value() = values[i];
-    }
+    for (std::size_t i = 0; i < values.size(); ++i) targets[i].second.mutable_value() = values[i];
   }
 
  protected:
   /// Makes a tensor one of the parameters and returns the handle to compute with.
   /// Throws ValueError for an undefined one, and for a name that is empty, taken or has a dot.
   Variable<T, Device> add_parameter(std::string name, Tensor<T, Device> value) {
-    check_name(name);
-    if (!value.defined())
-      throw ValueError(message("module: the parameter ", name, " is undefined"));
-    return parameters_.emplace_back(std::move(name), Variable<T, Device>(std::move(value), true))
-        .second;
+    return add_value("parameter", std::move(name), std::move(value), true);
   }
 
-  /// Makes another module a part of this one; in a module that is not in training it no longer is
-  /// either. Throws ValueError for a null pointer, for a module that would contain itself, and for
-  /// a name that is empty, taken or has a dot.
-  template <class Part>
-  std::shared_ptr<Part> add_part(std::string name, std::shared_ptr<Part> part) {
+  /// Makes a tensor a part of the state that is no parameter: a constant, which forward() may
+  /// change by mutable_value(). Throws as add_parameter() does.
+  Variable<T, Device> add_buffer(std::string name, Tensor<T, Device> value) {
+    return add_value("buffer", std::move(name), std::move(value), false);
+  }
+
+  /// Puts another module into this one, which it then shares; in a module that is not in training
+  /// it no longer is either. Throws ValueError for a null pointer, for a module that would contain
+  /// itself, and for a name that is empty, taken or has a dot.
+  template <class Child>
+  std::shared_ptr<Child> add_module(std::string name, std::shared_ptr<Child> child) {
     check_name(name);
-    if (part == nullptr) throw ValueError(message("module: the part ", name, " is null"));
-    if (part->contains(*this)) {
-      throw ValueError(message("module: the part ", name, " is or contains the module itself"));
+    if (child == nullptr) throw ValueError(message("module: the module ", name, " is null"));
+    if (child->contains(*this)) {
+      throw ValueError(
+          message("module: the module ", name, " is or contains the one it is put in"));
     }
-    if (!training_) part->set_training(false);
-    parts_.emplace_back(std::move(name), part);
-    return part;
+    if (!training_) child->eval();
+    modules_.emplace_back(std::move(name), child);
+    return child;
+  }
+  /// The same for a member of this one.
+  void add_module(std::string name, Module& child) {
+    add_module(std::move(name), std::shared_ptr<Module>(std::shared_ptr<Module>(), &child));
   }
 
  private:
-  /// Every name of every parameter, those that are used in several places again and again.
-  Named names_of_parameters() const {
-    Named all = parameters_;
-    for (const auto& [name, part] : parts_) {
-      for (auto& [inner, parameter] : part->names_of_parameters()) {
-        all.emplace_back(message(name, ".", inner), std::move(parameter));
+  /// Every name of every parameter and buffer, those that are used in several places again and
+  /// again.
+  Named state_names() const {
+    Named all = values_;
+    for (const auto& [name, module] : modules_) {
+      for (auto& [inner, value] : module->state_names()) {
+        all.emplace_back(message(name, ".", inner), std::move(value));
       }
     }
     return all;
   }
 
-  /// Two parameters under one name would be one in a state dict.
+  /// What two handles to one parameter, or to one buffer, have in common.
+  static const void* identity(const Variable<T, Device>& value) {
+    if (value.node() != nullptr) return value.node().get();
+    return std::as_const(value.value()).data();
+  }
+
+  /// The parameters or the buffers, each under its first name.
+  Named once(bool parameters) const {
+    Named found;
+    std::unordered_set<const void*> seen;
+    for (auto& [name, value] : state_names()) {
+      if ((value.node() != nullptr) == parameters && seen.insert(identity(value)).second) {
+        found.emplace_back(name, value);
+      }
+    }
+    return found;
+  }
+
+  Variable<T, Device> add_value(const char* kind, std::string name, Tensor<T, Device> value,
+                                bool requires_grad) {
+    check_name(name);
+    if (!value.defined())
+      throw ValueError(message("module: the ", kind, " ", name, " is undefined"));
+    return values_
+        .emplace_back(std::move(name), Variable<T, Device>(std::move(value), requires_grad))
+        .second;
+  }
+
+  /// Two values under one name would be one in a state dict.
   void check_name(const std::string& name) const {
     const auto is_taken = [&](const auto& entry) { return entry.first == name; };
     if (name.empty() || name.find('.') != std::string::npos ||
-        std::any_of(parameters_.begin(), parameters_.end(), is_taken) ||
-        std::any_of(parts_.begin(), parts_.end(), is_taken)) {
-      throw ValueError(message("module: a parameter or part can't be called '", name,
+        std::any_of(values_.begin(), values_.end(), is_taken) ||
+        std::any_of(modules_.begin(), modules_.end(), is_taken)) {
+      throw ValueError(message("module: a parameter, buffer or module can't be called '", name,
                                "': names are unique, not empty and without dots"));
     }
   }
 
   bool contains(const Module& other) const {
-    return this == &other || std::any_of(parts_.begin(), parts_.end(), [&](const auto& part) {
-             return part.second->contains(other);
+    return this == &other || std::any_of(modules_.begin(), modules_.end(), [&](const auto& entry) {
+             return entry.second->contains(other);
            });
   }
 
@@ -211,8 +244,8 @@ class Module {
     for (auto& parameter : parameters()) parameter.set_requires_grad(requires_grad);
   }
 
-  Named parameters_;
-  std::vector<std::pair<std::string, std::shared_ptr<Module>>> parts_;
+  Named values_;  // parameters and buffers
+  std::vector<std::pair<std::string, std::shared_ptr<Module>>> modules_;
   bool training_ = true;
 };
 

@@ -1,7 +1,8 @@
 #pragma once
 
-/// Networks: modules with named parameters.
+/// Networks: modules with named parameters and buffers.
 
+#include "sfumato/nn/batch_norm.hpp"
 #include "sfumato/nn/initializers.hpp"
 #include "sfumato/nn/layers.hpp"
 #include "sfumato/nn/module.hpp"

@@ -30,7 +30,7 @@ class Sequential : public Module<T, Device> {
   /// Throws ValueError for a null pointer.
   void push_back(Layer layer) {
     if (layer == nullptr) throw ValueError(message("Sequential: layer ", size(), " is null"));
-    layers_.push_back(this->add_part(std::to_string(layers_.size()), std::move(layer)));
+    layers_.push_back(this->add_module(std::to_string(layers_.size()), std::move(layer)));
   }
 
   std::size_t size() const { return layers_.size(); }

@@ -162,7 +162,7 @@ class Vgg : public Module<T, Device> {
   static constexpr std::int64_t kClassifierGrid = 7;  // what is left of 224 × 224
 
   Vgg(const VggOptions& options, const ParameterSource& source) {
-    features_ = this->add_part("features", std::make_shared<Sequential<T, Device>>());
+    features_ = this->add_module("features", std::make_shared<Sequential<T, Device>>());
     std::int64_t channels = 3;
     const auto blocks = convolutions_per_block(options.depth);
     const auto widths = convolution_widths(options);
@@ -199,7 +199,7 @@ class Vgg : public Module<T, Device> {
 
   void add_classifier(const VggOptions& options, const ParameterSource& source) {
     constexpr std::int64_t kHidden = 4096;
-    classifier_ = this->add_part("classifier", std::make_shared<Sequential<T, Device>>());
+    classifier_ = this->add_module("classifier", std::make_shared<Sequential<T, Device>>());
     const auto linear = [&](std::int64_t in, std::int64_t out) {
       const std::string name = message("classifier.", classifier_->size());
       auto weight = source(name + ".weight", {out, in});

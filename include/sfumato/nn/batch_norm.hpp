@@ -1,0 +1,91 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "sfumato/autodiff/grad_mode.hpp"
+#include "sfumato/autodiff/values.hpp"
+#include "sfumato/nn/module.hpp"
+#include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/math.hpp"
+#include "sfumato/ops/reduction.hpp"
+#include "sfumato/ops/sum.hpp"
+
+namespace sfumato::nn {
+
+/// What BatchNorm2d adds to the variance, and how fast its running statistics follow.
+struct BatchNormOptions {
+  double epsilon = 1e-5;
+  double momentum = 0.1;  ///< the share of the latest batch
+};
+
+/// Images (n, c, h, w), each channel with the mean 0 and the variance 1, times a weight, plus a
+/// bias: (x - mean) / √(variance + ε) · weight + bias. In training, of the batch at hand, and the
+/// buffers running_mean and running_var follow; else these stand in. Ioffe and Szegedy, "Batch
+/// normalization" (2015); names, numbers and the unbiased running variance are PyTorch's.
+template <class T, class Device = Cpu>
+class BatchNorm2d : public Module<T, Device> {
+ public:
+  explicit BatchNorm2d(std::int64_t channels, const BatchNormOptions& options = {})
+      : options_(options),
+        weight_(this->add_parameter("weight", Tensor<T, Device>::ones({channels}))),
+        bias_(this->add_parameter("bias", Tensor<T, Device>::zeros({channels}))),
+        running_mean_(this->add_buffer("running_mean", Tensor<T, Device>::zeros({channels}))),
+        running_var_(this->add_buffer("running_var", Tensor<T, Device>::ones({channels}))),
+        batches_(this->add_buffer("num_batches_tracked", Tensor<T, Device>::zeros({}))) {}
+
+  /// Throws ShapeError for other images, and ValueError in training for a single value a channel,
+  /// which has no variance.
+  Variable<T, Device> forward(const Variable<T, Device>& x) override {
+    const std::int64_t channels = weight_.elements();
+    if (x.rank() != 4 || x.shape()[1] != channels) {
+      throw ShapeError(
+          message("BatchNorm2d: ", x.shape(), " must be images (n, ", channels, ", h, w)"));
+    }
+    const Shape per_channel{1, channels, 1, 1};
+    const auto along = [&](const Variable<T, Device>& v) { return ops::reshape(v, per_channel); };
+    const auto normalized = [&](const Variable<T, Device>& mean, const Variable<T, Device>& var) {
+      const auto deviation = ops::sqrt(var + static_cast<Compute<T>>(options_.epsilon));
+      return (x - mean) / deviation * along(weight_) + along(bias_);
+    };
+    if (!this->training()) return normalized(along(running_mean_), along(running_var_));
+    const std::int64_t count = x.elements() / std::max<std::int64_t>(channels, 1);
+    if (count < 2) {
+      throw ValueError(message("BatchNorm2d: one value a channel in ", x.shape(),
+                               " has no variance; call eval() to use what has been learnt"));
+    }
+    const auto mean = ops::mean(x, {0, 2, 3}, true);
+    const auto variance = ops::variance(x, {0, 2, 3}, true);
+    follow(mean, variance, count);
+    return normalized(mean, variance);
+  }
+
+ private:
+  /// A checkpoint that computes a batch again for its gradient does not count it again.
+  void follow(const Variable<T, Device>& mean, const Variable<T, Device>& variance,
+              std::int64_t count) {
+    if (sfumato::detail::GradientScope::is_open()) return;
+    no_grad([&] {
+      const auto number = static_cast<double>(count);
+      const auto follow_one = [&](Variable<T, Device>& running, const Variable<T, Device>& latest,
+                                  double factor) {
+        const auto kept = running * static_cast<Compute<T>>(1.0 - options_.momentum);
+        const auto added = ops::reshape(latest, running.shape()) *
+                           static_cast<Compute<T>>(options_.momentum * factor);
+        running.mutable_value() = (kept + added).value();
+      };
+      follow_one(running_mean_, mean, 1.0);
+      follow_one(running_var_, variance, number / (number - 1.0));
+      batches_.mutable_value() = (batches_ + Compute<T>{1}).value();
+    });
+  }
+
+  BatchNormOptions options_;
+  Variable<T, Device> weight_;
+  Variable<T, Device> bias_;
+  Variable<T, Device> running_mean_;
+  Variable<T, Device> running_var_;
+  Variable<T, Device> batches_;
+};
+
+}  // namespace sfumato::nn
