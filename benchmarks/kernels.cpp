@@ -85,7 +85,7 @@ void iteration(benchmark::State& state) {
   network.freeze();
   const Shape shape{1, 3, state.range(0), state.range(1)};
   const auto content = random_tensor(shape);
-  const style::Objective<float> objective(network, content, content);
+  const auto objective = style::gatys_objective(network, content, content);
   Variable<float> image(content.clone(), true);
   optim::Adam<float> adam({image}, {.learning_rate = 0.01});
   for (auto _ : state) {

@@ -87,10 +87,10 @@ inline std::vector<Eigen::VectorXd> channel_lengths(Network& teacher, Student& s
     std::vector<std::vector<Variable<float>>> all(taps.size());
     no_grad([&] {
       for (const Tensor<float>& image : images) {
-        network.visit_taps(Variable<float>(image), layers_of(taps),
-                           [&](std::size_t i, const auto& y) {
-                             if (taps[i].style) all[i].push_back(losses::gram_matrix(y));
-                           });
+        network.visit_features(Variable<float>(image), layers_of(taps),
+                               [&](std::size_t i, const auto& y) {
+                                 if (taps[i].style) all[i].push_back(losses::gram_matrix(y));
+                               });
       }
     });
     return all;
@@ -118,7 +118,7 @@ inline std::vector<Eigen::VectorXd> balance(Network& network,
   for (std::size_t& layer : layers) ++layer;
   std::vector<double> means(layers.size(), 0.0);
   for (const Tensor<float>& batch : batches) {
-    network.visit_taps(Variable<float>(batch), layers, [&](std::size_t i, const auto& y) {
+    network.visit_features(Variable<float>(batch), layers, [&](std::size_t i, const auto& y) {
       const Tensor<float> channels = sfumato::ops::mean(y, {0, 2, 3}).value();
       const Eigen::Map<const Eigen::VectorXf> mean(channels.data(), channels.elements());
       means[i] +=

@@ -101,7 +101,7 @@ std::vector<std::vector<double>> style_distances(Network& network,
   }
   std::vector<std::vector<Tensor<float>>> grams(taps.size());
   for (const Tensor<float>& image : images) {
-    network.visit_taps(Variable<float>(image), taps, [&](std::size_t i, const auto& features) {
+    network.visit_features(Variable<float>(image), taps, [&](std::size_t i, const auto& features) {
       grams[i].push_back(losses::gram_matrix(features).value());
     });
   }
@@ -213,16 +213,17 @@ void compare_pictures(Networks& networks, const Arguments& a, std::size_t number
   const auto content = style::normalize<float>(content_pixels);
   const auto style = style::normalize<float>(style_pixels);
 
-  const style::Objective<float> judge(networks.full, content, style,
-                                      {.content_weight = 1.0, .style_weight = 1.0});
+  const auto judge = style::gatys_objective(networks.full, content, style,
+                                            {.content_weight = 1.0, .style_weight = 1.0});
   const auto judged = [&](const Tensor<float>& picture) {
     return no_grad([&] {
       const auto losses = judge(Variable<float>(picture));
       Judgement judgement;
-      for (const auto& loss : losses.content) {
+      for (const auto& loss : losses.of("content")) {
         judgement.content += static_cast<double>(loss.item());
       }
-      for (const auto& loss : losses.style) judgement.style += static_cast<double>(loss.item());
+      for (const auto& loss : losses.of("style"))
+        judgement.style += static_cast<double>(loss.item());
       return judgement;
     });
   };

@@ -218,8 +218,8 @@ class Training {
   /// How far the student's features are from the teacher's at all taps.
   Variable<float> batch_loss(const Tensor<float>& batch) {
     const Variable<float> images(batch);
-    const Features full = teacher_.taps(images, layers_of(taps_));
-    const Features slim = student_.network.taps(images, layers_of(taps_));
+    const Features full = teacher_.features(images, layers_of(taps_));
+    const Features slim = student_.network.features(images, layers_of(taps_));
     Variable<float> total;
     for (std::size_t i = 0; i < taps_.size(); ++i) {
       const auto& projection = student_.projections[taps_[i].convolution];

@@ -24,7 +24,7 @@ class Validation {
       : taps_(training_taps(teacher)), crops_(std::move(crops)) {
     sfumato::no_grad([&] {
       for (const Tensor<float>& crop : crops_) {
-        full_.push_back(teacher.taps(Variable<float>(crop), layers_of(taps_)));
+        full_.push_back(teacher.features(Variable<float>(crop), layers_of(taps_)));
       }
     });
   }
@@ -41,7 +41,7 @@ class Validation {
     std::vector<std::vector<Tensor<float>>> full_grams(taps_.size());
     std::vector<std::vector<Tensor<float>>> slim_grams(taps_.size());
     for (std::size_t k = 0; k < crops_.size(); ++k) {
-      const auto slim = student.network.taps(Variable<float>(crops_[k]), layers_of(taps_));
+      const auto slim = student.network.features(Variable<float>(crops_[k]), layers_of(taps_));
       for (std::size_t i = 0; i < taps_.size(); ++i) {
         const TapLoss loss = tap_loss(full_[k][i], slim[i],
                                       student.projections[taps_[i].convolution], taps_[i].style);

@@ -95,14 +95,15 @@ inline LossScales measure_loss_scales(sfumato::nn::Vgg<float>& full, sfumato::nn
     std::vector<std::vector<Variable<float>>> seen(layers.size());
     std::vector<double> sums(layers.size(), 0.0);
     for (const Tensor<float>& image : images) {
-      network.visit_taps(Variable<float>(image), layers, [&](std::size_t k, const auto& features) {
-        const Variable<float> now = k < contents ? features : losses::gram_matrix(features);
-        for (const Variable<float>& before : seen[k]) {
-          const auto loss = losses::mean_squared_error(before, now);
-          sums[k] += std::sqrt(static_cast<double>(loss.item()));
-        }
-        seen[k].push_back(now);
-      });
+      network.visit_features(
+          Variable<float>(image), layers, [&](std::size_t k, const auto& features) {
+            const Variable<float> now = k < contents ? features : losses::gram_matrix(features);
+            for (const Variable<float>& before : seen[k]) {
+              const auto loss = losses::mean_squared_error(before, now);
+              sums[k] += std::sqrt(static_cast<double>(loss.item()));
+            }
+            seen[k].push_back(now);
+          });
     }
     return sums;
   };

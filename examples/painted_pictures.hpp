@@ -43,8 +43,8 @@ class PaintedPictures {
     ++group.turns;
     objective.content_weight *= group.content_factor;
     network.freeze();
-    const style::Objective<float> loss(network, group.pictures["content"], group.pictures["style"],
-                                       objective);
+    const auto loss = style::gatys_objective(network, group.pictures["content"],
+                                             group.pictures["style"], objective);
     Variable<float> image(group.pictures["image"], true);
     optim::Adam<float> adam({image});
     if (!group.adam.empty()) adam.load_state_dict(group.adam);

@@ -73,8 +73,8 @@ TEST_CASE("a graph is swept once unless it is retained") {
   backward(y);
   CHECK(grad_of(x) == 12.0);
   CHECK_THROWS_WITH_AS(backward(y),
-                       "backward: the graph behind mul () has been swept and freed; pass "
-                       "retain_graph to the first sweep",
+                       "backward: the graph behind mul () was freed by an earlier pass; give that "
+                       "retain_graph",
                        GraphError);
 }
 
@@ -82,10 +82,10 @@ TEST_CASE("backward says what can't be differentiated") {
   const Variable<double> x(Tensor<double>::ones({2, 3}), true);
   CHECK_THROWS_WITH_AS(backward(x * 2.0),
                        "backward: the result (2, 3) is not a scalar; reduce it, for example with "
-                       "ops::sum, or pass a seed of its shape",
+                       "ops::sum, or pass grad_outputs of its shape",
                        GraphError);
   CHECK_THROWS_WITH_AS(backward(x * 2.0, {}, scalar(1.0)),
-                       "backward: the seed () does not fit the result (2, 3)", GraphError);
+                       "backward: grad_outputs () does not fit the result (2, 3)", GraphError);
   CHECK_THROWS_WITH_AS(backward(scalar(1.0, false)),
                        "backward: the result does not depend on anything that requires a gradient",
                        GraphError);
@@ -206,14 +206,14 @@ TEST_CASE("gradcheck and gradgradcheck find wrong derivatives") {
   const Inputs in{Variable<double>(Tensor<double>::from({0.5, 1.5}, {2}), true)};
   const auto wrong_first = [](const Inputs& x) {
     return record("wrong", ops::square(x[0].detach()).value(), {x[0]},
-                  [x = x[0]](const Backward<double>& at) { return at.gradient() * x; });
+                  [x = x[0]](const Backward<double>& ctx) { return ctx.gradient() * x; });
   };
   CHECK_FALSE(gradcheck(wrong_first, in));
   CHECK(gradcheck(wrong_first, in).report.find("input 0 (2,), element 0: analytic") == 0);
   const auto wrong_second = [](const Inputs& x) {
     return record(
         "wrong", ops::square(x[0].detach()).value(), {x[0]},
-        [x = x[0].detach()](const Backward<double>& at) { return at.gradient() * (x * 2.0); });
+        [x = x[0].detach()](const Backward<double>& ctx) { return ctx.gradient() * (x * 2.0); });
   };
   CHECK(gradcheck(wrong_second, in));
   CHECK_FALSE(gradgradcheck(wrong_second, in));

@@ -25,9 +25,9 @@ TEST_CASE("a diamond is swept once from its tip, however the paths differ in len
   const auto x = scalar(0.5);
   int visits = 0;
   const auto counted = [&](const Double& in) {
-    return record("counted", in.value().clone(), {in}, [&visits](const auto& at) {
+    return record("counted", in.value().clone(), {in}, [&visits](const auto& ctx) {
       ++visits;
-      return at.gradient();
+      return ctx.gradient();
     });
   };
   const auto shared = counted(x * 2.0);
@@ -108,13 +108,14 @@ TEST_CASE("several results and seeds add up") {
   const std::vector<Double> results{x * 3.0, ops::square(x)};
   const std::vector<Double> seeds{vector({1.0, 10.0}, false), vector({100.0, 1000.0}, false)};
   CHECK(grad(results, {x}, {}, seeds)[0].value().to_vector() == List{203.0, 4030.0});
-  CHECK(complaint([&] { grad(results, {x}, {}, {seeds[0]}); }) == "grad: 1 seeds for 2 results");
+  CHECK(complaint([&] { grad(results, {x}, {}, {seeds[0]}); }) ==
+        "grad: 1 grad_outputs for 2 results");
   CHECK(complaint([&] {
           grad(results, {x}, {}, {seeds[0], scalar(1.0)});
-        }) == "grad: the seed () does not fit the result (2,)");
+        }) == "grad: grad_outputs () does not fit the result (2,)");
   CHECK(complaint([&] { grad(results, {x}); }) ==
-        "grad: the result (2,) is not a scalar; reduce it, for example with ops::sum, or pass a "
-        "seed of its shape");
+        "grad: the result (2,) is not a scalar; reduce it, for example with ops::sum, or pass "
+        "grad_outputs of its shape");
   CHECK(complaint([&] { grad({scalar(1.0, false)}, {scalar(1.0)}); }) ==
         "grad: the result does not depend on anything that requires a gradient");
 }
@@ -126,17 +127,16 @@ TEST_CASE("grad of an intermediate value leaves the graph behind it whole") {
   backward(y);
   CHECK(grad_of(x) == 6.0);
   CHECK(complaint([&] { grad({y + 1.0}, {x}); }) ==
-        "backward: the graph behind mul () has been swept and freed; pass retain_graph to the "
-        "first sweep");
+        "backward: the graph behind mul () was freed by an earlier pass; give that retain_graph");
 }
 
 TEST_CASE("grad computes nothing for branches that lead to none of the inputs") {
   const auto x = scalar(2.0);
   const auto other = scalar(5.0);
   bool swept = false;
-  const auto branch = record("branch", other.value().clone(), {other}, [&](const auto& at) {
+  const auto branch = record("branch", other.value().clone(), {other}, [&](const auto& ctx) {
     swept = true;
-    return at.gradient();
+    return ctx.gradient();
   });
   CHECK(grad({x * branch}, {x})[0].item() == 5.0);
   CHECK_FALSE(swept);
@@ -240,8 +240,8 @@ TEST_CASE("chains of many nodes of two inputs are swept, and destroyed unswept")
 TEST_CASE("gradcheck reports which element is wrong, and NaN is wrong") {
   const std::vector<Double> in{scalar(1.0, false), vector({0.5, 1.5, 2.5})};
   const auto wrong_at_two = [](const std::vector<Double>& x) {
-    return record("wrong", ops::square(x[1].detach()).value(), {x[1]}, [x](const auto& at) {
-      return at.gradient() * x[1] * vector({2.0, 2.0, 2.5}, false);
+    return record("wrong", ops::square(x[1].detach()).value(), {x[1]}, [x](const auto& ctx) {
+      return ctx.gradient() * x[1] * vector({2.0, 2.0, 2.5}, false);
     });
   };
   const auto result = gradcheck(wrong_at_two, in);

@@ -109,7 +109,7 @@ TEST_CASE("who complains of a changed value says of what, and what to do") {
   x.mutable_value().set({0}, 3.0);
   CHECK(complaint([&] { backward(ops::sum(y)); }) ==
         "mul: a value (2,) was changed in place after the operation had used it, so its gradient "
-        "would be wrong; change a clone() of it, or change it after the backward sweep (to ask a "
+        "would be wrong; change a clone() of it, or change it after the backward pass (to ask a "
         "Tensor that is not const for data() or span() counts as a change)");
   // Constants count as well, also where the change comes by another handle or view.
   const auto constant = vector({1.0, 2.0}, false);
@@ -166,7 +166,7 @@ TEST_CASE("a changed value is noticed in gradients of gradients and in ops of on
   x.mutable_value().set({}, 3.0);
   CHECK(is_changed_complaint(complaint([&] { grad({slope}, {x}); })));
   const auto cube = record("cube", Tensor<double>::scalar(27.0), {x},
-                           [x](const auto& at) { return at.gradient() * ops::square(x) * 3.0; });
+                           [x](const auto& ctx) { return ctx.gradient() * ops::square(x) * 3.0; });
   backward(cube, {.retain_graph = true});
   CHECK(x.grad().item() == 27.0);
   x.mutable_value().set({}, 4.0);
@@ -238,7 +238,7 @@ TEST_CASE("an undefined Variable is an error that names the op") {
           grad({ops::sum(x)}, {x, total});
         }) == "grad: input 1 is undefined and does not require a gradient");
   CHECK(complaint([&] { grad(std::vector{ops::sum(x)}, std::vector{x}, {}, {Double()}); }) ==
-        "grad: seed 0 is undefined");
+        "grad: grad_outputs 0 is undefined");
 }
 
 TEST_CASE("the gradient of a leaf is in memory of its own") {
@@ -282,8 +282,8 @@ TEST_CASE("the gradient of a leaf is in memory of its own") {
 TEST_CASE("a gradient that nobody else holds is not copied for its leaf") {
   const auto x = Double(Tensor<double>::ones({1000}), true);
   const double* place = nullptr;
-  const auto y = record("mine", x.value().clone(), {x}, [&](const auto& at) {
-    const auto gradient = at.gradient() * 2.0;
+  const auto y = record("mine", x.value().clone(), {x}, [&](const auto& ctx) {
+    const auto gradient = ctx.gradient() * 2.0;
     place = gradient.value().data();
     return gradient;
   });
@@ -339,9 +339,9 @@ TEST_CASE("a sweep that fails leaves every gradient as it was, and the next one 
   const auto y = scalar(4.0);
   backward(x * y);
   bool fails = true;
-  const auto moody = record("moody", y.value().clone(), {y}, [&fails](const auto& at) -> Double {
+  const auto moody = record("moody", y.value().clone(), {y}, [&fails](const auto& ctx) -> Double {
     if (fails) throw ValueError("not now");
-    return at.gradient();
+    return ctx.gradient();
   });
   const auto loss = x * (moody * x);
   CHECK(complaint([&] { backward(loss, {.retain_graph = true}); }) == "not now");

@@ -66,8 +66,8 @@ TEST_CASE("a student as wide as its teacher is the teacher") {
   CHECK(layers.size() == 16);
   const auto x = Variable<float>(images(100));
   // conv3_1; behind it, too few positions are left to tell weights apart.
-  const auto full = teacher.taps(x, {layers[4]})[0];
-  const auto slim = student.network.taps(x, {layers[4]})[0];
+  const auto full = teacher.features(x, {layers[4]})[0];
+  const auto slim = student.network.features(x, {layers[4]})[0];
   const TapLoss loss = tap_loss(full, slim, student.projections[4], true);
   CHECK(loss.features.item() < 0.01F);
   CHECK(loss.gram.item() < 0.01F);
@@ -101,14 +101,15 @@ TEST_CASE(
   network.freeze();
   const auto x = Variable<float>(images(6, 2));
   const auto last = convolution_layers(network).back();
-  const auto before = network.taps(x, {last})[0].value().to_vector();
+  const auto before = network.features(x, {last})[0].value().to_vector();
   auto lengths = uniform_lengths(network);
   for (auto& length : lengths) length[0] = 3.0;
   balance(network, lengths, {x.value()});
   for (const std::size_t layer : convolution_layers(network)) {
-    CHECK(ops::mean(network.taps(x, {layer + 1})[0]).item() == doctest::Approx(1.0).epsilon(1e-3));
+    CHECK(ops::mean(network.features(x, {layer + 1})[0]).item() ==
+          doctest::Approx(1.0).epsilon(1e-3));
   }
-  const auto after = network.taps(x, {last})[0].value().to_vector();
+  const auto after = network.features(x, {last})[0].value().to_vector();
   const std::size_t plane = after.size() / 8;  // 2 images of 4 channels
   const float first = after[0] / before[0];
   const float second = after[plane] / before[plane];
@@ -126,7 +127,7 @@ TEST_CASE("balancing a student leaves what its projections decode alone") {
   }
   const auto x = Variable<float>(images(10));
   const auto decoded = [&] {
-    const auto features = student.network.taps(x, {layers[4]})[0];
+    const auto features = student.network.features(x, {layers[4]})[0];
     return ops::matmul(student.projections[4], ops::reshape(features, {1, 4, -1})).detach();
   };
   const auto before = decoded();
@@ -219,10 +220,10 @@ TEST_CASE("loss scales make a network's losses those of another, and outlive a f
                           const std::vector<std::string>& layers) {
     style::ObjectiveOptions options{.style_layers = layers, .style_weight = 1.0};
     weights.apply_to(options, network);
-    const style::Objective<float> objective(network, pictures[0], pictures[1], options);
+    const auto objective = style::gatys_objective(network, pictures[0], pictures[1], options);
     std::vector<double> all;
     for (const auto& loss :
-         no_grad([&] { return objective(Variable<float>(pictures[0])); }).style) {
+         no_grad([&] { return objective(Variable<float>(pictures[0])); }).of("style")) {
       all.push_back(static_cast<double>(loss.item()));
     }
     return all;

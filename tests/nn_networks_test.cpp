@@ -164,15 +164,15 @@ TEST_CASE("taps are what the layers make, and nothing behind the last is compute
   Random random(7);
   nn::Vgg<double> network(narrow(19), random);
   const Variable<double> x(Tensor<double>::normal({1, 3, 32, 32}, random));
-  const auto tapped = network.taps(x, {36, 0, 1, 0});
+  const auto tapped = network.features(x, {36, 0, 1, 0});
   CHECK(tapped[0].value().to_vector() == network(x).value().to_vector());
   CHECK(tapped[1].value().to_vector() == tapped[3].value().to_vector());
   CHECK(tapped[2].value().to_vector() == ops::relu(tapped[1]).value().to_vector());
   // An image of 3 × 3 does not survive the second pooling, which is never reached.
   const Variable<double> tiny(Tensor<double>::normal({1, 3, 3, 3}, random));
-  CHECK(network.taps(tiny, {5})[0].shape() == Shape{1, 3, 1, 1});
-  CHECK_THROWS_AS(network.taps(tiny, {9}), ShapeError);
-  CHECK(network.taps(x, {}).empty());
+  CHECK(network.features(tiny, {5})[0].shape() == Shape{1, 3, 1, 1});
+  CHECK_THROWS_AS(network.features(tiny, {9}), ShapeError);
+  CHECK(network.features(x, {}).empty());
 }
 
 TEST_CASE("VGG networks are built from weights, classify, and pool by average if asked") {
@@ -187,7 +187,7 @@ TEST_CASE("VGG networks are built from weights, classify, and pool by average if
   auto options = narrow(11);
   options.pooling = nn::Pooling::kAverage;
   nn::Vgg<float> average(options, network.state_dict());
-  const auto taps = average.taps(x, {1, 2});
+  const auto taps = average.features(x, {1, 2});
   CHECK(taps[1].value().to_vector() == ops::avg_pool2d(taps[0]).value().to_vector());
 
   auto state = network.state_dict();

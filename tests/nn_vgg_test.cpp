@@ -170,7 +170,7 @@ TEST_CASE("every tap has the values of the layers run one by one") {
     const auto x = image(32, 37);
     std::vector<std::size_t> all;
     for (std::size_t i = 0; i < network.layer_names().size(); ++i) all.push_back(i);
-    const auto tapped = network.taps(x, all);
+    const auto tapped = network.features(x, all);
     Variable<double> y = x;
     for (const std::size_t i : all) {
       const std::string& name = network.layer_names()[i];
@@ -194,7 +194,7 @@ TEST_CASE("the graph behind a tap has the layers up to it and no more") {
   auto network = narrow(19, 6);
   network.freeze();
   const Variable<double> x(image(16, 16).value(), true);
-  const auto tapped = network.taps(x, {network.layer_index("relu2_1"), 0});
+  const auto tapped = network.features(x, {network.layer_index("relu2_1"), 0});
   const std::string graph = to_graphviz(ops::sum(tapped[0]));
   // Two of the three convolutions took the ReLU behind them along; the first one is tapped.
   CHECK(count(graph, "label=\"conv2d") == 3);
@@ -209,7 +209,7 @@ TEST_CASE("taps of layers that are not there are refused before anything is comp
   auto network = narrow(11, 7);
   // These images would not survive the pools either.
   CHECK(complaint([&] {
-          network.taps(image(2, 2), {0, 21});
+          network.features(image(2, 2), {0, 21});
         }) == "Vgg: there is no layer '21'; layers are conv1_1, relu1_1, …, pool5 or 0 to 20");
 }
 

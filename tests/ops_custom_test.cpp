@@ -21,8 +21,9 @@ struct Softplus {
 
 template <class T, class Device>
 sfumato::Variable<T, Device> softplus(const sfumato::Variable<T, Device>& x) {
-  return sfumato::record("softplus", sfumato::ops::apply("softplus", Softplus{}, x.value()), {x},
-                         [x](const auto& at) { return at.gradient() * sfumato::ops::sigmoid(x); });
+  return sfumato::record(
+      "softplus", sfumato::ops::apply("softplus", Softplus{}, x.value()), {x},
+      [x](const auto& ctx) { return ctx.gradient() * sfumato::ops::sigmoid(x); });
 }
 
 /// √(a² + b²), of two operands that are broadcast together.
@@ -40,8 +41,8 @@ sfumato::Variable<T, Device> hypotenuse(const sfumato::Variable<T, Device>& a,
   const auto length = ops::apply("hypotenuse", Hypotenuse{}, a.value(), b.value());
   return sfumato::record(
       "hypotenuse", length, {a, b},
-      [a, b, length](const auto& at) -> sfumato::Gradients<T, Device> {
-        const auto scaled = at.gradient() / at.result(length);
+      [a, b, length](const auto& ctx) -> sfumato::Gradients<T, Device> {
+        const auto scaled = ctx.gradient() / ctx.result(length);
         return {ops::sum_to(scaled * a, a.shape()), ops::sum_to(scaled * b, b.shape())};
       });
 }

@@ -114,10 +114,10 @@ TEST_CASE("each ReLU of the slim network is about 1 in the mean") {
   // Two photographs and two paintings, of which none was trained with in this size.
   for (const char* const name : {"cat.jpg", "rocket.jpg", "suns.jpg", "mosaic.jpg"}) {
     no_grad([&] {
-      network.visit_taps(Variable<float>(picture(name, 96, 128)), layers,
-                         [&](std::size_t i, const auto& y) {
-                           means[i] += static_cast<double>(ops::mean(y).item()) / 4.0;
-                         });
+      network.visit_features(Variable<float>(picture(name, 96, 128)), layers,
+                             [&](std::size_t i, const auto& y) {
+                               means[i] += static_cast<double>(ops::mean(y).item()) / 4.0;
+                             });
     });
   }
   for (std::size_t i = 0; i < means.size(); ++i) {
@@ -145,10 +145,10 @@ TEST_CASE("what the slim network paints has the style in the eyes of the full on
                                  .lr_decay_every = 70};
   examples::loss_scales_of(kSlim).apply_to(options.objective, slim);
   const auto painted = style::transfer(slim, content, style, content, options).image;
-  const style::Objective<float> judge(full, content, style);
+  const auto judge = style::gatys_objective(full, content, style);
   const auto style_loss = [&](const Tensor<float>& image) {
     double sum = 0.0;
-    for (const auto& loss : no_grad([&] { return judge(Variable<float>(image)); }).style) {
+    for (const auto& loss : no_grad([&] { return judge(Variable<float>(image)); }).of("style")) {
       sum += static_cast<double>(loss.item());
     }
     return sum;

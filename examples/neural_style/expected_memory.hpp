@@ -30,7 +30,8 @@ FeatureBytes feature_bytes(const sfumato::nn::Vgg<T, Device>& network,
                            const sfumato::style::ObjectiveOptions& objective) {
   const auto parameters = network.named_parameters();  // weight and bias of each convolution
   const std::vector<std::string>& names = network.layer_names();
-  const std::size_t last = sfumato::style::deepest_layer(network, objective);
+  const std::size_t last =
+      sfumato::style::deepest_layer(network, sfumato::style::layers_of(objective));
   FeatureBytes bytes;
   double kept = 0.0;
   double input = 0.0;

@@ -123,8 +123,8 @@ inline void write_losses(const std::string& path,
   for (const sfumato::style::Iteration& row : history) {
     char line[256];
     std::snprintf(line, sizeof(line), "%lld,%.9g,%.9g,%.9g,%.9g,%.6f\n",
-                  static_cast<long long>(row.number), row.content, row.style, row.tv, row.total,
-                  row.seconds);
+                  static_cast<long long>(row.number), row.loss("content"), row.loss("style"),
+                  row.loss("tv"), row.total, row.seconds);
     text += line;
   }
   sfumato::io::write_file_atomically(path, text);

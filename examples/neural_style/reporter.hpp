@@ -46,8 +46,8 @@ class Reporter {
     const long left = std::lround(each * static_cast<double>(last - now.number));
     say("%s%5lld/%lld  content %s  style %s  tv %s  total %s  %.3f s/it  %ld:%02ld left%s",
         terminal_ ? "\r\x1b[K" : "", static_cast<long long>(now.number),
-        static_cast<long long>(last), readable_loss(now.content).c_str(),
-        readable_loss(now.style).c_str(), readable_loss(now.tv).c_str(),
+        static_cast<long long>(last), readable_loss(now.loss("content")).c_str(),
+        readable_loss(now.loss("style")).c_str(), readable_loss(now.loss("tv")).c_str(),
         readable_loss(now.total).c_str(), each, left / 60, left % 60,
         terminal_ && now.number != last ? "" : "\n");
   }

@@ -110,8 +110,6 @@ using namespace sfumato::style;
 template <class T>
 using Losses = sfumato::style::Losses<T, Device>;
 template <class T>
-using Objective = sfumato::style::Objective<T, Device>;
-template <class T>
 using TransferResult = sfumato::style::TransferResult<T, Device>;
 template <class T>
 Tensor<T> normalize(const sfumato::Tensor<std::uint8_t>& pixels) {

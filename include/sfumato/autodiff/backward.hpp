@@ -6,71 +6,36 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <type_traits>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "sfumato/autodiff/any_variable.hpp"
 #include "sfumato/autodiff/grad_mode.hpp"
+#include "sfumato/autodiff/node.hpp"
 #include "sfumato/autodiff/variable.hpp"
-#include "sfumato/core/backend.hpp"
+#include "sfumato/core/tensor.hpp"
 
 /// Reverse-mode differentiation: Griewank and Walther, "Evaluating Derivatives" (2008), chapter 3.
 namespace sfumato {
 
-/// How a graph is swept.
+/// How a backward pass treats the graph.
 struct BackwardOptions {
-  /// Record the sweep itself, so that the gradients can be differentiated again.
+  /// Record the pass itself, so that the gradients can be differentiated again.
   bool create_graph = false;
-  /// Keep what the graph saved, so that it can be swept again; create_graph does so too.
+  /// Keep what the graph saved, so that another pass can go through it; create_graph does so too.
   bool retain_graph = false;
 };
 
 namespace detail {
 
-struct Plus {
-  template <class T>
-  SFUMATO_HOST_DEVICE T operator()(T a, T b) const {
-    return a + b;
-  }
-};
-
-/// sum = a + b, all of one shape; `sum` may be one of the others.
-template <class T, class Device>
-void add_into(Tensor<T, Device>& sum, const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
-  const Strides strides = row_major_strides(sum.shape());
-  Device::map(Plus{}, sum.shape(), Strided<T>{sum.data(), strides},
-              Strided<const T>{a.data(), strides}, Strided<const T>{b.data(), strides});
-}
-
-/// a + b for two gradients of the same value.
-template <class T, class Device>
-Variable<T, Device> add_gradients(const Variable<T, Device>& a, const Variable<T, Device>& b) {
-  auto sum = Tensor<T, Device>::empty(a.shape());
-  add_into(sum, a.value(), b.value());
-  return record("add_gradients", std::move(sum), {a, b}, [](const Backward<T, Device>& at) {
-    return Gradients<T, Device>{at.gradient(), at.gradient()};
-  });
-}
-
-/// sum += gradient; in place where nobody can notice.
-template <class T, class Device>
-void accumulate(Variable<T, Device>& sum, const Variable<T, Device>& gradient) {
-  if (grad_enabled() || sum.requires_grad() || !sum.value().owns_alone()) {
-    sum = add_gradients(sum, gradient);
-  } else {
-    auto place = sum.mutable_value();
-    add_into<T, Device>(place, sum.value(), gradient.value());
-  }
-}
-
-/// All nodes behind the results, by creation number: inputs come before what was made from them.
-/// Those for which `is_end(node)` is true are found, but nothing behind them.
-template <class T, class Device, class IsEnd>
-std::map<std::uint64_t, std::shared_ptr<Node<T, Device>>> nodes_behind(
-    const std::vector<Variable<T, Device>>& results, const IsEnd& is_end) {
-  std::map<std::uint64_t, std::shared_ptr<Node<T, Device>>> found;
-  std::vector<std::shared_ptr<Node<T, Device>>> waiting;
-  for (const auto& result : results) waiting.push_back(result.node());
+/// All nodes behind `ends`, by creation number: inputs come before what was made from them. Those
+/// for which `is_end(node)` is true are found, but nothing behind them.
+template <class IsEnd>
+std::map<std::uint64_t, std::shared_ptr<Node>> nodes_behind(
+    std::vector<std::shared_ptr<Node>> waiting, const IsEnd& is_end) {
+  std::map<std::uint64_t, std::shared_ptr<Node>> found;
   while (!waiting.empty()) {
     const auto node = std::move(waiting.back());
     waiting.pop_back();
@@ -80,14 +45,20 @@ std::map<std::uint64_t, std::shared_ptr<Node<T, Device>>> nodes_behind(
   return found;
 }
 
-/// Calls the gradient function of a node and checks what it returns.
 template <class T, class Device>
-Gradients<T, Device> input_gradients(const std::shared_ptr<Node<T, Device>>& node,
-                                     const Variable<T, Device>& gradient,
-                                     const std::vector<bool>& needs) {
+std::vector<std::shared_ptr<Node>> nodes_of(const std::vector<Variable<T, Device>>& variables) {
+  std::vector<std::shared_ptr<Node>> nodes;
+  for (const auto& variable : variables) nodes.push_back(variable.node());
+  return nodes;
+}
+
+/// Calls the gradient function of a node and checks what it returns.
+inline std::vector<AnyVariable> input_gradients(const std::shared_ptr<Node>& node,
+                                                const AnyVariable& gradient,
+                                                const std::vector<bool>& needs) {
   const auto gradients = [&] {
     const GradientScope scope(node->name(), node->versions());
-    return node->gradient()(Backward<T, Device>(node, gradient, needs));
+    return node->gradient()(node, gradient, needs);
   }();
   if (gradients.size() != needs.size()) {
     throw GraphError(message(node->name(), ": its gradient function gave ", gradients.size(),
@@ -95,51 +66,57 @@ Gradients<T, Device> input_gradients(const std::shared_ptr<Node<T, Device>>& nod
   }
   for (std::size_t i = 0; i < needs.size(); ++i) {
     if (!needs[i]) continue;
-    const Shape& shape = node->inputs()[i]->shape();
-    if (!gradients[i].defined() || gradients[i].shape() != shape) {
+    const Node& input = *node->inputs()[i];
+    if (!gradients[i].defined() || gradients[i].shape() != input.shape()) {
       throw GraphError(
           message(node->name(), ": its gradient function gave ",
                   gradients[i].defined() ? gradients[i].shape().to_string() : "nothing",
-                  " for input ", i, ", which has the shape ", shape));
+                  " for input ", i, ", which has the shape ", input.shape()));
+    }
+    if (!(gradients[i].type() == input.type())) {
+      throw GraphError(message(node->name(),
+                               ": its gradient function gave another element type "
+                               "or device for input ",
+                               i, "; see ops::cast and ops::to"));
     }
   }
   return gradients;
 }
 
-/// The sweep. Walks from the results to the leaves, each node once, after all that was made from
-/// it, and calls `deliver(node, gradient)` with each node's complete gradient; where that returns
-/// false, it does not go on. `wanted` says which nodes are worth going to.
-template <class T, class Device, class Wanted, class Deliver>
-void sweep(const std::vector<Variable<T, Device>>& results,
-           const std::vector<Variable<T, Device>>& seeds, const BackwardOptions& options,
-           const Wanted& wanted, const Deliver& deliver) {
-  struct Pending {
-    std::shared_ptr<Node<T, Device>> node;
-    Variable<T, Device> gradient;
-  };
+/// A result to start from and the gradient that its pass begins with.
+struct Start {
+  std::shared_ptr<Node> node;  ///< null for a constant
+  AnyVariable gradient;
+};
+
+/// The backward pass. Walks from the results to the leaves, each node once, after all that was made
+/// from it, and calls `visit(node, gradient)` with each node's complete gradient; where that
+/// returns false, it does not go on. `is_wanted` says which nodes are worth going to.
+template <class IsWanted, class Visit>
+void backward_pass(const std::vector<Start>& starts, const BackwardOptions& options,
+                   const IsWanted& is_wanted, const Visit& visit) {
   const GradMode mode(options.create_graph);
-  std::map<std::uint64_t, Pending, std::greater<>> pending;
-  const auto contribute = [&](const std::shared_ptr<Node<T, Device>>& node,
-                              const Variable<T, Device>& gradient) {
-    const auto [place, first] = pending.try_emplace(node->number(), Pending{node, gradient});
-    if (!first) accumulate(place->second.gradient, gradient);
+  std::map<std::uint64_t, Start, std::greater<>> pending;
+  const auto contribute = [&](const std::shared_ptr<Node>& node, const AnyVariable& gradient) {
+    const auto [entry, is_first] = pending.try_emplace(node->number(), Start{node, gradient});
+    if (!is_first) entry->second.gradient.add(gradient);
   };
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    if (results[i].requires_grad()) contribute(results[i].node(), seeds[i]);
+  for (const auto& [node, gradient] : starts) {
+    if (node != nullptr) contribute(node, gradient);
   }
 
   while (!pending.empty()) {
-    const Pending current = std::move(pending.begin()->second);
+    const Start current = std::move(pending.begin()->second);
     pending.erase(pending.begin());
-    Node<T, Device>& node = *current.node;
-    if (!deliver(current.node, current.gradient) || node.is_leaf()) continue;
+    Node& node = *current.node;
+    if (!visit(current.node, current.gradient) || node.is_leaf()) continue;
     if (node.gradient() == nullptr) {
       throw GraphError(message("backward: the graph behind ", node.name(), " ", node.shape(),
-                               " has been swept and freed; pass retain_graph to the first sweep"));
+                               " was freed by an earlier pass; give that retain_graph"));
     }
     std::vector<bool> needs;
-    for (const auto& input : node.inputs()) needs.push_back(input != nullptr && wanted(*input));
-    // Nothing is wanted from behind this node, so what it saved stays for another sweep.
+    for (const auto& input : node.inputs()) needs.push_back(input != nullptr && is_wanted(*input));
+    // Nothing is wanted from behind this node, so what it saved stays for another pass.
     if (std::find(needs.begin(), needs.end(), true) == needs.end()) continue;
     const auto gradients = input_gradients(current.node, current.gradient, needs);
     for (std::size_t i = 0; i < needs.size(); ++i) {
@@ -151,152 +128,152 @@ void sweep(const std::vector<Variable<T, Device>>& results,
 
 /// The gradients of the results with respect to `nodes`, undefined where none arrives. When `cut`,
 /// each of them is taken for a leaf: what goes through it to another one does not count.
-template <class T, class Device>
-std::vector<Variable<T, Device>> gradients_at(
-    const std::vector<std::shared_ptr<Node<T, Device>>>& nodes,
-    const std::vector<Variable<T, Device>>& results, const std::vector<Variable<T, Device>>& seeds,
-    const BackwardOptions& options, bool cut) {
-  std::map<const Node<T, Device>*, std::vector<std::size_t>> places;
-  std::unordered_set<const Node<T, Device>*> wanted;
+inline std::vector<AnyVariable> gradients_at(const std::vector<std::shared_ptr<Node>>& nodes,
+                                             const std::vector<Start>& starts,
+                                             const BackwardOptions& options, bool cut) {
+  std::map<const Node*, std::vector<std::size_t>> positions;
+  std::unordered_set<const Node*> wanted;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (nodes[i] != nullptr) places[nodes[i].get()].push_back(i);
+    if (nodes[i] != nullptr) positions[nodes[i].get()].push_back(i);
     if (nodes[i] != nullptr) wanted.insert(nodes[i].get());
   }
-  const auto is_end = [&](const Node<T, Device>& node) { return cut && places.contains(&node); };
-  for (const auto& [number, node] : nodes_behind(results, is_end)) {
-    // What a freed node was made from is forgotten. It may have been an input, so the sweep must go
+  std::vector<std::shared_ptr<Node>> ends;
+  for (const Start& start : starts) ends.push_back(start.node);
+  const auto is_end = [&](const Node& node) { return cut && positions.contains(&node); };
+  for (const auto& [number, node] : nodes_behind(std::move(ends), is_end)) {
+    // What a freed node was made from is forgotten. It may have been an input, so the pass must go
     // there and complain instead of giving zeros.
     if (!node->is_leaf() && node->gradient() == nullptr) wanted.insert(node.get());
     for (const auto& input : node->inputs()) {
       if (wanted.contains(input.get())) wanted.insert(node.get());
     }
   }
-  std::vector<Variable<T, Device>> found(nodes.size());
-  sweep(
-      results, seeds, options, [&](const Node<T, Device>& node) { return wanted.contains(&node); },
-      [&](const std::shared_ptr<Node<T, Device>>& node, const Variable<T, Device>& gradient) {
-        const auto place = places.find(node.get());
-        if (place == places.end()) return true;
-        for (const std::size_t i : place->second) found[i] = gradient;
+  std::vector<AnyVariable> found(nodes.size());
+  backward_pass(
+      starts, options, [&](const Node& node) { return wanted.contains(&node); },
+      [&](const std::shared_ptr<Node>& node, const AnyVariable& gradient) {
+        const auto position = positions.find(node.get());
+        if (position == positions.end()) return true;
+        for (const std::size_t i : position->second) found[i] = gradient;
         return !cut;
       });
   return found;
 }
 
-/// Checks the seeds, or makes the one that a scalar result does not need.
+/// Checks the gradients that a pass is to begin with, or makes the one that a scalar result does
+/// not need.
 template <class T, class Device>
-std::vector<Variable<T, Device>> complete_seeds(const char* op,
-                                                const std::vector<Variable<T, Device>>& results,
-                                                const std::vector<Variable<T, Device>>& seeds) {
-  if (!seeds.empty() && seeds.size() != results.size()) {
-    throw GraphError(message(op, ": ", seeds.size(), " seeds for ", results.size(), " results"));
+std::vector<Start> starts_of(const char* op, const std::vector<Variable<T, Device>>& results,
+                             const std::vector<Variable<T, Device>>& grad_outputs) {
+  if (!grad_outputs.empty() && grad_outputs.size() != results.size()) {
+    throw GraphError(
+        message(op, ": ", grad_outputs.size(), " grad_outputs for ", results.size(), " results"));
   }
-  std::vector<Variable<T, Device>> complete = seeds;
+  std::vector<Start> starts;
   bool depends = false;
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (!results[i].defined()) throw GraphError(message(op, ": result ", i, " is undefined"));
     depends = depends || results[i].requires_grad();
-    if (seeds.empty()) {
+    Variable<T, Device> gradient;
+    if (grad_outputs.empty()) {
       if (results[i].elements() != 1) {
-        throw GraphError(
-            message(op, ": the result ", results[i].shape(),
-                    " is not a scalar; reduce it, for example with ops::sum, or pass a "
-                    "seed of its shape"));
+        throw GraphError(message(op, ": the result ", results[i].shape(),
+                                 " is not a scalar; reduce it, for example with ops::sum, or pass "
+                                 "grad_outputs of its shape"));
       }
-      complete.emplace_back(Tensor<T, Device>::ones(results[i].shape()));
-    } else if (!seeds[i].defined()) {
-      throw GraphError(message(op, ": seed ", i, " is undefined"));
-    } else if (seeds[i].shape() != results[i].shape()) {
-      throw GraphError(message(op, ": the seed ", seeds[i].shape(), " does not fit the result ",
-                               results[i].shape()));
+      gradient = Variable<T, Device>(Tensor<T, Device>::ones(results[i].shape()));
+    } else if (!grad_outputs[i].defined()) {
+      throw GraphError(message(op, ": grad_outputs ", i, " is undefined"));
+    } else if (grad_outputs[i].shape() != results[i].shape()) {
+      throw GraphError(message(op, ": grad_outputs ", grad_outputs[i].shape(),
+                               " does not fit the result ", results[i].shape()));
+    } else {
+      gradient = grad_outputs[i];
     }
+    starts.push_back({results[i].requires_grad() ? results[i].node() : nullptr, gradient});
   }
   if (!depends) {
     throw GraphError(
         message(op, ": the result does not depend on anything that requires a gradient"));
   }
-  return complete;
+  return starts;
 }
 
 }  // namespace detail
 
-/// Adds ∂result/∂leaf to the grad() of every leaf that requires a gradient. The result is a scalar,
-/// unless `seed` (of its shape) says with what its gradient begins.
+/// Adds ∂result/∂leaf to the grad() of every leaf that requires a gradient, of whatever element
+/// type and device. The result is a scalar, unless `grad_output` (of its shape) says with what its
+/// gradient begins.
 ///
 /// Frees the graph as it passes unless `options` keep it. With create_graph, a leaf's grad() refers
 /// to the graph that refers to the leaf: zero_grad() breaks that cycle, or use grad() instead.
 /// Throws GraphError when there is nothing to differentiate, when the graph has been freed, or when
-/// a value that it needs has been changed in place. If the sweep fails, every grad() is as it was
+/// a value that it needs has been changed in place. If the pass fails, every grad() is as it was
 /// before. Several threads may do this at a time, each with a graph of its own, for
 /// leaves that they share; see docs/autodiff.md.
 template <class T, class Device>
 void backward(const Variable<T, Device>& result, const BackwardOptions& options = {},
-              const Variable<T, Device>& seed = {}) {
-  struct Reached {
-    std::shared_ptr<Node<T, Device>> leaf;
-    Variable<T, Device> gradient;
-  };
-  std::vector<Reached> reached;
-  const std::vector<Variable<T, Device>> results{result};
-  std::vector<Variable<T, Device>> seeds;
-  if (seed.defined()) seeds.push_back(seed);
-  detail::sweep(
-      results, detail::complete_seeds("backward", results, seeds), options,
-      [](const Node<T, Device>&) { return true; },
-      [&](const std::shared_ptr<Node<T, Device>>& node, const Variable<T, Device>& gradient) {
+              const std::type_identity_t<Variable<T, Device>>& grad_output = {}) {
+  std::vector<detail::Start> reached;
+  std::vector<Variable<T, Device>> grad_outputs;
+  if (grad_output.defined()) grad_outputs.push_back(grad_output);
+  detail::backward_pass(
+      detail::starts_of("backward", std::vector{result}, grad_outputs), options,
+      [](const Node&) { return true; },
+      [&](const std::shared_ptr<Node>& node, const AnyVariable& gradient) {
         if (node->is_leaf() && node->requires_grad()) reached.push_back({node, gradient});
         return true;
       });
   const GradMode mode(options.create_graph);
-  for (auto& [leaf, gradient] : reached) gradient = detail::own(gradient);
-  for (const auto& [leaf, gradient] : reached) {
-    leaf->change_grad([&added = gradient](Variable<T, Device>& sum) {
-      if (sum.defined()) {
-        detail::accumulate(sum, added);
-      } else {
-        sum = added;
-      }
-    });
-  }
+  for (auto& [leaf, gradient] : reached) gradient = gradient.own();
+  for (auto& [leaf, gradient] : reached) leaf->add_to_grad(std::move(gradient));
 }
 
 /// The gradients of the results (summed when there are several) with respect to each of `inputs`,
-/// which may be leaves or computed; zeros where a result does not depend on an input. Each is in
-/// memory of its own. Leaves keep their grad(). Parts of the graph that lead to none of the inputs
-/// are not computed. Throws GraphError as backward() does.
+/// which may be leaves or computed, of another element type or device; zeros where a result does
+/// not depend on an input. Each is in memory of its own. Leaves keep their grad(). Parts of the
+/// graph that lead to none of the inputs are not computed. Throws GraphError as backward() does.
 ///
 ///     auto slope = grad({y}, {x}, {.create_graph = true})[0];
 ///     auto curvature = grad({ops::sum(slope)}, {x})[0];
-template <class T, class Device>
-std::vector<Variable<T, Device>> grad(const std::vector<Variable<T, Device>>& results,
-                                      const std::vector<Variable<T, Device>>& inputs,
-                                      const BackwardOptions& options = {},
-                                      const std::vector<Variable<T, Device>>& seeds = {}) {
-  std::vector<std::shared_ptr<Node<T, Device>>> nodes;
-  for (const auto& input : inputs) {
-    if (!input.requires_grad()) {
-      throw GraphError(message("grad: input ", nodes.size(), " ",
-                               input.defined() ? input.shape().to_string() : "is undefined and",
-                               " does not require a gradient"));
-    }
-    nodes.push_back(input.node());
+template <class R, class ResultDevice, class T = R, class Device = ResultDevice>
+std::vector<Variable<T, Device>> grad(
+    const std::vector<Variable<R, ResultDevice>>& results,
+    const std::vector<Variable<T, Device>>& inputs, const BackwardOptions& options = {},
+    const std::vector<Variable<R, ResultDevice>>& grad_outputs = {}) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].requires_grad()) continue;
+    throw GraphError(
+        message("grad: input ", i, " ",
+                inputs[i].defined() ? inputs[i].shape().to_string() : "is undefined and",
+                " does not require a gradient"));
   }
-  auto found = detail::gradients_at(nodes, results, detail::complete_seeds("grad", results, seeds),
-                                    options, false);
+  const auto found = detail::gradients_at(
+      detail::nodes_of(inputs), detail::starts_of("grad", results, grad_outputs), options, false);
   const GradMode mode(options.create_graph);
+  std::vector<Variable<T, Device>> gradients;
   for (std::size_t i = 0; i < found.size(); ++i) {
-    found[i] = found[i].defined() ? detail::own(found[i])
-                                  : Variable(Tensor<T, Device>::zeros(nodes[i]->shape()));
+    gradients.push_back(found[i].defined()
+                            ? detail::own(*found[i].template get<T, Device>())
+                            : Variable(Tensor<T, Device>::zeros(inputs[i].node()->shape())));
   }
-  return found;
+  return gradients;
 }
 
-template <class T, class Device>
-std::vector<Variable<T, Device>> grad(std::initializer_list<Variable<T, Device>> results,
+template <class R, class ResultDevice, class T, class Device>
+std::vector<Variable<T, Device>> grad(
+    std::initializer_list<Variable<R, ResultDevice>> results,
+    const std::vector<Variable<T, Device>>& inputs, const BackwardOptions& options = {},
+    const std::vector<Variable<R, ResultDevice>>& grad_outputs = {}) {
+  return grad(std::vector<Variable<R, ResultDevice>>(results), inputs, options, grad_outputs);
+}
+
+template <class R, class ResultDevice, class T, class Device>
+std::vector<Variable<T, Device>> grad(std::initializer_list<Variable<R, ResultDevice>> results,
                                       std::initializer_list<Variable<T, Device>> inputs,
                                       const BackwardOptions& options = {}) {
-  return grad(std::vector<Variable<T, Device>>(results), std::vector<Variable<T, Device>>(inputs),
-              options);
+  return grad(std::vector<Variable<R, ResultDevice>>(results),
+              std::vector<Variable<T, Device>>(inputs), options);
 }
 
 }  // namespace sfumato

@@ -15,7 +15,7 @@ template <class T, class Device>
 std::string to_graphviz(const Variable<T, Device>& result) {
   std::string text = "digraph sfumato {\n  rankdir=LR;\n  node [fontname=\"sans-serif\"];\n";
   for (const auto& [number, node] :
-       detail::nodes_behind(std::vector{result}, [](const Node<T, Device>&) { return false; })) {
+       detail::nodes_behind({result.node()}, [](const Node&) { return false; })) {
     text += message("  n", number, " [label=\"", node->name(), "\\n", node->shape(),
                     "\", shape=", node->is_leaf() ? "ellipse" : "box", "];\n");
     for (const auto& input : node->inputs()) {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "sfumato/autodiff/any_variable.hpp"
 #include "sfumato/autodiff/values.hpp"
 #include "sfumato/core/shape.hpp"
 #include "sfumato/core/tensor.hpp"
@@ -16,29 +17,26 @@
 /// What a Variable remembers of where it came from.
 namespace sfumato {
 
-template <class T, class Device>
-class Variable;
-template <class T, class Device>
-class Backward;
-
 /// The gradients of an operation's inputs, in their order; undefined where none is needed.
 template <class T, class Device>
 using Gradients = std::vector<Variable<T, Device>>;
 
 /// One operation (or leaf) in the graph. It owns the nodes of its inputs, and nothing owns its
-/// result: when the last Variable that needs it goes, so does the graph behind it.
-template <class T, class Device>
+/// result: when the last Variable that needs it goes, so does the graph behind it. Its inputs may
+/// be of other element types and devices than its result.
 class Node {
  public:
-  using GradientFunction = std::function<Gradients<T, Device>(const Backward<T, Device>&)>;
+  /// From the gradient of the result to those of the inputs; undefined where one is not needed.
+  using GradientFunction = std::function<std::vector<AnyVariable>(const std::shared_ptr<Node>& self,
+                                                                  const AnyVariable& gradient,
+                                                                  const std::vector<bool>& needs)>;
 
-  static std::shared_ptr<Node> leaf(const Shape& shape) {
-    return std::make_shared<Node>("leaf", shape, std::vector<std::shared_ptr<Node>>(), nullptr);
-  }
-
-  Node(const char* name, const Shape& shape, std::vector<std::shared_ptr<Node>> inputs,
-       GradientFunction gradient, detail::Versions versions = {})
+  /// `type` is that of the Variable which is the result: its gradients have the same one.
+  Node(const char* name, const VariableType& type, const Shape& shape,
+       std::vector<std::shared_ptr<Node>> inputs = {}, GradientFunction gradient = nullptr,
+       detail::Versions versions = {})
       : name_(name),
+        type_(type),
         shape_(shape),
         number_(next_number()),
         is_leaf_(gradient == nullptr),
@@ -62,6 +60,7 @@ class Node {
   }
 
   const char* name() const { return name_; }
+  const VariableType& type() const { return type_; }
   const Shape& shape() const { return shape_; }
   /// Later nodes have larger numbers, so descending order is a topological order.
   std::uint64_t number() const { return number_; }
@@ -81,19 +80,21 @@ class Node {
   }
 
   /// Of a leaf: what backward() has added up.
-  Variable<T, Device> grad() const {
+  AnyVariable grad() const {
     const std::lock_guard lock(grad_mutex_);
     return grad_;
   }
-  void set_grad(Variable<T, Device> gradient) {
+  void set_grad(AnyVariable gradient) {
     const std::lock_guard lock(grad_mutex_);
     std::swap(grad_, gradient);  // what it was goes when the mutex is free: a graph may go with it
   }
-  /// Calls `change(grad())` while no other thread may do the same.
-  template <class Change>
-  void change_grad(const Change& change) {
+  void add_to_grad(AnyVariable gradient) {
     const std::lock_guard lock(grad_mutex_);
-    change(grad_);
+    if (grad_.defined()) {
+      grad_.add(gradient);
+    } else {
+      grad_ = std::move(gradient);
+    }
   }
 
   /// A number that all nodes made from now on exceed.
@@ -115,6 +116,7 @@ class Node {
   }
 
   const char* name_;
+  const VariableType& type_;
   Shape shape_;
   std::uint64_t number_;
   bool is_leaf_;
@@ -124,16 +126,16 @@ class Node {
   std::shared_ptr<Node> next_;  // of the orphans of the same destructor
   detail::Versions versions_;
   mutable std::mutex grad_mutex_;
-  Variable<T, Device> grad_;
+  AnyVariable grad_;
 };
 
-/// What an operation's gradient function is given.
+/// What an operation's gradient function is given: `ctx` by custom.
 template <class T, class Device>
 class Backward {
  public:
-  Backward(const std::shared_ptr<Node<T, Device>>& node, const Variable<T, Device>& gradient,
-           std::vector<bool> needs)
-      : node_(node), gradient_(gradient), needs_(std::move(needs)) {}
+  Backward(const std::shared_ptr<Node>& node, const Variable<T, Device>& gradient,
+           const std::vector<bool>& needs)
+      : node_(node), gradient_(gradient), needs_(needs) {}
 
   /// The gradient of the final result with respect to this operation's result.
   const Variable<T, Device>& gradient() const { return gradient_; }
@@ -148,9 +150,9 @@ class Backward {
   }
 
  private:
-  const std::shared_ptr<Node<T, Device>>& node_;
+  const std::shared_ptr<Node>& node_;
   const Variable<T, Device>& gradient_;
-  std::vector<bool> needs_;
+  const std::vector<bool>& needs_;
 };
 
 }  // namespace sfumato

@@ -79,7 +79,7 @@ class GradientScope {
       throw GraphError(message(
           op_, ": a value ", shape,
           " was changed in place after the operation had used it, so its gradient would be wrong; "
-          "change a clone() of it, or change it after the backward sweep (to ask a Tensor that is "
+          "change a clone() of it, or change it after the backward pass (to ask a Tensor that is "
           "not const for data() or span() counts as a change)"));
     }
   }

@@ -30,7 +30,7 @@ class ValueError : public Error {
   using Error::Error;
 };
 
-/// A graph of operations used in a way that it does not allow, such as swept twice.
+/// A graph of operations used in a way that it does not allow, such as differentiated twice.
 class GraphError : public Error {
  public:
   using Error::Error;

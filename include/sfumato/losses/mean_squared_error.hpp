@@ -27,13 +27,13 @@ Variable<T, Device> product_over(const Variable<T, Device>& a, const Variable<T,
                                  std::type_identity_t<T> divisor) {
   const ProductOver<T> function{divisor};
   return record("product_over", ops::apply("product_over", function, a.value(), b.value()), {a, b},
-                [a, b, divisor](const Backward<T, Device>& at) {
+                [a, b, divisor](const Backward<T, Device>& ctx) {
                   const auto along = [&](const auto& own, const auto& other) {
-                    return ops::sum_to(product_over(at.gradient(), other, divisor), own.shape());
+                    return ops::sum_to(product_over(ctx.gradient(), other, divisor), own.shape());
                   };
                   Gradients<T, Device> gradients(2);
-                  if (at.needs(0)) gradients[0] = along(a, b);
-                  if (at.needs(1)) gradients[1] = along(b, a);
+                  if (ctx.needs(0)) gradients[0] = along(a, b);
+                  if (ctx.needs(1)) gradients[1] = along(b, a);
                   return gradients;
                 });
 }
@@ -43,8 +43,8 @@ Variable<T, Device> product_over(const Variable<T, Device>& a, const Variable<T,
 template <class T, class Device>
 Variable<T, Device> mean_square(const Variable<T, Device>& x) {
   const auto mean = no_grad([&] { return ops::mean(ops::square(x)); });
-  return record("mean_square", mean.value(), {x}, [x](const Backward<T, Device>& at) {
-    return product_over(x, at.gradient(), static_cast<T>(x.elements()) / T{2});
+  return record("mean_square", mean.value(), {x}, [x](const Backward<T, Device>& ctx) {
+    return product_over(x, ctx.gradient(), static_cast<T>(x.elements()) / T{2});
   });
 }
 

@@ -1,37 +1,43 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
+#include <type_traits>
 
 #include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/variable.hpp"
+#include "sfumato/core/half.hpp"
 #include "sfumato/losses/mean_squared_error.hpp"
 #include "sfumato/ops/arithmetic.hpp"
-#include "sfumato/ops/in_float.hpp"
+#include "sfumato/ops/cast.hpp"
 #include "sfumato/ops/layout.hpp"
 #include "sfumato/ops/matmul.hpp"
-#include "sfumato/ops/sum.hpp"
 
 /// The losses of Gatys, Ecker and Bethge, "Image style transfer using convolutional neural
 /// networks" (2016), normalised as in the book "Dive into Deep Learning".
 namespace sfumato::losses {
 
 namespace detail {
-/// X Xᵀ / divisor for matrices X in a batch. The two halves of its gradient, (dG + dGᵀ) X, are one
-/// product here, where matmul would make two.
-template <class T, class Device>
-Variable<T, Device> gram_product(const Variable<T, Device>& x, T divisor) {
-  const auto product = no_grad([&] { return ops::matmul(x, x, {.transpose_b = true}) / divisor; });
-  return record("gram_matrix", product.value(), {x}, [x, divisor](const Backward<T, Device>& at) {
-    const auto both = at.gradient() + ops::transpose(at.gradient(), -1, -2);
-    return ops::matmul(both / divisor, x);
+/// X Xᵀ / divisor for matrices X in a batch, in U. The two halves of its gradient, (dG + dGᵀ) X,
+/// are one product here, where matmul would make two; and X is kept as it is, not converted.
+template <class U, class T, class Device>
+Variable<U, Device> gram_product(const Variable<T, Device>& x, U divisor) {
+  const auto product = no_grad([&] {
+    const auto wide = ops::cast<U>(x);
+    return ops::matmul(wide, wide, {.transpose_b = true}) / divisor;
+  });
+  return record("gram_matrix", product.value(), x, [x, divisor](const Backward<U, Device>& ctx) {
+    const auto both = ctx.gradient() + ops::transpose(ctx.gradient(), -1, -2);
+    return ops::cast<T>(ops::matmul(both / divisor, ops::cast<U>(x)));
   });
 }
 }  // namespace detail
 
 /// Which features occur together: X Xᵀ / (c h w), where X is features (n, c, h, w) as c × h w.
-/// Shape (n, c, c). Computed in float where the features have 16 bits.
-template <Real T, class Device>
-Variable<T, Device> gram_matrix(const Variable<T, Device>& features) {
+/// Shape (n, c, c). Computed in float where the features have 16 bits; U is the element type of the
+/// result, by default the features'.
+template <class U = void, Real T, class Device>
+auto gram_matrix(const Variable<T, Device>& features) {
   if (features.rank() != 4 || features.elements() == 0) {
     throw ShapeError(message("gram_matrix: features ", features.shape(),
                              " must have four dimensions (n, c, h, w), none of them empty"));
@@ -39,25 +45,29 @@ Variable<T, Device> gram_matrix(const Variable<T, Device>& features) {
   const std::int64_t n = features.shape()[0];
   const std::int64_t c = features.shape()[1];
   const std::int64_t positions = features.shape()[2] * features.shape()[3];
-  return ops::detail::in_float<T, Device>(
-      "gram_matrix", {ops::reshape(features, {n, c, positions})}, [c, positions](const auto& in) {
-        return detail::gram_product(in[0], static_cast<Compute<T>>(c * positions));
-      });
+  using Result = std::conditional_t<std::is_void_v<U>, T, U>;
+  const auto product = detail::gram_product<Compute<Result>>(
+      ops::reshape(features, {n, c, positions}), static_cast<Compute<Result>>(c * positions));
+  if constexpr (std::same_as<Result, Compute<Result>>) {
+    return product;
+  } else {
+    return ops::cast<Result>(product);
+  }
 }
 
-/// mean((features - target)²).
-template <Real T, class Device>
-Variable<T, Device> content_loss(const Variable<T, Device>& features,
-                                 const Variable<T, Device>& target) {
-  return mean_squared_error(features, target);
+/// mean((features - target)²), in the target's element type.
+template <Real T, Real U, class Device>
+Variable<U, Device> content_loss(const Variable<T, Device>& features,
+                                 const Variable<U, Device>& target) {
+  return mean_squared_error(ops::cast<U>(features), target);
 }
 
 /// mean((gram_matrix(features) - target)²), where target is the Gram matrix of the style's
-/// features.
-template <Real T, class Device>
-Variable<T, Device> style_loss(const Variable<T, Device>& features,
-                               const Variable<T, Device>& target_gram) {
-  return mean_squared_error(gram_matrix(features), target_gram);
+/// features; in the target's element type.
+template <Real T, Real U, class Device>
+Variable<U, Device> style_loss(const Variable<T, Device>& features,
+                               const Variable<U, Device>& target_gram) {
+  return mean_squared_error(gram_matrix<U>(features), target_gram);
 }
 
 }  // namespace sfumato::losses

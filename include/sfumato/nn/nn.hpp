@@ -6,5 +6,6 @@
 #include "sfumato/nn/initializers.hpp"
 #include "sfumato/nn/layers.hpp"
 #include "sfumato/nn/module.hpp"
+#include "sfumato/nn/resnet.hpp"
 #include "sfumato/nn/sequential.hpp"
 #include "sfumato/nn/vgg.hpp"

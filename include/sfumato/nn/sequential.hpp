@@ -43,36 +43,36 @@ class Sequential : public Module<T, Device> {
   }
 
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
-    return layers_.empty() ? x : taps(x, {size() - 1})[0];
+    return layers_.empty() ? x : features(x, {size() - 1})[0];
   }
 
   /// The results of the given layers, in the order asked for; nothing beyond the last of them is
   /// computed. Throws ValueError for a layer that there isn't.
-  std::vector<Variable<T, Device>> taps(const Variable<T, Device>& x,
-                                        const std::vector<std::size_t>& layers) {
-    std::vector<Variable<T, Device>> tapped(layers.size());
-    visit_taps(x, layers, [&](std::size_t i, const Variable<T, Device>& y) { tapped[i] = y; });
-    return tapped;
+  std::vector<Variable<T, Device>> features(const Variable<T, Device>& x,
+                                            const std::vector<std::size_t>& layers) {
+    std::vector<Variable<T, Device>> found(layers.size());
+    visit_features(x, layers, [&](std::size_t i, const Variable<T, Device>& y) { found[i] = y; });
+    return found;
   }
 
   /// Calls `visit(i, result)` with the result of layers[i] as soon as it is computed. What is done
-  /// with it there is undone before the layers behind it in a backward sweep, so that the memory of
-  /// one tap's gradient is free again when the next one's is needed. A layer that is not tapped
-  /// computes the ReLU behind it along with its own work. `x` is the input of layer `first`.
+  /// with it there comes after the layers behind it in a backward pass, so that the memory of one
+  /// gradient is free again when the next one's is needed. A layer that is not visited computes the
+  /// ReLU behind it along with its own work. `x` is the input of layer `first`.
   template <class Visit>
-  void visit_taps(const Variable<T, Device>& x, const std::vector<std::size_t>& layers,
-                  const Visit& visit, std::size_t first = 0) {
+  void visit_features(const Variable<T, Device>& x, const std::vector<std::size_t>& layers,
+                      const Visit& visit, std::size_t first = 0) {
     std::size_t end = 0;  // of the layers that are computed
     for (const std::size_t layer : layers) {
       (*this)[layer];
       end = std::max(end, layer + 1);
     }
-    const auto tapped = [&](std::size_t layer) {
+    const auto is_visited = [&](std::size_t layer) {
       return std::find(layers.begin(), layers.end(), layer) != layers.end();
     };
     Variable<T, Device> y = x;
     for (std::size_t i = first; i < end; ++i) {
-      if (!tapped(i) && i + 1 < end && layers_[i + 1]->is_relu()) {
+      if (!is_visited(i) && i + 1 < end && layers_[i + 1]->is_relu()) {
         y = layers_[i++]->forward_then_relu(y);
       } else {
         y = layers_[i]->forward(y);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,9 +11,12 @@
 #include <utility>
 #include <vector>
 
+#include "sfumato/autodiff/variable.hpp"
 #include "sfumato/nn/layers.hpp"
 #include "sfumato/nn/module.hpp"
 #include "sfumato/nn/sequential.hpp"
+#include "sfumato/ops/cast.hpp"
+#include "sfumato/ops/convolution.hpp"
 
 namespace sfumato::nn {
 
@@ -133,21 +137,49 @@ class Vgg : public Module<T, Device> {
                              " or 0 to ", layer_names_.size() - 1));
   }
 
+  /// The side, in pixels of the image, of what one value of a layer stands for: 2ⁿ behind n
+  /// poolings.
+  std::int64_t stride(std::size_t layer) const {
+    std::int64_t side = 1;
+    for (std::size_t i = 0; i <= layer; ++i) side *= layer_names_[i].starts_with("pool") ? 2 : 1;
+    return side;
+  }
+
   /// What the given layers make of images (n, 3, h, w), in the order asked for. Nothing beyond the
   /// last of them is computed. Throws ValueError for an index that the network does not have.
-  std::vector<Variable<T, Device>> taps(const Variable<T, Device>& x,
-                                        const std::vector<std::size_t>& layers) {
+  std::vector<Variable<T, Device>> features(const Variable<T, Device>& x,
+                                            const std::vector<std::size_t>& layers) {
     check(layers);
-    return features_->taps(x, layers);
+    return features_->features(x, layers);
   }
 
   /// The same one by one, as soon as each is computed, from the input of layer `first` on: see
-  /// Sequential::visit_taps.
-  template <class Visit>
-  void visit_taps(const Variable<T, Device>& x, const std::vector<std::size_t>& layers,
-                  const Visit& visit, std::size_t first = 0) {
+  /// Sequential::visit_features. Of images in another element type, whose bits the network's may
+  /// not hold, the first convolution is computed in theirs, and its result is converted.
+  template <class Image, class Visit>
+  void visit_features(const Variable<Image, Device>& x, const std::vector<std::size_t>& layers,
+                      const Visit& visit, std::size_t first = 0) {
     check(layers);
-    features_->visit_taps(x, layers, visit, first);
+    if (layers.empty()) return;
+    if constexpr (std::same_as<Image, T>) {
+      features_->visit_features(x, layers, visit, first);
+    } else {
+      const auto parameters = (*features_)[0].parameters();
+      const auto y = ops::cast<T>(ops::conv2d(x, ops::cast<Image>(parameters[0]),
+                                              ops::cast<Image>(parameters[1]), {.padding = 1}));
+      std::vector<std::size_t> later;
+      std::vector<std::size_t> positions;
+      for (std::size_t i = 0; i < layers.size(); ++i) {
+        if (layers[i] == 0) {
+          visit(i, y);
+        } else {
+          later.push_back(layers[i]);
+          positions.push_back(i);
+        }
+      }
+      features_->visit_features(
+          y, later, [&](std::size_t i, const auto& features) { visit(positions[i], features); }, 1);
+    }
   }
 
   /// The features after the last pooling, or the classes' logits when there is a classifier.

@@ -47,11 +47,11 @@ struct NormalCdf {
 template <Real T, class Device>
 Variable<T, Device> normal_cdf(const Variable<T, Device>& x) {
   return record("normal_cdf", apply("normal_cdf", NormalCdf{}, x.value()), {x},
-                [x](const Backward<T, Device>& at) {
+                [x](const Backward<T, Device>& ctx) {
                   const auto density = exp(scale(square(x), T{-0.5}));
                   const auto height =
                       static_cast<T>(std::numbers::inv_sqrtpi / std::numbers::sqrt2);
-                  return scale(mul(at.gradient(), density), height);
+                  return scale(mul(ctx.gradient(), density), height);
                 });
 }
 }  // namespace detail
@@ -62,15 +62,16 @@ Variable<T, Device> leaky_relu(const Variable<T, Device>& x,
                                std::type_identity_t<T> slope = static_cast<T>(0.01)) {
   Variable<T, Device> steps(apply("leaky_relu", detail::Step<T>{slope}, x.value()));
   return record("leaky_relu", apply("leaky_relu", detail::Multiply{}, x.value(), steps.value()),
-                {x}, [steps](const Backward<T, Device>& at) { return mul(at.gradient(), steps); });
+                {x},
+                [steps](const Backward<T, Device>& ctx) { return mul(ctx.gradient(), steps); });
 }
 
 /// tanh x element by element; d/dx = 1 - tanh² x.
 template <Real T, class Device>
 Variable<T, Device> tanh(const Variable<T, Device>& x) {
   Tensor<T, Device> y = apply("tanh", detail::Tanh{}, x.value());
-  return record("tanh", y, {x}, [y](const Backward<T, Device>& at) {
-    return mul(at.gradient(), affine(square(at.result(y)), T{-1}, T{1}));
+  return record("tanh", y, {x}, [y](const Backward<T, Device>& ctx) {
+    return mul(ctx.gradient(), affine(square(ctx.result(y)), T{-1}, T{1}));
   });
 }
 
@@ -78,9 +79,9 @@ Variable<T, Device> tanh(const Variable<T, Device>& x) {
 template <Real T, class Device>
 Variable<T, Device> sigmoid(const Variable<T, Device>& x) {
   Tensor<T, Device> y = apply("sigmoid", detail::Sigmoid{}, x.value());
-  return record("sigmoid", y, {x}, [y](const Backward<T, Device>& at) {
-    const auto s = at.result(y);
-    return mul(at.gradient(), mul(s, affine(s, T{-1}, T{1})));
+  return record("sigmoid", y, {x}, [y](const Backward<T, Device>& ctx) {
+    const auto s = ctx.result(y);
+    return mul(ctx.gradient(), mul(s, affine(s, T{-1}, T{1})));
   });
 }
 

@@ -82,7 +82,7 @@ Variable<T, Device> affine(const Variable<T, Device>& x, std::type_identity_t<Co
                            std::type_identity_t<Compute<T>> shift) {
   return record(
       "affine", apply("affine", detail::Affine<T>{scale, shift}, x.value()), {x},
-      [scale](const Backward<T, Device>& at) { return ops::scale(at.gradient(), scale); });
+      [scale](const Backward<T, Device>& ctx) { return ops::scale(ctx.gradient(), scale); });
 }
 
 /// x · factor.
@@ -101,10 +101,10 @@ Variable<T, Device> neg(const Variable<T, Device>& x) {
 template <class T, class Device>
 Variable<T, Device> add(const Variable<T, Device>& a, const Variable<T, Device>& b) {
   return record("add", apply("add", sfumato::detail::Plus{}, a.value(), b.value()), {a, b},
-                [from_a = a.shape(), from_b = b.shape()](const Backward<T, Device>& at) {
+                [from_a = a.shape(), from_b = b.shape()](const Backward<T, Device>& ctx) {
                   return Gradients<T, Device>{
-                      at.needs(0) ? sum_to(at.gradient(), from_a) : Variable<T, Device>(),
-                      at.needs(1) ? sum_to(at.gradient(), from_b) : Variable<T, Device>()};
+                      ctx.needs(0) ? sum_to(ctx.gradient(), from_a) : Variable<T, Device>(),
+                      ctx.needs(1) ? sum_to(ctx.gradient(), from_b) : Variable<T, Device>()};
                 });
 }
 
@@ -112,10 +112,10 @@ Variable<T, Device> add(const Variable<T, Device>& a, const Variable<T, Device>&
 template <class T, class Device>
 Variable<T, Device> sub(const Variable<T, Device>& a, const Variable<T, Device>& b) {
   return record("sub", apply("sub", detail::Subtract{}, a.value(), b.value()), {a, b},
-                [from_a = a.shape(), from_b = b.shape()](const Backward<T, Device>& at) {
+                [from_a = a.shape(), from_b = b.shape()](const Backward<T, Device>& ctx) {
                   return Gradients<T, Device>{
-                      at.needs(0) ? sum_to(at.gradient(), from_a) : Variable<T, Device>(),
-                      at.needs(1) ? neg(sum_to(at.gradient(), from_b)) : Variable<T, Device>()};
+                      ctx.needs(0) ? sum_to(ctx.gradient(), from_a) : Variable<T, Device>(),
+                      ctx.needs(1) ? neg(sum_to(ctx.gradient(), from_b)) : Variable<T, Device>()};
                 });
 }
 
@@ -125,10 +125,10 @@ Variable<T, Device> mul(const Variable<T, Device>& a, const Variable<T, Device>&
   return record("mul", apply("mul", detail::Multiply{}, a.value(), b.value()), {a, b},
                 [factor_a = b.requires_grad() ? a : Variable<T, Device>(),
                  factor_b = a.requires_grad() ? b : Variable<T, Device>(), from_a = a.shape(),
-                 from_b = b.shape()](const Backward<T, Device>& at) {
+                 from_b = b.shape()](const Backward<T, Device>& ctx) {
                   Gradients<T, Device> gradients(2);
-                  if (at.needs(0)) gradients[0] = sum_to(mul(at.gradient(), factor_b), from_a);
-                  if (at.needs(1)) gradients[1] = sum_to(mul(at.gradient(), factor_a), from_b);
+                  if (ctx.needs(0)) gradients[0] = sum_to(mul(ctx.gradient(), factor_b), from_a);
+                  if (ctx.needs(1)) gradients[1] = sum_to(mul(ctx.gradient(), factor_a), from_b);
                   return gradients;
                 });
 }
@@ -141,13 +141,13 @@ Variable<T, Device> div(const Variable<T, Device>& a, const Variable<T, Device>&
   Tensor<T, Device> quotient = apply("div", detail::Divide{}, a.value(), b.value());
   return record("div", quotient, {a, b},
                 [b, quotient = b.requires_grad() ? quotient : Tensor<T, Device>(),
-                 from_a = a.shape()](const Backward<T, Device>& at) {
+                 from_a = a.shape()](const Backward<T, Device>& ctx) {
                   Gradients<T, Device> gradients(2);
-                  if (at.needs(0)) gradients[0] = sum_to(div(at.gradient(), b), from_a);
-                  if (at.needs(1)) {
+                  if (ctx.needs(0)) gradients[0] = sum_to(div(ctx.gradient(), b), from_a);
+                  if (ctx.needs(1)) {
                     // In this order nothing is infinite that the quotient's slope is not.
-                    const auto slope = div(at.result(quotient), b);
-                    gradients[1] = neg(sum_to(mul(at.gradient(), slope), b.shape()));
+                    const auto slope = div(ctx.result(quotient), b);
+                    gradients[1] = neg(sum_to(mul(ctx.gradient(), slope), b.shape()));
                   }
                   return gradients;
                 });
@@ -161,7 +161,7 @@ Variable<T, Device> div(const Variable<T, Device>& x, std::type_identity_t<Compu
   }
   const detail::DivideBy<T, Compute<T>> divide{divisor};
   return record("div", apply("div", divide, x.value()), {x},
-                [divisor](const Backward<T, Device>& at) { return div(at.gradient(), divisor); });
+                [divisor](const Backward<T, Device>& ctx) { return div(ctx.gradient(), divisor); });
 }
 
 }  // namespace ops

@@ -22,14 +22,14 @@ Variable<T, Device> conv2d_relu_input_gradient(const Conv2dGeometry& g,
                                      weight.value().data(), dx.data());
   return record("conv2d_relu_input_gradient", std::move(dx), {dy, weight},
                 [g, positive, dy = keep_if(weight.requires_grad(), dy),
-                 weight = keep_if(dy.requires_grad(), weight)](const Backward<T, Device>& at) {
+                 weight = keep_if(dy.requires_grad(), weight)](const Backward<T, Device>& ctx) {
                   Gradients<T, Device> gradients(2);
-                  if (at.needs(0)) {
+                  if (ctx.needs(0)) {
                     gradients[0] =
-                        gate(conv2d(g, at.gradient(), weight, Variable<T, Device>()), positive);
+                        gate(conv2d(g, ctx.gradient(), weight, Variable<T, Device>()), positive);
                   }
-                  if (at.needs(1)) {
-                    gradients[1] = conv2d_weight_gradient(g, at.gradient(), gate(dy, positive));
+                  if (ctx.needs(1)) {
+                    gradients[1] = conv2d_weight_gradient(g, ctx.gradient(), gate(dy, positive));
                   }
                   return gradients;
                 });
@@ -58,15 +58,15 @@ Variable<T, Device> conv2d_relu(const Variable<T, Device>& input, const Variable
   return record(
       "conv2d_relu", std::move(y), {input, weight, bias},
       [g, positive, x = detail::keep_if(weight.requires_grad(), input),
-       weight = detail::keep_if(input.requires_grad(), weight)](const Backward<T, Device>& at) {
+       weight = detail::keep_if(input.requires_grad(), weight)](const Backward<T, Device>& ctx) {
         Gradients<T, Device> gradients(3);
-        if (at.needs(0)) {
-          gradients[0] = detail::conv2d_relu_input_gradient(g, at.gradient(), positive, weight);
+        if (ctx.needs(0)) {
+          gradients[0] = detail::conv2d_relu_input_gradient(g, ctx.gradient(), positive, weight);
         }
-        if (at.needs(1) || at.needs(2)) {
-          const auto passed = detail::gate(at.gradient(), positive);
-          if (at.needs(1)) gradients[1] = detail::conv2d_weight_gradient(g, x, passed);
-          if (at.needs(2)) gradients[2] = sum(passed, {0, 2, 3});
+        if (ctx.needs(1) || ctx.needs(2)) {
+          const auto passed = detail::gate(ctx.gradient(), positive);
+          if (ctx.needs(1)) gradients[1] = detail::conv2d_weight_gradient(g, x, passed);
+          if (ctx.needs(2)) gradients[2] = sum(passed, {0, 2, 3});
         }
         return gradients;
       });

@@ -162,11 +162,11 @@ Variable<T, Device> conv2d(const Conv2dGeometry& g, const Variable<T, Device>& x
   }
   return record("conv2d", std::move(y), {x, weight, bias},
                 [g, x = keep_if(weight.requires_grad(), x),
-                 weight = keep_if(x.requires_grad(), weight)](const Backward<T, Device>& at) {
+                 weight = keep_if(x.requires_grad(), weight)](const Backward<T, Device>& ctx) {
                   Gradients<T, Device> gradients(3);
-                  if (at.needs(0)) gradients[0] = conv2d_input_gradient(g, at.gradient(), weight);
-                  if (at.needs(1)) gradients[1] = conv2d_weight_gradient(g, x, at.gradient());
-                  if (at.needs(2)) gradients[2] = sum(at.gradient(), {0, 2, 3});
+                  if (ctx.needs(0)) gradients[0] = conv2d_input_gradient(g, ctx.gradient(), weight);
+                  if (ctx.needs(1)) gradients[1] = conv2d_weight_gradient(g, x, ctx.gradient());
+                  if (ctx.needs(2)) gradients[2] = sum(ctx.gradient(), {0, 2, 3});
                   return gradients;
                 });
 }
@@ -180,12 +180,12 @@ Variable<T, Device> conv2d_input_gradient(const Conv2dGeometry& g, const Variabl
   }
   return record("conv2d_input_gradient", std::move(dx), {dy, weight},
                 [g, dy = keep_if(weight.requires_grad(), dy),
-                 weight = keep_if(dy.requires_grad(), weight)](const Backward<T, Device>& at) {
+                 weight = keep_if(dy.requires_grad(), weight)](const Backward<T, Device>& ctx) {
                   Gradients<T, Device> gradients(2);
-                  if (at.needs(0)) {
-                    gradients[0] = conv2d(g, at.gradient(), weight, Variable<T, Device>());
+                  if (ctx.needs(0)) {
+                    gradients[0] = conv2d(g, ctx.gradient(), weight, Variable<T, Device>());
                   }
-                  if (at.needs(1)) gradients[1] = conv2d_weight_gradient(g, at.gradient(), dy);
+                  if (ctx.needs(1)) gradients[1] = conv2d_weight_gradient(g, ctx.gradient(), dy);
                   return gradients;
                 });
 }
@@ -199,11 +199,11 @@ Variable<T, Device> conv2d_weight_gradient(const Conv2dGeometry& g, const Variab
   }
   return record("conv2d_weight_gradient", std::move(dweight), {x, dy},
                 [g, x = keep_if(dy.requires_grad(), x),
-                 dy = keep_if(x.requires_grad(), dy)](const Backward<T, Device>& at) {
+                 dy = keep_if(x.requires_grad(), dy)](const Backward<T, Device>& ctx) {
                   Gradients<T, Device> gradients(2);
-                  if (at.needs(0)) gradients[0] = conv2d_input_gradient(g, dy, at.gradient());
-                  if (at.needs(1)) {
-                    gradients[1] = conv2d(g, x, at.gradient(), Variable<T, Device>());
+                  if (ctx.needs(0)) gradients[0] = conv2d_input_gradient(g, dy, ctx.gradient());
+                  if (ctx.needs(1)) {
+                    gradients[1] = conv2d(g, x, ctx.gradient(), Variable<T, Device>());
                   }
                   return gradients;
                 });

@@ -26,8 +26,8 @@ Variable<T, Device> difference(const Variable<T, Device>& x, int axis, bool reve
   auto out = Tensor<T, Device>::empty(behind.shape);
   Device::map(Subtract{}, behind.shape, Strided<T>{out.data(), row_major_strides(behind.shape)},
               part(reversed ? behind : ahead), part(reversed ? ahead : behind));
-  return record("diff", std::move(out), {x}, [axis, reversed](const Backward<T, Device>& at) {
-    return difference(pad(at.gradient(), axis, 1, 1), axis, !reversed);
+  return record("diff", std::move(out), {x}, [axis, reversed](const Backward<T, Device>& ctx) {
+    return difference(pad(ctx.gradient(), axis, 1, 1), axis, !reversed);
   });
 }
 

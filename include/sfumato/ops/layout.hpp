@@ -54,8 +54,8 @@ Variable<T, Device> read_window(const char* op, const Variable<T, Device>& x,
                                 const Window& window) {
   auto part = Tensor<T, Device>::empty(window.shape);
   copy_out_of_window(x.value(), window, part);
-  return record(op, std::move(part), {x}, [op, window](const Backward<T, Device>& at) {
-    return write_window(op, at.gradient(), window);
+  return record(op, std::move(part), {x}, [op, window](const Backward<T, Device>& ctx) {
+    return write_window(op, ctx.gradient(), window);
   });
 }
 
@@ -64,8 +64,8 @@ Variable<T, Device> write_window(const char* op, const Variable<T, Device>& x,
                                  const Window& window) {
   auto whole = Tensor<T, Device>::zeros(window.whole);
   copy_into_window(x.value(), window, whole);
-  return record(op, std::move(whole), {x}, [op, window](const Backward<T, Device>& at) {
-    return read_window(op, at.gradient(), window);
+  return record(op, std::move(whole), {x}, [op, window](const Backward<T, Device>& ctx) {
+    return read_window(op, ctx.gradient(), window);
   });
 }
 
@@ -173,10 +173,10 @@ Variable<T, Device> concat(const std::vector<Variable<T, Device>>& parts, int ax
     detail::copy_into_window(part.value(), windows.back(), out);
     begin += part.shape()[place];
   }
-  return record("concat", std::move(out), parts, [windows](const Backward<T, Device>& at) {
+  return record("concat", std::move(out), parts, [windows](const Backward<T, Device>& ctx) {
     Gradients<T, Device> gradients(windows.size());
     for (std::size_t i = 0; i < windows.size(); ++i) {
-      if (at.needs(i)) gradients[i] = detail::read_window("concat", at.gradient(), windows[i]);
+      if (ctx.needs(i)) gradients[i] = detail::read_window("concat", ctx.gradient(), windows[i]);
     }
     return gradients;
   });

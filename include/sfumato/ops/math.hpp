@@ -57,38 +57,39 @@ template <Real T, class Device>
 Variable<T, Device> exp(const Variable<T, Device>& x) {
   Tensor<T, Device> y = apply("exp", detail::Exp{}, x.value());
   return record("exp", y, {x},
-                [y](const Backward<T, Device>& at) { return mul(at.gradient(), at.result(y)); });
+                [y](const Backward<T, Device>& ctx) { return mul(ctx.gradient(), ctx.result(y)); });
 }
 
 /// The natural logarithm element by element; -infinity at 0, NaN below, as std::log.
 template <Real T, class Device>
 Variable<T, Device> log(const Variable<T, Device>& x) {
   return record("log", apply("log", detail::Log{}, x.value()), {x},
-                [x](const Backward<T, Device>& at) { return div(at.gradient(), x); });
+                [x](const Backward<T, Device>& ctx) { return div(ctx.gradient(), x); });
 }
 
 /// √x element by element; the gradient 1 / (2√x) is infinite at 0.
 template <Real T, class Device>
 Variable<T, Device> sqrt(const Variable<T, Device>& x) {
   Tensor<T, Device> y = apply("sqrt", detail::Sqrt{}, x.value());
-  return record("sqrt", y, {x}, [y](const Backward<T, Device>& at) {
-    return div(at.gradient(), scale(at.result(y), T{2}));
+  return record("sqrt", y, {x}, [y](const Backward<T, Device>& ctx) {
+    return div(ctx.gradient(), scale(ctx.result(y), T{2}));
   });
 }
 
 /// x² element by element.
 template <class T, class Device>
 Variable<T, Device> square(const Variable<T, Device>& x) {
-  return record("square", apply("square", detail::Square{}, x.value()), {x},
-                [x](const Backward<T, Device>& at) { return scale(mul(at.gradient(), x), T{2}); });
+  return record(
+      "square", apply("square", detail::Square{}, x.value()), {x},
+      [x](const Backward<T, Device>& ctx) { return scale(mul(ctx.gradient(), x), T{2}); });
 }
 
 /// |x| element by element; the gradient at 0 is 0, and NaN at NaN.
 template <class T, class Device>
 Variable<T, Device> abs(const Variable<T, Device>& x) {
   return record("abs", apply("abs", detail::Abs{}, x.value()), {x},
-                [x = x.value()](const Backward<T, Device>& at) {
-                  return detail::share("abs", at.gradient(), apply("abs", detail::Sign{}, x));
+                [x = x.value()](const Backward<T, Device>& ctx) {
+                  return detail::share("abs", ctx.gradient(), apply("abs", detail::Sign{}, x));
                 });
 }
 
@@ -97,7 +98,7 @@ template <class T, class Device>
 Variable<T, Device> sign(const Variable<T, Device>& x) {
   return record(
       "sign", apply("sign", detail::Sign{}, x.value()), {x},
-      [](const Backward<T, Device>& at) { return detail::nothing_of("sign", at.gradient()); });
+      [](const Backward<T, Device>& ctx) { return detail::nothing_of("sign", ctx.gradient()); });
 }
 
 }  // namespace sfumato::ops

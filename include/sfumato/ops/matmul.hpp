@@ -83,14 +83,14 @@ Variable<T, Device> matmul(const Variable<T, Device>& a, const Variable<T, Devic
   return record("matmul", std::move(out), {left, right},
                 [ta, tb, left = right.requires_grad() ? left : Variable<T, Device>(),
                  right = left.requires_grad() ? right : Variable<T, Device>(),
-                 from_a = left.shape(), from_b = right.shape()](const Backward<T, Device>& at) {
-                  const auto& g = at.gradient();
+                 from_a = left.shape(), from_b = right.shape()](const Backward<T, Device>& ctx) {
+                  const auto& g = ctx.gradient();
                   Gradients<T, Device> gradients(2);
-                  if (at.needs(0)) {
+                  if (ctx.needs(0)) {
                     gradients[0] = ta ? detail::matmul_to(from_a, right, g, {tb, true})
                                       : detail::matmul_to(from_a, g, right, {false, !tb});
                   }
-                  if (at.needs(1)) {
+                  if (ctx.needs(1)) {
                     gradients[1] = tb ? detail::matmul_to(from_b, g, left, {true, ta})
                                       : detail::matmul_to(from_b, left, g, {!ta, false});
                   }

@@ -85,9 +85,10 @@ Variable<T, Device> max_pool2d_scatter(const Variable<T, Device>& dy,
                                        const MaxPlaces<Device>& places) {
   auto dx = Tensor<T, Device>::empty(places.in);
   Device::max_pool2d_scatter(places.geometry, dy.value().data(), places.indices.data(), dx.data());
-  return record("max_pool2d_scatter", std::move(dx), {dy}, [places](const Backward<T, Device>& at) {
-    return max_pool2d_gather(at.gradient(), places);
-  });
+  return record("max_pool2d_scatter", std::move(dx), {dy},
+                [places](const Backward<T, Device>& ctx) {
+                  return max_pool2d_gather(ctx.gradient(), places);
+                });
 }
 
 template <class T, class Device>
@@ -95,8 +96,8 @@ Variable<T, Device> max_pool2d_gather(const Variable<T, Device>& x,
                                       const MaxPlaces<Device>& places) {
   auto y = Tensor<T, Device>::empty(places.out);
   Device::max_pool2d_gather(places.geometry, x.value().data(), places.indices.data(), y.data());
-  return record("max_pool2d_gather", std::move(y), {x}, [places](const Backward<T, Device>& at) {
-    return max_pool2d_scatter(at.gradient(), places);
+  return record("max_pool2d_gather", std::move(y), {x}, [places](const Backward<T, Device>& ctx) {
+    return max_pool2d_scatter(ctx.gradient(), places);
   });
 }
 
@@ -110,8 +111,8 @@ Variable<T, Device> avg_pool2d_gradient(const Pool2dGeometry& g, const Shape& in
   auto dx = Tensor<T, Device>::empty(in);
   Device::avg_pool2d_gradient(g, dy.value().data(), dx.data());
   return record("avg_pool2d_gradient", std::move(dx), {dy},
-                [g, out = dy.shape()](const Backward<T, Device>& at) {
-                  return avg_pool2d(g, out, at.gradient());
+                [g, out = dy.shape()](const Backward<T, Device>& ctx) {
+                  return avg_pool2d(g, out, ctx.gradient());
                 });
 }
 
@@ -121,8 +122,8 @@ Variable<T, Device> avg_pool2d(const Pool2dGeometry& g, const Shape& out,
   auto y = Tensor<T, Device>::empty(out);
   Device::avg_pool2d(g, x.value().data(), y.data());
   return record("avg_pool2d", std::move(y), {x},
-                [g, in = x.shape()](const Backward<T, Device>& at) {
-                  return avg_pool2d_gradient(g, in, at.gradient());
+                [g, in = x.shape()](const Backward<T, Device>& ctx) {
+                  return avg_pool2d_gradient(g, in, ctx.gradient());
                 });
 }
 
@@ -142,8 +143,8 @@ Variable<T, Device> max_pool2d(const Variable<T, Device>& x, const Pool2dOptions
                                                               indices.data());
                                            return indices;
                                          }()};
-  return record("max_pool2d", std::move(y), {x}, [places](const Backward<T, Device>& at) {
-    return detail::max_pool2d_scatter(at.gradient(), places);
+  return record("max_pool2d", std::move(y), {x}, [places](const Backward<T, Device>& ctx) {
+    return detail::max_pool2d_scatter(ctx.gradient(), places);
   });
 }
 

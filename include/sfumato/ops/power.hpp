@@ -102,15 +102,15 @@ Variable<T, Device> power_derivative(const Variable<T, Device>& base,
                              " derivatives with respect to the exponent are supported"));
   }
   return record("pow", apply("pow", which, base.value(), exponent.value()), {base, exponent},
-                [base, exponent, which](const Backward<T, Device>& at) {
+                [base, exponent, which](const Backward<T, Device>& ctx) {
                   const auto along = [&](const Variable<T, Device>& input, int a, int b) {
                     const auto slope = power_derivative(base, exponent,
                                                         {which.in_base + a, which.in_exponent + b});
-                    return sum_to(mul(at.gradient(), slope), input.shape());
+                    return sum_to(mul(ctx.gradient(), slope), input.shape());
                   };
                   Gradients<T, Device> gradients(2);
-                  if (at.needs(0)) gradients[0] = along(base, 1, 0);
-                  if (at.needs(1)) gradients[1] = along(exponent, 0, 1);
+                  if (ctx.needs(0)) gradients[0] = along(base, 1, 0);
+                  if (ctx.needs(1)) gradients[1] = along(exponent, 0, 1);
                   return gradients;
                 });
 }
@@ -124,10 +124,10 @@ template <class T, class Device>
 Variable<T, Device> pow(const Variable<T, Device>& x, std::type_identity_t<T> exponent) {
   if constexpr (std::integral<T>) detail::check_exponents(Tensor<T, Device>::scalar(exponent));
   return record("pow", apply("pow", detail::ScalarPower<T>{exponent}, x.value()), {x},
-                [x, exponent](const Backward<T, Device>& at) {
-                  if (exponent == T{0}) return detail::nothing_of("pow", at.gradient());
+                [x, exponent](const Backward<T, Device>& ctx) {
+                  if (exponent == T{0}) return detail::nothing_of("pow", ctx.gradient());
                   const auto slope = pow(x, static_cast<T>(exponent - T{1}));
-                  return scale(mul(at.gradient(), slope), exponent);
+                  return scale(mul(ctx.gradient(), slope), exponent);
                 });
 }
 

@@ -38,11 +38,11 @@ Variable<T, Device> extreme_over(const char* op, const Reduction& reduction,
   const ReducedAxes reduced(op, x.shape(), axes);
   const Tensor<T, Device> extreme =
       detail::reduce<T>(reduction, x.value(), reduced).reshape(reduced.with_ones);
-  const auto gradient = [op, reduced, extreme, x = x.value()](const Backward<T, Device>& at) {
+  const auto gradient = [op, reduced, extreme, x = x.value()](const Backward<T, Device>& ctx) {
     const auto chosen = apply(op, IsExtreme{}, x, extreme);
     const auto count = detail::reduce<Compute<T>>(SumReduction{}, chosen, reduced);
     const auto sharers = apply(op, Multiply{}, chosen, count.reshape(reduced.with_ones));
-    return share(op, reshape(at.gradient(), extreme.shape()), sharers);
+    return share(op, reshape(ctx.gradient(), extreme.shape()), sharers);
   };
   return record(op, keepdim ? extreme : extreme.reshape(reduced.kept), {x}, gradient);
 }
@@ -57,8 +57,8 @@ Variable<T, Device> divided_sum(const char* op, const Variable<T, Device>& x, co
   auto value = apply(op, divide, keepdim ? total.reshape(reduced.with_ones) : total);
   return record(
       op, std::move(value), {x},
-      [divisor, from = x.shape(), with_ones = reduced.with_ones](const Backward<T, Device>& at) {
-        const auto part = div(at.gradient(), static_cast<Compute<T>>(divisor));
+      [divisor, from = x.shape(), with_ones = reduced.with_ones](const Backward<T, Device>& ctx) {
+        const auto part = div(ctx.gradient(), static_cast<Compute<T>>(divisor));
         return broadcast_to(reshape(part, with_ones), from);
       });
 }

@@ -34,8 +34,8 @@ template <class T, class Device>
 Variable<T, Device> gate(const Variable<T, Device>& x, const Positive<Device>& positive) {
   auto y = Tensor<T, Device>::empty(x.shape());
   Device::gate(positive.rows, x.value().data(), positive.bits.data(), y.data());
-  return record("gate", std::move(y), {x}, [positive](const Backward<T, Device>& at) {
-    return gate(at.gradient(), positive);
+  return record("gate", std::move(y), {x}, [positive](const Backward<T, Device>& ctx) {
+    return gate(ctx.gradient(), positive);
   });
 }
 
@@ -48,8 +48,8 @@ Variable<T, Device> relu(const Variable<T, Device>& x) {
   auto y = Tensor<T, Device>::empty(x.shape());
   detail::Positive<Device> positive(x.shape());
   Device::relu(positive.rows, x.value().data(), y.data(), positive.bits.data());
-  return record("relu", std::move(y), {x}, [positive](const Backward<T, Device>& at) {
-    return detail::gate(at.gradient(), positive);
+  return record("relu", std::move(y), {x}, [positive](const Backward<T, Device>& ctx) {
+    return detail::gate(ctx.gradient(), positive);
   });
 }
 

@@ -117,8 +117,8 @@ Variable<T, Device> multiply_lines(const char* op, const Variable<T, Device>& x,
   };
   Device::map(product, shape, Strided<T>{out.data(), row_major_strides(shape)}, index({1, 0, 0}),
               index({0, 1, 0}), index({0, 0, 1}));
-  return record(op, std::move(out), {x}, [op, axis, matrix, back](const Backward<T, Device>& at) {
-    return multiply_lines(op, at.gradient(), axis, back, matrix);
+  return record(op, std::move(out), {x}, [op, axis, matrix, back](const Backward<T, Device>& ctx) {
+    return multiply_lines(op, ctx.gradient(), axis, back, matrix);
   });
 }
 

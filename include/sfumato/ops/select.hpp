@@ -58,14 +58,14 @@ template <class Extremum, class T, class Device>
 Variable<T, Device> extremum(const char* op, const Extremum& function, T sign,
                              const Variable<T, Device>& a, const Variable<T, Device>& b) {
   return record(op, apply(op, function, a.value(op), b.value(op)), {a, b},
-                [op, sign, a = a.value(op), b = b.value(op)](const Backward<T, Device>& at) {
+                [op, sign, a = a.value(op), b = b.value(op)](const Backward<T, Device>& ctx) {
                   const auto along = [&](const auto& own, const auto& other) {
                     const auto sharers = apply(op, SharersWithFirst<T>{sign}, own, other);
-                    return sum_to(detail::share(op, at.gradient(), sharers), own.shape());
+                    return sum_to(detail::share(op, ctx.gradient(), sharers), own.shape());
                   };
                   Gradients<T, Device> gradients(2);
-                  if (at.needs(0)) gradients[0] = along(a, b);
-                  if (at.needs(1)) gradients[1] = along(b, a);
+                  if (ctx.needs(0)) gradients[0] = along(a, b);
+                  if (ctx.needs(1)) gradients[1] = along(b, a);
                   return gradients;
                 });
 }
@@ -96,8 +96,8 @@ Variable<T, Device> clamp(const Variable<T, Device>& x, std::type_identity_t<T> 
     throw ValueError(message("clamp: the bounds ", low, " and ", high, " must be numbers"));
   }
   return record("clamp", apply("clamp", detail::Clamp<T>{low, high}, x.value()), {x},
-                [low, high, x = x.value()](const Backward<T, Device>& at) {
-                  return detail::share("clamp", at.gradient(),
+                [low, high, x = x.value()](const Backward<T, Device>& ctx) {
+                  return detail::share("clamp", ctx.gradient(),
                                        apply("clamp", detail::Inside<T>{low, high}, x));
                 });
 }
@@ -106,19 +106,20 @@ Variable<T, Device> clamp(const Variable<T, Device>& x, std::type_identity_t<T> 
 template <class T, class Device>
 Variable<T, Device> where(const Tensor<std::uint8_t, Device>& condition,
                           const Variable<T, Device>& a, const Variable<T, Device>& b) {
-  return record("where", apply("where", detail::Where{}, condition, a.value(), b.value()), {a, b},
-                [condition, from_a = a.shape(), from_b = b.shape()](const Backward<T, Device>& at) {
-                  const Variable<T, Device> zero(Tensor<T, Device>::scalar(T{0}));
-                  Gradients<T, Device> gradients(2);
-                  if (at.needs(0)) {
-                    gradients[0] = sum_to(where(condition, at.gradient(), zero), from_a);
-                  }
-                  if (at.needs(1)) {
-                    gradients[1] = sum_to(where(condition, zero, at.gradient()), from_b);
-                  }
-                  return gradients;
-                },
-                {condition.version()});
+  return record(
+      "where", apply("where", detail::Where{}, condition, a.value(), b.value()), {a, b},
+      [condition, from_a = a.shape(), from_b = b.shape()](const Backward<T, Device>& ctx) {
+        const Variable<T, Device> zero(Tensor<T, Device>::scalar(T{0}));
+        Gradients<T, Device> gradients(2);
+        if (ctx.needs(0)) {
+          gradients[0] = sum_to(where(condition, ctx.gradient(), zero), from_a);
+        }
+        if (ctx.needs(1)) {
+          gradients[1] = sum_to(where(condition, zero, ctx.gradient()), from_b);
+        }
+        return gradients;
+      },
+      {condition.version()});
 }
 
 }  // namespace sfumato::ops

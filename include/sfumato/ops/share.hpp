@@ -19,8 +19,8 @@ template <class T, class Divisor, class Device>
 Variable<T, Device> share(const char* op, const Variable<T, Device>& x,
                           const Tensor<Divisor, Device>& divisors) {
   return record(op, apply(op, Share{}, x.value(), divisors), {x},
-                [op, divisors, from = x.shape()](const Backward<T, Device>& at) {
-                  return sum_to(share(op, at.gradient(), divisors), from);
+                [op, divisors, from = x.shape()](const Backward<T, Device>& ctx) {
+                  return sum_to(share(op, ctx.gradient(), divisors), from);
                 });
 }
 

@@ -17,9 +17,9 @@ Variable<T, Device> plain_softmax(const Variable<T, Device>& logits, int axis) {
     const auto powers = exp(sub(logits, max(logits, {axis}, true)));
     return div(powers, sum(powers, {axis}, true)).value();
   });
-  return record("softmax", y, {logits}, [y, axis](const Backward<T, Device>& at) {
-    const auto weighted = mul(at.gradient(), at.result(y));
-    return sub(weighted, mul(at.result(y), sum(weighted, {axis}, true)));
+  return record("softmax", y, {logits}, [y, axis](const Backward<T, Device>& ctx) {
+    const auto weighted = mul(ctx.gradient(), ctx.result(y));
+    return sub(weighted, mul(ctx.result(y), sum(weighted, {axis}, true)));
   });
 }
 
@@ -29,8 +29,8 @@ Variable<T, Device> plain_log_softmax(const Variable<T, Device>& logits, int axi
     const auto shifted = sub(logits, max(logits, {axis}, true));
     return sub(shifted, log(sum(exp(shifted), {axis}, true))).value();
   });
-  return record("log_softmax", y, {logits}, [y, axis](const Backward<T, Device>& at) {
-    return sub(at.gradient(), mul(exp(at.result(y)), sum(at.gradient(), {axis}, true)));
+  return record("log_softmax", y, {logits}, [y, axis](const Backward<T, Device>& ctx) {
+    return sub(ctx.gradient(), mul(exp(ctx.result(y)), sum(ctx.gradient(), {axis}, true)));
   });
 }
 

@@ -63,7 +63,7 @@ template <class T, class Device>
 Variable<T, Device> reshape(const Variable<T, Device>& x, const Shape& shape) {
   return record(
       "reshape", x.value().reshape(shape), {x},
-      [from = x.shape()](const Backward<T, Device>& at) { return reshape(at.gradient(), from); });
+      [from = x.shape()](const Backward<T, Device>& ctx) { return reshape(ctx.gradient(), from); });
 }
 /// One extent may be -1: it is worked out from the others.
 template <class T, class Device>
@@ -80,8 +80,8 @@ Variable<T, Device> sum(const Variable<T, Device>& x, const Axes& axes = {}, boo
   Tensor<T, Device> value = detail::reduce<T>(SumReduction{}, x.value(), reduced);
   if (keepdim) value = value.reshape(reduced.with_ones);
   return record("sum", std::move(value), {x},
-                [from = x.shape(), with_ones = reduced.with_ones](const Backward<T, Device>& at) {
-                  return broadcast_to(reshape(at.gradient(), with_ones), from);
+                [from = x.shape(), with_ones = reduced.with_ones](const Backward<T, Device>& ctx) {
+                  return broadcast_to(reshape(ctx.gradient(), with_ones), from);
                 });
 }
 
@@ -110,7 +110,7 @@ Variable<T, Device> broadcast_to(const Variable<T, Device>& x, const Shape& shap
   apply_into("broadcast_to", sfumato::detail::Identity{}, out, x.value());
   return record(
       "broadcast_to", std::move(out), {x},
-      [from = x.shape()](const Backward<T, Device>& at) { return sum_to(at.gradient(), from); });
+      [from = x.shape()](const Backward<T, Device>& ctx) { return sum_to(ctx.gradient(), from); });
 }
 
 }  // namespace sfumato::ops

@@ -4,8 +4,13 @@
 /// included by name.
 
 #include "sfumato/style/borders.hpp"
+#include "sfumato/style/feature_extractor.hpp"
+#include "sfumato/style/gatys.hpp"
+#include "sfumato/style/minimize.hpp"
 #include "sfumato/style/objective.hpp"
+#include "sfumato/style/options.hpp"
 #include "sfumato/style/preprocess.hpp"
 #include "sfumato/style/presets.hpp"
+#include "sfumato/style/term.hpp"
 #include "sfumato/style/transfer.hpp"
 #include "sfumato/style/vgg_input.hpp"

@@ -1,0 +1,172 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sfumato/autodiff/variable.hpp"
+#include "sfumato/nn/batch_norm.hpp"
+#include "sfumato/nn/initializers.hpp"
+#include "sfumato/nn/layers.hpp"
+#include "sfumato/nn/module.hpp"
+#include "sfumato/nn/sequential.hpp"
+#include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/cast.hpp"
+#include "sfumato/ops/pooling.hpp"
+#include "sfumato/ops/reduction.hpp"
+#include "sfumato/ops/relu.hpp"
+
+namespace sfumato::nn {
+
+/// Which residual network.
+struct ResNetOptions {
+  int depth = 18;  ///< 18 or 34 layers with weights
+  bool classifier = false;
+  std::int64_t classes = 1000;
+  std::array<std::int64_t, 4> widths{64, 128, 256, 512};  ///< channels of each stage
+};
+
+namespace detail {
+/// One without a bias, (out, in, k, k), of random weights.
+template <class T, class Device>
+std::shared_ptr<Conv2d<T, Device>> convolution(std::int64_t in, std::int64_t out,
+                                               std::int64_t kernel, std::int64_t stride,
+                                               Random& random) {
+  return std::make_shared<Conv2d<T, Device>>(
+      kaiming_normal<T, Device>({out, in, kernel, kernel}, random), Tensor<T, Device>(),
+      ops::Conv2dOptions{.stride = stride, .padding = kernel / 2});
+}
+}  // namespace detail
+
+/// relu(bn2(conv2(relu(bn1(conv1(x))))) + x), where x passes through `downsample`, a 1 × 1
+/// convolution and its normalisation, if its shape changes.
+template <class T, class Device = Cpu>
+class BasicBlock : public Module<T, Device> {
+ public:
+  BasicBlock(std::int64_t in, std::int64_t out, std::int64_t stride, Random& random)
+      : conv1_(
+            this->add_module("conv1", detail::convolution<T, Device>(in, out, 3, stride, random))),
+        bn1_(out),
+        conv2_(this->add_module("conv2", detail::convolution<T, Device>(out, out, 3, 1, random))),
+        bn2_(out) {
+    this->add_module("bn1", bn1_);
+    this->add_module("bn2", bn2_);
+    if (stride == 1 && in == out) return;
+    downsample_ = this->add_module("downsample", std::make_shared<Sequential<T, Device>>());
+    downsample_->push_back(detail::convolution<T, Device>(in, out, 1, stride, random));
+    downsample_->push_back(std::make_shared<BatchNorm2d<T, Device>>(out));
+  }
+
+  Variable<T, Device> forward(const Variable<T, Device>& x) override {
+    const auto inner = ops::relu(bn1_((*conv1_)(x)));
+    const auto shortcut = downsample_ == nullptr ? x : (*downsample_)(x);
+    return ops::relu(bn2_((*conv2_)(inner)) + shortcut);
+  }
+
+ private:
+  std::shared_ptr<Conv2d<T, Device>> conv1_;
+  BatchNorm2d<T, Device> bn1_;
+  std::shared_ptr<Conv2d<T, Device>> conv2_;
+  BatchNorm2d<T, Device> bn2_;
+  std::shared_ptr<Sequential<T, Device>> downsample_;
+};
+
+/// The networks of He, Zhang, Ren and Sun, "Deep residual learning for image recognition" (2015),
+/// with torchvision's names and shapes. Layers that can be looked at are "relu1", "pool1" and the
+/// blocks "layer1.0" … "layer4.1". Call eval() to use the statistics that were learnt.
+///
+///     nn::ResNet<float> network({.depth = 18}, random);
+///     network.load_state_dict(io::load_pytorch<float>("resnet18.pth"), false);
+template <class T, class Device = Cpu>
+class ResNet : public Module<T, Device> {
+ public:
+  /// Random weights (kaiming_normal). Throws ValueError for an unknown depth.
+  ResNet(const ResNetOptions& options, Random& random)
+      : conv1_(this->add_module(
+            "conv1", detail::convolution<T, Device>(3, options.widths[0], 7, 2, random))),
+        bn1_(options.widths[0]) {
+    this->add_module("bn1", bn1_);
+    std::int64_t channels = options.widths[0];
+    for (std::size_t stage = 0; stage < options.widths.size(); ++stage) {
+      const std::string name = message("layer", stage + 1);
+      const auto blocks = this->add_module(name, std::make_shared<Sequential<T, Device>>());
+      for (int i = 0; i < blocks_per_stage(options.depth)[stage]; ++i) {
+        const std::int64_t stride = stage > 0 && i == 0 ? 2 : 1;
+        blocks_.push_back(std::make_shared<BasicBlock<T, Device>>(channels, options.widths[stage],
+                                                                  stride, random));
+        blocks->push_back(blocks_.back());
+        layer_names_.push_back(message(name, ".", i));
+        strides_.push_back(strides_.back() * stride);
+        channels = options.widths[stage];
+      }
+    }
+    if (options.classifier) {
+      classifier_ = this->add_module(
+          "fc", std::make_shared<Linear<T, Device>>(channels, options.classes, random));
+    }
+  }
+
+  const std::vector<std::string>& layer_names() const { return layer_names_; }
+  std::int64_t stride(std::size_t layer) const { return strides_[layer]; }
+
+  /// The index of a layer from its name or number. Throws ValueError for one that there isn't.
+  std::size_t layer_index(std::string_view layer) const {
+    for (std::size_t i = 0; i < layer_names_.size(); ++i) {
+      if (layer == layer_names_[i] || layer == std::to_string(i)) return i;
+    }
+    throw ValueError(message("ResNet: there is no layer '", layer,
+                             "'; layers are relu1, pool1, layer1.0, …, ", layer_names_.back()));
+  }
+
+  /// Calls `visit(i, features)` with what layers[i] makes of images (n, 3, h, w), from the input of
+  /// layer `first` on. Images in another element type are converted.
+  template <class Image, class Visit>
+  void visit_features(const Variable<Image, Device>& x, const std::vector<std::size_t>& layers,
+                      const Visit& visit, std::size_t first = 0) {
+    if (layers.empty()) return;
+    for (const std::size_t layer : layers) layer_index(std::to_string(layer));
+    Variable<T, Device> y = ops::cast<T>(x);
+    const std::size_t last = *std::max_element(layers.begin(), layers.end());
+    for (std::size_t i = first; i <= last; ++i) {
+      y = layer(i, y);
+      for (std::size_t j = 0; j < layers.size(); ++j) {
+        if (layers[j] == i) visit(j, y);
+      }
+    }
+  }
+
+  /// The last block's features, or the classes' logits when there is a classifier.
+  Variable<T, Device> forward(const Variable<T, Device>& x) override {
+    Variable<T, Device> y = x;
+    for (std::size_t i = 0; i < layer_names_.size(); ++i) y = layer(i, y);
+    return classifier_ == nullptr ? y : (*classifier_)(ops::mean(y, {2, 3}));
+  }
+
+ private:
+  static std::array<int, 4> blocks_per_stage(int depth) {
+    if (depth == 18) return {2, 2, 2, 2};
+    if (depth == 34) return {3, 4, 6, 3};
+    throw ValueError(message("ResNet: there is no ResNet-", depth, " here; depths are 18 and 34"));
+  }
+
+  Variable<T, Device> layer(std::size_t i, const Variable<T, Device>& x) {
+    if (i == 0) return ops::relu(bn1_((*conv1_)(x)));
+    if (i == 1) return ops::max_pool2d(x, {.kernel = 3, .stride = 2, .padding = 1});
+    return (*blocks_[i - 2])(x);
+  }
+
+  std::shared_ptr<Conv2d<T, Device>> conv1_;
+  BatchNorm2d<T, Device> bn1_;
+  std::vector<std::shared_ptr<BasicBlock<T, Device>>> blocks_;
+  std::shared_ptr<Linear<T, Device>> classifier_;
+  std::vector<std::string> layer_names_{"relu1", "pool1"};
+  std::vector<std::int64_t> strides_{2, 4};
+};
+
+}  // namespace sfumato::nn

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sfumato/autodiff/grad_mode.hpp"
+#include "sfumato/autodiff/variable.hpp"
+#include "sfumato/losses/style.hpp"
+#include "sfumato/losses/total_variation.hpp"
+#include "sfumato/ops/cast.hpp"
+#include "sfumato/style/objective.hpp"
+#include "sfumato/style/options.hpp"
+
+/// The objective of Gatys, Ecker and Bethge, "Image style transfer using convolutional neural
+/// networks" (2016), with the weights of the book "Dive into Deep Learning".
+namespace sfumato::style {
+
+/// The sides, in pixels, of what one value of the deepest layer asked for stands for: 2ⁿ behind n
+/// poolings. Pictures with smaller ones have no value there. Throws ValueError for layers that the
+/// network does not have.
+template <class Network>
+std::int64_t deepest_pixel(const Network& network, const ObjectiveOptions& options) {
+  std::int64_t side = 1;
+  for (const std::string& name : layers_of(options)) {
+    side = std::max(side, network.stride(network.layer_index(name)));
+  }
+  return side;
+}
+
+namespace detail {
+
+/// The terms of the layers of one kind, and what an image's features are to be compared by.
+template <class Network, class T, class Device, class Target, class Loss>
+void add_terms(std::vector<typename Objective<Network, T>::FeatureTerm>& terms, Network& network,
+               const Tensor<T, Device>& image, const std::vector<std::string>& names,
+               const std::string& kind, double weight, const std::map<std::string, double>& weights,
+               const Target& target, const Loss& loss) {
+  std::vector<std::size_t> layers;
+  const std::size_t first = terms.size();
+  for (const std::string& name : names) {
+    layers.push_back(network.layer_index(name));
+    const auto found = weights.find(network.layer_names()[layers.back()]);
+    const double factor = found == weights.end() ? 1.0 : found->second;
+    terms.push_back({name, {}, weight * factor, kind, loss});
+  }
+  no_grad([&] {
+    network.visit_features(
+        Variable<T, Device>(image), layers,
+        [&](std::size_t i, const auto& features) { terms[first + i].target = target(features); });
+  });
+}
+
+template <class T, class Device>
+void refuse_small(const char* which, const Tensor<T, Device>& image, std::int64_t least) {
+  if (image.rank() != 4 || std::min(image.shape()[2], image.shape()[3]) >= least) return;
+  throw ShapeError(message("style transfer: the ", which, " image ", image.shape(),
+                           " is too small for the layers asked for, which need sides of at least ",
+                           least, "; take a larger one, or layers behind fewer poolings"));
+}
+
+}  // namespace detail
+
+/// How far a picture is from the content of one image and the style of another, as a (frozen)
+/// network sees them, and from smoothness: terms of the kinds "tv", "content" and "style".
+///
+/// Content and style are normalised images (1, 3, h, w); their sizes may differ. Losses are
+/// computed in T, whatever the network's element type. Throws ValueError for layers that the
+/// network does not have, or none, and ShapeError for images too small for them.
+template <class Network, class T, class Device>
+Objective<Network, T> gatys_objective(Network& network, const Tensor<T, Device>& content,
+                                      const Tensor<T, Device>& style,
+                                      const ObjectiveOptions& options = {}) {
+  if (options.content_layers.empty() && options.style_layers.empty()) {
+    throw ValueError("style transfer: name at least one content or style layer");
+  }
+  detail::refuse_small("content", content, deepest_pixel(network, options));
+  detail::refuse_small("style", style, deepest_pixel(network, {{}, options.style_layers}));
+  using Goal = Objective<Network, T>;
+  using Numbers = Variable<T, Device>;
+  std::vector<typename Goal::FeatureTerm> terms;
+  detail::add_terms<Network, T>(
+      terms, network, content, options.content_layers, "content", options.content_weight,
+      options.content_layer_weights, [](const auto& x) { return ops::cast<T>(x); },
+      [](const auto& x, const Numbers& target) { return losses::content_loss(x, target); });
+  const std::size_t first_style = terms.size();
+  detail::add_terms<Network, T>(
+      terms, network, style, options.style_layers, "style", options.style_weight,
+      options.style_layer_weights, [](const auto& x) { return losses::gram_matrix<T>(x); },
+      [](const auto& x, const Numbers& target) { return losses::style_loss(x, target); });
+  constexpr std::int64_t kLargestStride = 2;
+  for (std::size_t i = first_style; i < terms.size(); ++i) {
+    terms[i].recompute =
+        options.low_memory && network.stride(network.layer_index(terms[i].layer)) <= kLargestStride;
+  }
+  const auto smoothness = [](const Numbers& image, const Numbers&) {
+    return losses::total_variation_loss(image);
+  };
+  return Goal(network, std::move(terms), {{"", {}, options.tv_weight, "tv", smoothness}});
+}
+
+}  // namespace sfumato::style

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sfumato/optim/adam.hpp"
+#include "sfumato/style/borders.hpp"
+
+namespace sfumato::style {
+
+/// What a picture should be like: which layers' features are compared, and how much each loss
+/// counts. The defaults are those of the PyTorch code in "Dive into Deep Learning". It names
+/// convolutions, but the ReLUs behind them work in place and leave features without negative
+/// values, which take colours over better (docs/presets.md); only behind conv5_1, its last layer,
+/// is none.
+struct ObjectiveOptions {
+  std::vector<std::string> content_layers{"relu4_4"};
+  std::vector<std::string> style_layers{"relu1_1", "relu2_1", "relu3_1", "relu4_1", "conv5_1"};
+  double content_weight = 1.0;
+  double style_weight = 1e3;
+  double tv_weight = 10.0;
+  /// What the losses of some layers are multiplied by in addition, by name ("conv5_1"); the others
+  /// by 1.
+  std::map<std::string, double> content_layer_weights{};
+  std::map<std::string, double> style_layer_weights{};
+  /// Do not keep the features of the style layers at most a step of 2 pixels apart, which are the
+  /// largest, but compute them again for their gradients.
+  bool low_memory = false;
+};
+
+/// All layers that the objective asks for: the content's, then the style's.
+inline std::vector<std::string> layers_of(const ObjectiveOptions& options) {
+  std::vector<std::string> layers = options.content_layers;
+  layers.insert(layers.end(), options.style_layers.begin(), options.style_layers.end());
+  return layers;
+}
+
+/// How a picture is made: the objective, and how it is minimised.
+struct TransferOptions {
+  ObjectiveOptions objective = {};
+  std::int64_t iterations = 500;
+  double learning_rate = 0.01;
+  std::int64_t lr_decay_every = 200;  ///< iterations after which the learning rate is multiplied …
+  double lr_decay = 0.1;              ///< … by this
+  optim::AdamForm adam_form = optim::AdamForm::kPaper;
+  /// Whether the picture is painted larger, to sides that the network can halve at every pooling,
+  /// and cut off. The losses that are reported are always those of the picture that comes out:
+  /// where it is cut, they take a forward pass of their own, a third more time for an iteration
+  /// that has them. Only of pictures too small for the layers (deepest_pixel()) are they the larger
+  /// one's.
+  Borders borders = Borders::kExtend;
+  /// Iterations between two whose losses are reported; the first one's and the last one's always
+  /// are.
+  std::int64_t losses_every = 1;
+  bool record = true;  ///< on a device that can, record a step once and repeat the recording
+};
+
+}  // namespace sfumato::style
