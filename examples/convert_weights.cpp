@@ -12,6 +12,7 @@
 #include "sfumato/io/safetensors.hpp"
 #include "sfumato/io/weights.hpp"
 #include "sfumato/sfumato.hpp"
+#include "sfumato/style/weights.hpp"
 
 namespace {
 
@@ -44,7 +45,8 @@ int convert(int argc, char** argv) {
   }
   const io::WeightsFile file(input);
   const auto stored = file.locate(nn::Vgg<float>::parameter_names({}));
-  std::map<std::string, Tensor<float>> tensors = examples::read_vgg<float>(file, stored, input);
+  std::map<std::string, Tensor<float>> tensors =
+      style::read_vgg<float>(file, stored, input, examples::print_note);
   if (keep_classifier) {
     nn::VggOptions with_classifier;
     with_classifier.classifier = true;

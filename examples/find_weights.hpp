@@ -3,16 +3,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 #include "sfumato/core/error.hpp"
-#include "sfumato/io/weights.hpp"
-#include "sfumato/nn/vgg.hpp"
-#include "sfumato/style/vgg_input.hpp"
+#include "sfumato/core/printable.hpp"
 
 namespace examples {
 
@@ -36,7 +32,7 @@ inline std::vector<std::filesystem::path> weight_folders(const std::filesystem::
   return folders;
 }
 
-/// What examples/distill_vgg19 makes: see weights/README.md.
+/// What weights/distill makes: see weights/README.md.
 inline constexpr const char* kSlimWeights = "vgg19-slim.safetensors";
 
 /// The weights file to use: the one asked for, else $SFUMATO_WEIGHTS, else the first found in
@@ -65,66 +61,9 @@ inline std::filesystem::path find_weights(const std::string& asked_for,
       "$SFUMATO_WEIGHTS");
 }
 
-namespace detail {
-
-/// The options of the VGG-19 whose parameters the file has under these names.
-inline sfumato::nn::VggOptions options_of(const sfumato::io::WeightsFile& file,
-                                          const std::map<std::string, std::string>& stored) {
-  sfumato::nn::VggOptions options;
-  const auto shape_of = [&](const std::string& name) { return file.shape(stored.at(name)); };
-  options.widths = sfumato::nn::Vgg<float>::widths_of(options.depth, shape_of);
-  return options;
-}
-
-}  // namespace detail
-
-/// The options of the VGG-19 in a file, full or slim. Throws IoError for a file that is none, and
-/// lists the parameters that it lacks.
-inline sfumato::nn::VggOptions vgg_options_of(const std::filesystem::path& weights) {
-  const sfumato::io::WeightsFile file(weights);
-  return detail::options_of(file, file.locate(sfumato::nn::Vgg<float>::parameter_names({})));
-}
-
-/// The parameters of the VGG-19 in a file, under torchvision's names, for torchvision's pixels.
-/// What had to be converted for that is said on stderr. Throws IoError as vgg_options_of().
-template <class T>
-std::map<std::string, sfumato::Tensor<T>> read_vgg(const sfumato::io::WeightsFile& file,
-                                                   const std::map<std::string, std::string>& stored,
-                                                   const std::filesystem::path& path) {
-  std::map<std::string, sfumato::Tensor<T>> tensors;
-  for (const auto& [name, place] : stored) tensors.emplace(name, file.read<T>(place));
-  const std::string first = "features.0.";
-  auto weight = file.read<float>(stored.at(first + "weight"));
-  auto bias = file.read<float>(stored.at(first + "bias"));
-  const sfumato::style::VggInput input = sfumato::style::vgg_input_of(weight, bias);
-  if (!input.is_torchvision()) {
-    std::fprintf(stderr,
-                 "note: %s holds VGG-19 for pixels as in Caffe (%s); its first layer has been "
-                 "converted to torchvision's (RGB, 0 to 1 normalised)\n",
-                 sfumato::printable(path.string()).c_str(), input.to_string().c_str());
-    sfumato::style::take_torchvision_pixels(weight, bias, input);
-    tensors.insert_or_assign(first + "weight", weight.template cast<T>());
-    tensors.insert_or_assign(first + "bias", bias.template cast<T>());
-  }
-  return tensors;
-}
-
-/// The VGG-19 in a file, full or slim, without its classifier. Throws IoError as vgg_options_of().
-template <class T, class Device = sfumato::Cpu>
-sfumato::nn::Vgg<T, Device> load_vgg(const std::filesystem::path& weights) {
-  using Vgg = sfumato::nn::Vgg<T, Device>;
-  const sfumato::io::WeightsFile file(weights);
-  const auto stored = file.locate(Vgg::parameter_names({}));
-  std::map<std::string, sfumato::Tensor<T, Device>> tensors;
-  for (const auto& [name, tensor] : read_vgg<T>(file, stored, weights)) {
-    tensors.emplace(name, tensor.template to<Device>());
-  }
-  try {
-    return Vgg(detail::options_of(file, stored), std::move(tensors));
-  } catch (const sfumato::ValueError& error) {
-    throw sfumato::IoError(
-        sfumato::message(weights.string(), ": not the weights of a VGG-19: ", error.what()));
-  }
+/// Says on stderr what had to be done with a weights file.
+inline void print_note(const std::string& text) {
+  std::fprintf(stderr, "note: %s\n", sfumato::printable(text).c_str());
 }
 
 }  // namespace examples

@@ -1,4 +1,4 @@
-// The parts of examples/distill_vgg19.cpp, with small networks of random weights.
+// The parts of weights/distill/distill_vgg19.cpp, with small networks of random weights.
 
 #include <doctest/doctest.h>
 
@@ -6,17 +6,17 @@
 #include <numeric>
 #include <vector>
 
-#include "../examples/channel_scales.hpp"
-#include "../examples/distillation.hpp"
-#include "../examples/least_squares_student.hpp"
-#include "../examples/loss_scales.hpp"
-#include "../examples/painted_pictures.hpp"
-#include "../examples/training_pictures.hpp"
+#include "../weights/distill/channel_scales.hpp"
+#include "../weights/distill/distillation.hpp"
+#include "../weights/distill/least_squares_student.hpp"
+#include "../weights/distill/loss_scales.hpp"
+#include "../weights/distill/painted_pictures.hpp"
+#include "../weights/distill/training_pictures.hpp"
 #include "sfumato/io/safetensors.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace sfumato;
-using namespace examples;
+using namespace distill;
 
 namespace {
 
@@ -244,7 +244,7 @@ TEST_CASE("loss scales make a network's losses those of another, and outlive a f
   const auto path = folder.path() / "slim.safetensors";
   scales.total_variation = 3.0;
   io::write_safetensors(path, slim.state_dict(), io::StoredType::kF32, to_metadata(scales));
-  const LossScales read = loss_scales_of(path);
+  const LossScales read = style::loss_scales_of(path);
   CHECK(read.style == scales.style);
   CHECK(read.content == scales.content);
   CHECK(read.total_variation == 3.0);
@@ -252,14 +252,15 @@ TEST_CASE("loss scales make a network's losses those of another, and outlive a f
   read.apply_to(options, slim);
   CHECK(options.tv_weight == 30.0);
   io::write_safetensors(path, slim.state_dict());
-  CHECK(loss_scales_of(path).style.empty());
+  CHECK(style::loss_scales_of(path).style.empty());
   for (const char* const text : {"", "fast", "0", "-1", "inf", "1x"}) {
     CAPTURE(text);
     io::write_safetensors(path, slim.state_dict(), io::StoredType::kF32,
                           {{"style_distance_slim conv1_1", text}});
-    CHECK_THROWS_AS(loss_scales_of(path), IoError);
+    CHECK_THROWS_AS(style::loss_scales_of(path), IoError);
   }
   io::write_safetensors(path, slim.state_dict(), io::StoredType::kF32,
                         {{"style_scale conv1_1", "1"}});
-  CHECK_THROWS_WITH_AS(loss_scales_of(path), doctest::Contains("older distill_vgg19"), IoError);
+  CHECK_THROWS_WITH_AS(style::loss_scales_of(path), doctest::Contains("older distill_vgg19"),
+                       IoError);
 }

@@ -16,7 +16,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-folders=(include examples tests benchmarks)
+folders=(include examples tests benchmarks weights/distill)
 find "${folders[@]}" \( -name '*.hpp' -o -name '*.cpp' -o -name '*.inc' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
   xargs -0 -r clang-format "${fix[@]}"
 

@@ -1,6 +1,6 @@
 # Reads every #include under include/sfumato and checks that arrows point one way:
 #   core <- cpu, cuda <- autodiff <- ops <- nn, losses, optim <- style;  io stands on core and the Cpu device,
-#   and style/pictures.hpp on io.
+#   and style/pictures.hpp, loss_scales.hpp and weights.hpp on io.
 # Run as: cmake -D SCRATCH=folder -P include_order.cmake
 # The check is first tried on small trees that break one rule each, made in SCRATCH.
 cmake_minimum_required(VERSION 3.22)
@@ -61,8 +61,8 @@ function(check_tree root result)
     if(header MATCHES "^sfumato/(cuda\\.hpp|cuda/kernels\\.cuh)$")
       set(allowed ${allowed_top} cuda top)
     endif()
-    # Pictures of 8 bits as style transfer needs them; style.hpp does without.
-    if(header STREQUAL "sfumato/style/pictures.hpp")
+    # Pictures and networks from files, as style transfer needs them; style.hpp does without.
+    if(header MATCHES "^sfumato/style/(pictures|loss_scales|weights)\\.hpp$")
       list(APPEND allowed io)
     endif()
     includes_of("${root}/${header}" includes)
@@ -130,6 +130,7 @@ expect(sfumato/core/shape.hpp "\"sfumato/ops/relu.hpp\"" "stands after it")
 expect(sfumato/io/image.hpp "<sfumato/ops/relu.hpp>" "stands after it")
 expect(sfumato/style/transfer.hpp "\"sfumato/io/image.hpp\"" "stands after it")
 expect(sfumato/style/pictures.hpp "\"sfumato/ops/relu.hpp\"" "")
+expect(sfumato/style/weights.hpp "\"sfumato/ops/relu.hpp\"" "")
 expect(sfumato/nn/vgg.hpp "\"sfumato/ops/gone.hpp\"" "does not exist")
 expect(sfumato/ops/sigmoid.hpp "\"relu.hpp\"" "from sfumato/ on")
 expect(sfumato/extra/new.hpp "<vector>" "no place in the order")

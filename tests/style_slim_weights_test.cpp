@@ -10,10 +10,12 @@
 #include <vector>
 
 #include "../examples/find_weights.hpp"
-#include "../examples/loss_scales.hpp"
+#include "../weights/distill/loss_scales.hpp"
 #include "sfumato/io/image.hpp"
 #include "sfumato/io/resize.hpp"
 #include "sfumato/sfumato.hpp"
+#include "sfumato/style/loss_scales.hpp"
+#include "sfumato/style/weights.hpp"
 #include "support/shared_data.hpp"
 
 using namespace sfumato;
@@ -61,7 +63,7 @@ double strips(const Tensor<float>& painted, const Tensor<float>& content) {
 }  // namespace
 
 TEST_CASE("extended borders leave no strips, whatever the sides") {
-  auto network = examples::load_vgg<float>(kSlim);
+  auto network = style::load_vgg<float>(kSlim);
   network.freeze();
   const auto style = picture("mosaic.jpg", 96, 128);
   const auto strips_of = [&](std::int64_t height, std::int64_t width, style::Borders borders) {
@@ -72,7 +74,7 @@ TEST_CASE("extended borders leave no strips, whatever the sides") {
                                    .lr_decay_every = 45,
                                    .borders = borders,
                                    .losses_every = 60};
-    examples::loss_scales_of(kSlim).apply_to(options.objective, network);
+    style::loss_scales_of(kSlim).apply_to(options.objective, network);
     const auto result = style::transfer(network, content, style, content, options);
     CHECK(result.image.shape() == content.shape());
     return strips(result.image, content);
@@ -91,10 +93,10 @@ TEST_CASE("extended borders leave no strips, whatever the sides") {
 
 TEST_CASE("the slim weights are small, and complete but for the classifier") {
   CHECK(fs::file_size(kSlim) <= 3'000'000);
-  CHECK(examples::vgg_options_of(kSlim).widths.size() == 16);
-  const auto scales = examples::loss_scales_of(kSlim);
+  CHECK(style::vgg_options_of(kSlim).widths.size() == 16);
+  const auto scales = style::loss_scales_of(kSlim);
   CHECK(scales.style.size() == 10);
-  CHECK(scales.total_variation == examples::kSlimTotalVariation);
+  CHECK(scales.total_variation == distill::kSlimTotalVariation);
   for (const std::string& name : style::ObjectiveOptions{}.content_layers) {
     CHECK(scales.content.count(name) == 1);
   }
@@ -104,7 +106,7 @@ TEST_CASE("the slim weights are small, and complete but for the classifier") {
 }
 
 TEST_CASE("each ReLU of the slim network is about 1 in the mean") {
-  auto network = examples::load_vgg<float>(kSlim);
+  auto network = style::load_vgg<float>(kSlim);
   std::vector<std::size_t> layers;
   for (std::size_t i = 0; i < network.layer_names().size(); ++i) {
     if (network.layer_names()[i].starts_with("relu")) layers.push_back(i);
@@ -133,8 +135,8 @@ TEST_CASE("what the slim network paints has the style in the eyes of the full on
     MESSAGE("SKIPPED: the full VGG-19 is not on this machine");
     return;
   }
-  auto slim = examples::load_vgg<float>(kSlim);
-  auto full = examples::load_vgg<float>(*full_weights);
+  auto slim = style::load_vgg<float>(kSlim);
+  auto full = style::load_vgg<float>(*full_weights);
   slim.freeze();
   full.freeze();
   const auto content = picture("cat.jpg", 96, 128);
@@ -143,7 +145,7 @@ TEST_CASE("what the slim network paints has the style in the eyes of the full on
                                  .iterations = 100,
                                  .learning_rate = 0.05,
                                  .lr_decay_every = 70};
-  examples::loss_scales_of(kSlim).apply_to(options.objective, slim);
+  style::loss_scales_of(kSlim).apply_to(options.objective, slim);
   const auto painted = style::transfer(slim, content, style, content, options).image;
   const auto judge = style::gatys_objective(full, content, style);
   const auto style_loss = [&](const Tensor<float>& image) {

@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include "../examples/find_weights.hpp"
 #include "sfumato/io/safetensors.hpp"
 #include "sfumato/sfumato.hpp"
 #include "sfumato/style/vgg_input.hpp"
+#include "sfumato/style/weights.hpp"
 #include "support/shared_data.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -196,7 +196,7 @@ TEST_CASE("a file in Caffe's convention is loaded as torchvision's") {
   file.insert_or_assign("module.features.0.weight", caffe.weight);
   file.insert_or_assign("module.features.0.bias", caffe.bias);
   io::write_safetensors(folder / "caffe.safetensors", file);
-  const auto loaded = examples::load_vgg<float>(folder / "caffe.safetensors").state_dict();
+  const auto loaded = style::load_vgg<float>(folder / "caffe.safetensors").state_dict();
   const FirstLayer wanted = for_pixels(layer, {}, 3);
   CHECK(largest_difference(loaded.at("features.0.weight"), wanted.weight) < 1e-5);
   CHECK(largest_difference(loaded.at("features.0.bias"), wanted.bias) < 1e-5);

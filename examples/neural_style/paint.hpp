@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "../loss_scales.hpp"
 #include "arguments.hpp"
 #include "outputs.hpp"
 #include "reporter.hpp"
 #include "sfumato/io/image.hpp"
 #include "sfumato/sfumato.hpp"
+#include "sfumato/style/loss_scales.hpp"
 #include "sfumato/style/pictures.hpp"
 #include "signals.hpp"
 #include "stages.hpp"
@@ -44,7 +44,7 @@ struct Painting {
 /// is always that of the stages that are whole, also when this throws.
 template <class Device, class Stored>
 void paint(const Arguments& a, const std::vector<Stage>& stages,
-           sfumato::nn::Vgg<Stored, Device>& network, const examples::LossScales& scales,
+           sfumato::nn::Vgg<Stored, Device>& network, const sfumato::style::LossScales& scales,
            const sfumato::Tensor<std::uint8_t>& content_pixels,
            const sfumato::Tensor<std::uint8_t>& style_pixels, const Reporter& report,
            Painting<Device>& painting) {

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "../find_weights.hpp"
-#include "../loss_scales.hpp"
 #include "arguments.hpp"
 #include "device.hpp"
 #include "expected_memory.hpp"
@@ -24,7 +23,9 @@
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/image.hpp"
 #include "sfumato/sfumato.hpp"
+#include "sfumato/style/loss_scales.hpp"
 #include "sfumato/style/pictures.hpp"
+#include "sfumato/style/weights.hpp"
 #include "signals.hpp"
 #include "stages.hpp"
 #ifdef SFUMATO_WITH_CUDA
@@ -112,8 +113,8 @@ void load_and_paint(const Arguments& a, const char* program, const Reporter& rep
   };
   say_size("content", a.content, content_pixels.shape());
   say_size("style", a.style, style_pixels.shape());
-  const examples::LossScales scales = examples::loss_scales_of(weights);
-  auto network = examples::load_vgg<Stored, Device>(weights);
+  const sfumato::style::LossScales scales = sfumato::style::loss_scales_of(weights);
+  auto network = sfumato::style::load_vgg<Stored, Device>(weights, examples::print_note);
   const std::int64_t least_side = style::deepest_pixel(network, a.transfer.objective);
   const std::vector<Stage> stages = plan_stages(a, content_pixels.shape(), least_side);
 

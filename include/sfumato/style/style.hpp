@@ -1,7 +1,7 @@
 #pragma once
 
-/// Neural style transfer as a library call. Beside it, style/pictures.hpp, which needs io/, is
-/// included by name.
+/// Neural style transfer as a library call. Beside it, what needs io/ is included by name:
+/// style/pictures.hpp, style/weights.hpp and style/loss_scales.hpp.
 
 #include "sfumato/style/borders.hpp"
 #include "sfumato/style/feature_extractor.hpp"

@@ -10,7 +10,7 @@
 #include "state.hpp"
 #include "training_pictures.hpp"
 
-namespace examples {
+namespace distill {
 
 /// Pictures that a slim network paints while it is trained, to be trained with. What a network that
 /// never saw such pictures takes for style is noise to the full one: it must see where its own
@@ -127,4 +127,4 @@ class PaintedPictures {
   std::int64_t turn_ = 0;
 };
 
-}  // namespace examples
+}  // namespace distill

@@ -12,7 +12,7 @@
 /// How a slim VGG-19 learns to see like the full one. Each of its convolutions has a projection, a
 /// matrix (wide, narrow) that is used in training only: it turns the slim network's features into
 /// the full network's, decoded = projection · slim.
-namespace examples {
+namespace distill {
 
 using sfumato::Tensor;
 using sfumato::Variable;
@@ -141,4 +141,4 @@ inline Variable<float> total_loss(const TapLoss& loss) {
   return loss.gram.defined() ? total + loss.gram * kGram : total;
 }
 
-}  // namespace examples
+}  // namespace distill

@@ -8,7 +8,7 @@
 #include "distillation.hpp"
 #include "sfumato/sfumato.hpp"
 
-namespace examples {
+namespace distill {
 
 /// How far the student is from the teacher on crops of pictures that it is not trained with.
 class Validation {
@@ -74,4 +74,4 @@ class Validation {
   std::vector<Features> full_;
 };
 
-}  // namespace examples
+}  // namespace distill

@@ -8,7 +8,7 @@
 #include "sfumato/sfumato.hpp"
 #include "state.hpp"
 
-namespace examples {
+namespace distill {
 
 using sfumato::Variable;
 
@@ -58,4 +58,4 @@ class LayerOptimizers {
   std::vector<double> shares_;
 };
 
-}  // namespace examples
+}  // namespace distill

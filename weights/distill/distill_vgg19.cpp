@@ -12,10 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "../../examples/find_weights.hpp"
 #include "channel_scales.hpp"
 #include "distillation.hpp"
 #include "distillation_validation.hpp"
-#include "find_weights.hpp"
 #include "layer_optimizers.hpp"
 #include "least_squares_student.hpp"
 #include "loss_scales.hpp"
@@ -23,13 +23,15 @@
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/safetensors.hpp"
 #include "sfumato/sfumato.hpp"
+#include "sfumato/style/loss_scales.hpp"
+#include "sfumato/style/weights.hpp"
 #include "state.hpp"
 #include "training_pictures.hpp"
 
 namespace {
 
 using namespace sfumato;
-using namespace examples;
+using namespace distill;
 namespace fs = std::filesystem;
 
 struct Arguments {
@@ -90,7 +92,7 @@ class Training {
   Training(const Arguments& a, const fs::path& teacher_weights)
       : a_(a),
         pictures_(read_training_pictures(a.pictures, a.crop)),
-        teacher_(load_vgg<float>(teacher_weights)),
+        teacher_(style::load_vgg<float>(teacher_weights, examples::print_note)),
         taps_(training_taps(teacher_)),
         student_(slim_options(a), Random(a.seed)),
         painted_(pictures_.training, {.group_size = a.batch / 2, .size = a.crop}) {
@@ -267,7 +269,7 @@ class Training {
     running_ = static_cast<double>(progress.at(1));
     if (step_ > 0) optimizers.load_state(select_prefixed(state, "optimizer."));
     painted_.load_state(select_prefixed(state, "painted."));
-    scales_ = loss_scales_of(checkpoint_path());
+    scales_ = style::loss_scales_of(checkpoint_path());
     const auto bytes = io::FileReader(log_path()).read_all(std::uint64_t{1} << 30);
     log_.assign(bytes.begin(), bytes.end());
     std::printf("resumes after step %lld\n", static_cast<long long>(step_));
@@ -313,7 +315,7 @@ class Training {
       "correlation 1_1,correlation 2_1,correlation 3_1,correlation 4_1,correlation 5_1\n";
 };
 
-int distill(int argc, char** argv) {
+int run(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);  // a log may be a file that is watched
   Arguments arguments;
   CLI::App app("Trains a slim VGG-19 to see like the full one.", "distill_vgg19");
@@ -327,14 +329,14 @@ int distill(int argc, char** argv) {
   }
   if (arguments.threads > 0) set_thread_count(arguments.threads);
   std::signal(SIGINT, [](int) { interrupted = 1; });
-  return Training(arguments, find_weights(arguments.weights, argv[0])).run();
+  return Training(arguments, examples::find_weights(arguments.weights, argv[0])).run();
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    return distill(argc, argv);
+    return run(argc, argv);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "distill_vgg19: %s\n", error.what());
     return 1;

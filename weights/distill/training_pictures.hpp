@@ -13,7 +13,7 @@
 #include "sfumato/io/resize.hpp"
 #include "sfumato/sfumato.hpp"
 
-namespace examples {
+namespace distill {
 
 /// The pictures of a folder, some of which are held out for validation.
 struct TrainingPictures {
@@ -125,4 +125,4 @@ inline sfumato::Tensor<float> random_crops(
   return crops;
 }
 
-}  // namespace examples
+}  // namespace distill

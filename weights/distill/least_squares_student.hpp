@@ -11,7 +11,7 @@
 #include "distillation.hpp"
 
 /// The slim network before its training: what least squares make of the full one.
-namespace examples {
+namespace distill {
 
 /// Which of the channels stand best for all, by their Gram matrix: in turn, the one whose
 /// multiples explain most of what those before it have left of the others. How much that is counts
@@ -223,4 +223,4 @@ inline void fit_student(Network& teacher, const std::vector<Tensor<float>>& batc
   }
 }
 
-}  // namespace examples
+}  // namespace distill

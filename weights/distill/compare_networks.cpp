@@ -15,19 +15,21 @@
 #include <utility>
 #include <vector>
 
+#include "../../examples/find_weights.hpp"
 #include "channel_scales.hpp"
 #include "distillation.hpp"
-#include "find_weights.hpp"
 #include "loss_scales.hpp"
 #include "sfumato/io/image.hpp"
 #include "sfumato/io/resize.hpp"
 #include "sfumato/sfumato.hpp"
+#include "sfumato/style/loss_scales.hpp"
+#include "sfumato/style/weights.hpp"
 #include "training_pictures.hpp"
 
 namespace {
 
 using namespace sfumato;
-using namespace examples;
+using namespace distill;
 
 struct Arguments {
   std::string full;
@@ -77,10 +79,10 @@ void add_options(CLI::App& app, Arguments& a) {
 struct Networks {
   explicit Networks(const Arguments& a)
       : random_source(a.seed),
-        full(load_vgg<float>(a.full)),
-        slim(load_vgg<float>(a.slim)),
-        control(vgg_options_of(a.slim), random_source),
-        slim_scales(loss_scales_of(a.slim)) {
+        full(style::load_vgg<float>(a.full, examples::print_note)),
+        slim(style::load_vgg<float>(a.slim, examples::print_note)),
+        control(style::vgg_options_of(a.slim), random_source),
+        slim_scales(style::loss_scales_of(a.slim)) {
     for (Network* network : {&full, &slim, &control}) network->freeze();
   }
   Random random_source;

@@ -5,7 +5,7 @@
 
 #include "sfumato/sfumato.hpp"
 
-namespace examples {
+namespace distill {
 
 using sfumato::Tensor;
 
@@ -25,4 +25,4 @@ inline State select_prefixed(const State& state, const std::string& prefix) {
   return found;
 }
 
-}  // namespace examples
+}  // namespace distill

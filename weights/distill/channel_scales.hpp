@@ -10,7 +10,7 @@
 #include "distillation.hpp"
 
 /// Distances between styles, and the scale of a network's channels, on which they depend.
-namespace examples {
+namespace distill {
 
 /// A length of 1 for every channel.
 inline std::vector<Eigen::VectorXd> uniform_lengths(const Network& network) {
@@ -170,4 +170,4 @@ inline double correlation(const std::vector<double>& a, const std::vector<double
   return dx.dot(dy) / std::sqrt(std::max(dx.squaredNorm() * dy.squaredNorm(), 1e-300));
 }
 
-}  // namespace examples
+}  // namespace distill

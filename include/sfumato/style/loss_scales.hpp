@@ -1,0 +1,105 @@
+#pragma once
+
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <system_error>
+
+#include "sfumato/core/error.hpp"
+#include "sfumato/io/weights.hpp"
+#include "sfumato/style/options.hpp"
+
+namespace sfumato::style {
+
+/// How large the style losses of one layer are in two networks: the sums of √loss, which is a
+/// distance, over the same pairs of pictures.
+struct StyleDistances {
+  double full = 1.0;
+  double slim = 1.0;
+  friend bool operator==(const StyleDistances&, const StyleDistances&) = default;
+};
+
+/// What the losses of a slim network are multiplied by, so that weights of losses mean about the
+/// same as with the full network: content losses are as large as there, and so is the sum of the
+/// style losses of the layers asked for, be they convolutions or ReLUs. Of that sum all style
+/// layers make up the same share, as the slim network's deep layers alone would be easy to deceive.
+/// Layers that are not named have 1.
+struct LossScales {
+  std::map<std::string, double> content;        ///< by the names of layers
+  std::map<std::string, StyleDistances> style;  ///< the same
+  double total_variation = 1.0;
+
+  /// The scales of the style layers that `options` asks for, by the names that `network` has for
+  /// them.
+  template <class Network>
+  std::map<std::string, double> style_scales(const ObjectiveOptions& options,
+                                             const Network& network) const {
+    std::map<std::string, StyleDistances> chosen;
+    for (const std::string& asked_for : options.style_layers) {
+      const std::string& name = network.layer_names()[network.layer_index(asked_for)];
+      if (const auto found = style.find(name); found != style.end()) chosen.insert(*found);
+    }
+    double total = 0.0;
+    for (const auto& [name, distances] : chosen) total += std::pow(distances.full, 2);
+    std::map<std::string, double> scales;
+    for (const auto& [name, distances] : chosen) {
+      const double share = total / static_cast<double>(chosen.size());
+      scales[name] = share * std::pow(distances.slim, -2);
+    }
+    return scales;
+  }
+
+  template <class Network>
+  void apply_to(ObjectiveOptions& options, const Network& network) const {
+    options.content_layer_weights = content;
+    options.style_layer_weights = style_scales(options, network);
+    options.tv_weight *= total_variation;
+  }
+};
+
+namespace detail {
+inline constexpr const char* kContentScale = "content_scale ";
+inline constexpr const char* kFullStyle = "style_distance_full ";
+inline constexpr const char* kSlimStyle = "style_distance_slim ";
+inline constexpr const char* kOlderStyleScale = "style_scale ";
+inline constexpr const char* kTotalVariationScale = "total_variation_scale";
+}  // namespace detail
+
+/// The scales that a weights file says of itself in its metadata; none for one that says nothing.
+/// Throws IoError for a number that is not positive, and for files of an older distill_vgg19.
+inline LossScales loss_scales_of(const std::filesystem::path& weights) {
+  LossScales scales;
+  for (const auto& [key, text] : io::WeightsFile(weights).metadata()) {
+    const auto read = [&, &key = key, &text = text] {
+      double scale = 0.0;
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), scale);
+      if (error != std::errc{} || end != text.data() + text.size() || !(scale > 0.0) ||
+          !std::isfinite(scale)) {
+        throw IoError(message(weights.string(), ": the metadata '", key, "' are '", text,
+                              "', not a positive number"));
+      }
+      return scale;
+    };
+    const auto layer_behind = [&key = key](const std::string& prefix) {
+      return key.substr(prefix.size());
+    };
+    if (key.starts_with(detail::kContentScale)) {
+      scales.content[layer_behind(detail::kContentScale)] = read();
+    } else if (key.starts_with(detail::kFullStyle)) {
+      scales.style[layer_behind(detail::kFullStyle)].full = read();
+    } else if (key.starts_with(detail::kSlimStyle)) {
+      scales.style[layer_behind(detail::kSlimStyle)].slim = read();
+    } else if (key.starts_with(detail::kOlderStyleScale)) {
+      throw IoError(message(weights.string(), ": the metadata '", key,
+                            "' are of an older distill_vgg19, before features behind ReLUs; get "
+                            "the weights anew"));
+    } else if (key == detail::kTotalVariationScale) {
+      scales.total_variation = read();
+    }
+  }
+  return scales;
+}
+
+}  // namespace sfumato::style
