@@ -76,9 +76,11 @@ struct Constant {
 /// and never asks which device it runs on. Shapes are checked by the callers: a device may trust
 /// them. Pointers are to the device's memory, tensors are dense and row-major unless Strided.
 ///
+/// A function that `map` is given and that reads more than its operands has a member touch(memory),
+/// which calls memory.reads(first, count) for each array.
+///
 /// A device may have more: Recording, see repeat.hpp; memory_note(), words about its memory that
-/// the pool adds to its complaint of too little; recycled(memory, bytes), told of what returns to
-/// the pool.
+/// the pool adds to its complaint of too little.
 ///
 /// Outputs are overwritten, never added to. `map` may write over one of its inputs when both have
 /// the same strides; nothing else may alias.

@@ -25,6 +25,12 @@ struct PoolStatistics {
   std::size_t system_allocations = 0;  ///< how often the system was asked for memory
 };
 
+/// Is told of memory that returns to a device's pool. Tools that watch memory specialise it.
+template <class Device>
+struct PoolListener {
+  static void returned(void*, std::size_t) {}
+};
+
 /// Keeps the memory of freed tensors for the next ones, so that a training step, which asks for the
 /// same sizes again and again, asks the system for nothing after its first run.
 ///
@@ -223,9 +229,7 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
 
   void keep(Place& place) {
     statistics_.bytes_in_use -= place.size;
-    if constexpr (requires { Device::recycled(place.memory, place.size); }) {
-      Device::recycled(place.memory, place.size);
-    }
+    PoolListener<Device>::returned(place.memory, place.size);
     if (place.size < kLarge) {
       small_.insert(std::move(place.position));
       return;

@@ -108,7 +108,7 @@ void Cuda::conv2d_relu(const Conv2dGeometry& geometry, const T* x, const T* weig
     plan.fuses = plan.fuses && cuda::convolve(context, plan, g, x, weight, bias, y, true);
     if (plan.fuses) {
       // What is positive before the rectifier is positive after it: only the bits are missing.
-      if (bits != nullptr) cuda::launch_relu<T>(rows, y, nullptr, bits);
+      if (bits != nullptr) relu<T>(rows, y, nullptr, bits);
       return;
     }
   }

@@ -45,11 +45,6 @@ struct Cuda {
 
   /// What the pool's message about too little memory adds.
   static std::string memory_note() { return cuda::Context::current().memory_note(); }
-#if defined(SFUMATO_CUDA_EMULATED)
-  static void recycled(void* memory, std::size_t bytes) {
-    cuda::emulator_recycled(memory, bytes);
-  }
-#endif
 
   template <class Function, class Result, class... T>
   static void map(const Function& function, const Shape& shape, Strided<Result> target,

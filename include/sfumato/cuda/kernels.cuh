@@ -22,7 +22,7 @@
 namespace sfumato::cuda {
 
 template <class Kernel>
-using Launch = void (*)(const char*, const Kernel&, std::int64_t, Accesses, Accesses);
+using Launch = void (*)(const char*, const Kernel&, std::int64_t);
 
 /// Holding a kernel's address makes the compiler keep it.
 template <class... Kernel>

@@ -1,10 +1,8 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <tuple>
 #include <utility>
 
@@ -12,6 +10,7 @@
 #include "sfumato/cuda/device.hpp"
 #include "sfumato/cuda/eight.hpp"
 #include "sfumato/cuda/launch.hpp"
+#include "sfumato/cuda/quotient.hpp"
 
 namespace sfumato {
 
@@ -61,6 +60,11 @@ struct MapKernel {
     return eights == 0 ? loops.rows() * loops.inner() : loops.rows() * eights;
   }
 
+  template <class Memory>
+  void touch(Memory& memory, std::int64_t) const {
+    touch(memory, std::index_sequence_for<T...>{});
+  }
+
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
     if (eights == 0) {
       store(loops.offsets(index), std::index_sequence_for<T...>{});
@@ -73,6 +77,13 @@ struct MapKernel {
 
  private:
   using Offsets = typename Loops::Offsets;
+
+  template <class Memory, std::size_t... I>
+  void touch(Memory& memory, std::index_sequence<I...>) const {
+    memory.writes(target, loops, 0);
+    (memory.reads(get<I>(inputs), loops, I + 1), ...);
+    if constexpr (requires { function.touch(memory); }) function.touch(memory);
+  }
 
   template <std::size_t... I>
   SFUMATO_HOST_DEVICE void store(const Offsets& offsets, std::index_sequence<I...>) const {
@@ -100,44 +111,16 @@ struct MapKernel {
   }
 };
 
-/// What a function reads beside its operands, one array or several.
-template <class T>
-std::tuple<std::span<const T>> as_tuple(std::span<const T> array) {
-  return {array};
-}
-template <class... T>
-std::tuple<std::span<const T>...> as_tuple(const std::tuple<std::span<const T>...>& arrays) {
-  return arrays;
-}
-
-template <class Function, class Result, class... T, std::size_t... I>
-void map_operands(const Function& function, const Shape& shape, std::index_sequence<I...>,
-                  Strided<Result> target, Strided<const T>... inputs) {
-  using Kernel = MapKernel<Function, Result, T...>;
-  const typename Kernel::Loops loops(shape, {target.strides, inputs.strides...});
-  const std::array writes{strided(target.data, loops, 0)};
-  const Kernel kernel{function, loops, target.data, {{inputs.data}...}, Kernel::eights_of(loops)};
-  if constexpr (requires { function.reads(); }) {
-    std::apply(
-        [&](const auto&... more) {
-          const std::array reads{strided(inputs.data, loops, I + 1)...,
-                                 dense(more.data(), static_cast<std::int64_t>(more.size()))...};
-          launch("map", kernel, kernel.count(), reads, writes);
-        },
-        as_tuple(function.reads()));
-  } else {
-    const std::array<Access, sizeof...(T)> reads{strided(inputs.data, loops, I + 1)...};
-    launch("map", kernel, kernel.count(), reads, writes);
-  }
-}
-
 }  // namespace cuda
 
 template <class Function, class Result, class... T>
 void Cuda::map(const Function& function, const Shape& shape, Strided<Result> target,
                Strided<const T>... inputs) {
   if (shape.elements() == 0) return;
-  cuda::map_operands(function, shape, std::index_sequence_for<T...>{}, target, inputs...);
+  using Kernel = cuda::MapKernel<Function, Result, T...>;
+  const typename Kernel::Loops loops(shape, {target.strides, inputs.strides...});
+  const Kernel kernel{function, loops, target.data, {{inputs.data}...}, Kernel::eights_of(loops)};
+  cuda::launch("map", kernel, kernel.count());
 }
 
 }  // namespace sfumato

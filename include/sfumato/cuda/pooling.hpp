@@ -1,11 +1,11 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 
 #include "sfumato/core/half.hpp"
 #include "sfumato/cuda/device.hpp"
 #include "sfumato/cuda/launch.hpp"
+#include "sfumato/cuda/quotient.hpp"
 
 // All pooling is our own: cuDNN's gives no places of the maxima, and its gradient of the mean wants
 // the input and output back, which nobody keeps.
@@ -13,6 +13,13 @@
 namespace sfumato {
 
 namespace cuda {
+
+inline std::int64_t inputs(const Pool2dGeometry& g) {
+  return g.planes * g.in_h * g.in_w;
+}
+inline std::int64_t outputs(const Pool2dGeometry& g) {
+  return g.planes * g.out_h * g.out_w;
+}
 
 /// The part of an image that output number `index` of a pooling sees.
 struct Window {
@@ -70,6 +77,13 @@ struct MaxPoolKernel {
   T* y;
   std::int32_t* indices;
 
+  template <class Memory>
+  void touch(Memory& memory, std::int64_t) const {
+    memory.reads(x, inputs(g));
+    memory.writes(y, outputs(g));
+    memory.writes(indices, outputs(g));
+  }
+
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
     const Window window(g, index);
     const T* const image = x + window.plane * g.in_h * g.in_w;
@@ -97,6 +111,13 @@ struct MaxPoolScatterKernel {
   const T* dy;
   const std::int32_t* indices;
   T* dx;
+
+  template <class Memory>
+  void touch(Memory& memory, std::int64_t) const {
+    memory.reads(dy, outputs(g));
+    memory.reads(indices, outputs(g));
+    memory.writes(dx, inputs(g));
+  }
 
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
     const Observers observers(g, index);
@@ -128,6 +149,13 @@ struct MaxPoolTilesKernel {
            g.padding_w == 0;
   }
 
+  template <class Memory>
+  void touch(Memory& memory, std::int64_t) const {
+    memory.reads(dy, outputs(g));
+    memory.reads(indices, outputs(g));
+    memory.writes(dx, inputs(g));
+  }
+
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
     const std::int64_t line = quotient(index, columns);
     const std::int64_t column = index - line * columns;
@@ -154,6 +182,13 @@ struct MaxPoolGatherKernel {
   const std::int32_t* indices;
   T* y;
 
+  template <class Memory>
+  void touch(Memory& memory, std::int64_t) const {
+    memory.reads(x, inputs(g));
+    memory.reads(indices, outputs(g));
+    memory.writes(y, outputs(g));
+  }
+
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
     const std::int64_t plane = quotient(index, g.out_h * g.out_w);
     y[index] = x[plane * g.in_h * g.in_w + indices[index]];
@@ -165,6 +200,12 @@ struct AvgPoolKernel {
   Pool2dGeometry g;
   const T* x;
   T* y;
+
+  template <class Memory>
+  void touch(Memory& memory, std::int64_t) const {
+    memory.reads(x, inputs(g));
+    memory.writes(y, outputs(g));
+  }
 
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
     const Window window(g, index);
@@ -185,6 +226,12 @@ struct AvgPoolGradientKernel {
   const T* dy;
   T* dx;
 
+  template <class Memory>
+  void touch(Memory& memory, std::int64_t) const {
+    memory.reads(dy, outputs(g));
+    memory.writes(dx, inputs(g));
+  }
+
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
     const Observers observers(g, index);
     Compute<T> total{0};
@@ -197,69 +244,46 @@ struct AvgPoolGradientKernel {
   }
 };
 
-inline std::int64_t inputs(const Pool2dGeometry& g) {
-  return g.planes * g.in_h * g.in_w;
-}
-inline std::int64_t outputs(const Pool2dGeometry& g) {
-  return g.planes * g.out_h * g.out_w;
-}
-
 }  // namespace cuda
 
 template <class T>
 void Cuda::max_pool2d(const Pool2dGeometry& geometry, const T* x, T* y, std::int32_t* indices) {
-  const std::int64_t outputs = cuda::outputs(geometry);
-  const std::array reads{cuda::dense(x, cuda::inputs(geometry))};
-  const std::array writes{cuda::dense(y, outputs), cuda::dense(indices, outputs)};
-  cuda::launch("max_pool2d", cuda::MaxPoolKernel<T>{geometry, x, y, indices}, outputs, reads,
-               writes);
+  cuda::launch("max_pool2d", cuda::MaxPoolKernel<T>{geometry, x, y, indices},
+               cuda::outputs(geometry));
 }
 
 template <class T>
 void Cuda::max_pool2d_scatter(const Pool2dGeometry& geometry, const T* dy,
                               const std::int32_t* indices, T* dx) {
-  const std::int64_t inputs = cuda::inputs(geometry);
-  const std::int64_t outputs = cuda::outputs(geometry);
-  const std::array reads{cuda::dense(dy, outputs), cuda::dense(indices, outputs)};
-  const std::array writes{cuda::dense(dx, inputs)};
   constexpr const char* kKernel = "max_pool2d_scatter";
   using Tiles = cuda::MaxPoolTilesKernel<T>;
   if (Tiles::applies(geometry)) {
     const std::int64_t rows = (geometry.in_h + geometry.kernel_h - 1) / geometry.kernel_h;
     const std::int64_t columns = (geometry.in_w + geometry.kernel_w - 1) / geometry.kernel_w;
     cuda::launch(kKernel, Tiles{geometry, rows, columns, dy, indices, dx},
-                 geometry.planes * rows * columns, reads, writes);
+                 geometry.planes * rows * columns);
     return;
   }
-  cuda::launch(kKernel, cuda::MaxPoolScatterKernel<T>{geometry, dy, indices, dx}, inputs, reads,
-               writes);
+  cuda::launch(kKernel, cuda::MaxPoolScatterKernel<T>{geometry, dy, indices, dx},
+               cuda::inputs(geometry));
 }
 
 template <class T>
 void Cuda::max_pool2d_gather(const Pool2dGeometry& geometry, const T* x,
                              const std::int32_t* indices, T* y) {
-  const std::int64_t outputs = cuda::outputs(geometry);
-  const std::array reads{cuda::dense(x, cuda::inputs(geometry)), cuda::dense(indices, outputs)};
-  const std::array writes{cuda::dense(y, outputs)};
-  cuda::launch("max_pool2d_gather", cuda::MaxPoolGatherKernel<T>{geometry, x, indices, y}, outputs,
-               reads, writes);
+  cuda::launch("max_pool2d_gather", cuda::MaxPoolGatherKernel<T>{geometry, x, indices, y},
+               cuda::outputs(geometry));
 }
 
 template <class T>
 void Cuda::avg_pool2d(const Pool2dGeometry& geometry, const T* x, T* y) {
-  const std::int64_t outputs = cuda::outputs(geometry);
-  const std::array reads{cuda::dense(x, cuda::inputs(geometry))};
-  const std::array writes{cuda::dense(y, outputs)};
-  cuda::launch("avg_pool2d", cuda::AvgPoolKernel<T>{geometry, x, y}, outputs, reads, writes);
+  cuda::launch("avg_pool2d", cuda::AvgPoolKernel<T>{geometry, x, y}, cuda::outputs(geometry));
 }
 
 template <class T>
 void Cuda::avg_pool2d_gradient(const Pool2dGeometry& geometry, const T* dy, T* dx) {
-  const std::int64_t inputs = cuda::inputs(geometry);
-  const std::array reads{cuda::dense(dy, cuda::outputs(geometry))};
-  const std::array writes{cuda::dense(dx, inputs)};
-  cuda::launch("avg_pool2d_gradient", cuda::AvgPoolGradientKernel<T>{geometry, dy, dx}, inputs,
-               reads, writes);
+  cuda::launch("avg_pool2d_gradient", cuda::AvgPoolGradientKernel<T>{geometry, dy, dx},
+               cuda::inputs(geometry));
 }
 
 }  // namespace sfumato

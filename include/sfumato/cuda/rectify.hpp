@@ -1,12 +1,12 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 
 #include "sfumato/cuda/device.hpp"
 #include "sfumato/cuda/eight.hpp"
 #include "sfumato/cuda/launch.hpp"
+#include "sfumato/cuda/quotient.hpp"
 
 namespace sfumato {
 
@@ -36,6 +36,13 @@ struct ReluKernel {
   T* y;
   std::uint8_t* bits;  ///< may be null
 
+  template <class Memory>
+  void touch(Memory& memory, std::int64_t count) const {
+    memory.reads(x, count / bytes_per_row * columns);
+    memory.writes(y, count / bytes_per_row * columns);
+    memory.writes(bits, count);
+  }
+
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
     const BitPlace place(columns, bytes_per_row, index);
     Eight<T> eight = Eight<T>::load(x + place.first, place.count);
@@ -59,6 +66,13 @@ struct GateKernel {
   const std::uint8_t* bits;
   T* y;
 
+  template <class Memory>
+  void touch(Memory& memory, std::int64_t count) const {
+    memory.reads(x, count / bytes_per_row * columns);
+    memory.reads(bits, count);
+    memory.writes(y, count / bytes_per_row * columns);
+  }
+
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
     const BitPlace place(columns, bytes_per_row, index);
     Eight<T> eight = Eight<T>::load(x + place.first, place.count);
@@ -70,32 +84,18 @@ struct GateKernel {
   }
 };
 
-template <class T>
-void launch_relu(const BitRows& rows, const T* x, T* y, std::uint8_t* bits) {
-  const std::int64_t elements = rows.rows * rows.columns;
-  const std::int64_t bytes = rows.rows * rows.bytes_per_row();
-  const std::array reads{dense(x, elements)};
-  const std::array writes{dense(y, y == nullptr ? 0 : elements),
-                          dense(bits, bits == nullptr ? 0 : bytes)};
-  launch("relu", ReluKernel<T>{rows.columns, rows.bytes_per_row(), x, y, bits}, bytes, reads,
-         writes);
-}
-
 }  // namespace cuda
 
 template <class T>
 void Cuda::relu(const BitRows& rows, const T* x, T* y, std::uint8_t* bits) {
-  cuda::launch_relu(rows, x, y, bits);
+  cuda::launch("relu", cuda::ReluKernel<T>{rows.columns, rows.bytes_per_row(), x, y, bits},
+               rows.rows * rows.bytes_per_row());
 }
 
 template <class T>
 void Cuda::gate(const BitRows& rows, const T* x, const std::uint8_t* bits, T* y) {
-  const std::int64_t elements = rows.rows * rows.columns;
-  const std::int64_t bytes = rows.rows * rows.bytes_per_row();
-  const std::array reads{cuda::dense(x, elements), cuda::dense(bits, bytes)};
-  const std::array writes{cuda::dense(y, elements)};
-  cuda::launch("gate", cuda::GateKernel<T>{rows.columns, rows.bytes_per_row(), x, bits, y}, bytes,
-               reads, writes);
+  cuda::launch("gate", cuda::GateKernel<T>{rows.columns, rows.bytes_per_row(), x, bits, y},
+               rows.rows * rows.bytes_per_row());
 }
 
 }  // namespace sfumato

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 
 #include "sfumato/core/half.hpp"
@@ -26,6 +25,12 @@ struct ReduceKernel {
   const In* in;
   Out* out;  ///< (outputs, lanes)
 
+  template <class Memory>
+  void touch(Memory& memory, std::int64_t threads) const {
+    memory.reads(in, kept, reduced);
+    memory.writes(out, threads);
+  }
+
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
     const In* const base = in + kept.offsets(index / lanes)[0];
     auto total = Reduction::template identity<Wide<In>>();
@@ -40,15 +45,6 @@ template <class Reduction, class In, class Out>
 void launch_reduction(const Reduction& reduction, const Shape& kept, const Shape& reduced,
                       std::int64_t lanes, Out* out, const In* in, const Strides& kept_strides,
                       const Strides& reduced_strides) {
-  // What is read, as one nest of loops.
-  Shape all = kept;
-  Strides strides = kept_strides;
-  for (int axis = 0; axis < reduced.rank(); ++axis) {
-    strides[static_cast<std::size_t>(all.rank())] = reduced_strides[static_cast<std::size_t>(axis)];
-    all.push_back(reduced[axis]);
-  }
-  const std::array reads{strided(in, detail::StridedLoops<1>(all, {strides}), 0)};
-  const std::array writes{dense(out, kept.elements() * lanes)};
   launch("reduce",
          ReduceKernel<Reduction, In, Out>{reduction,
                                           {kept, {kept_strides}},
@@ -57,7 +53,7 @@ void launch_reduction(const Reduction& reduction, const Shape& kept, const Shape
                                           lanes,
                                           in,
                                           out},
-         kept.elements() * lanes, reads, writes);
+         kept.elements() * lanes);
 }
 
 /// How many threads share an output whose `count` elements one thread would take too long over.

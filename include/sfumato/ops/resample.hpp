@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -91,7 +90,16 @@ struct SparseProduct {
     if constexpr (std::integral<T>) total = floor(total + 0.5);
     return static_cast<T>(total);
   }
-  auto reads() const { return std::tuple(x, starts, places, values); }
+  template <class Memory>
+  void touch(Memory& memory) const {
+    const auto read = [&](const auto& array) {
+      memory.reads(array.data(), static_cast<std::int64_t>(array.size()));
+    };
+    read(x);
+    read(starts);
+    read(places);
+    read(values);
+  }
 };
 
 /// x with every line along `axis` multiplied by `matrix`, whose transpose is `back`.

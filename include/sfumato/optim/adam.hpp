@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <cstddef>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -71,8 +70,10 @@ struct AdamRates {
   SFUMATO_HOST_DEVICE T number(double x) const {
     return form == AdamForm::kMxnet ? static_cast<T>(static_cast<float>(x)) : static_cast<T>(x);
   }
-  /// What it reads beside its operands; devices that keep account ask.
-  std::span<const double> reads() const { return {learning_rate, 1}; }
+  template <class Memory>
+  void touch(Memory& memory) const {
+    memory.reads(learning_rate, 1);
+  }
 };
 template <class T>
 struct AdamStep {
@@ -81,7 +82,10 @@ struct AdamStep {
     using std::sqrt;
     return parameter * rates[2] - rates[0] * mean / (sqrt(mean_square) + rates[1]);
   }
-  std::span<const T> reads() const { return {rates, 3}; }
+  template <class Memory>
+  void touch(Memory& memory) const {
+    memory.reads(rates, 3);
+  }
 };
 }  // namespace detail
 

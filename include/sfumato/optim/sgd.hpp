@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -32,8 +31,10 @@ struct Descend {
   SFUMATO_HOST_DEVICE T operator()(T parameter, T slope) const {
     return parameter - static_cast<T>(*rate) * slope;
   }
-  /// What it reads beside its operands; devices that keep account ask.
-  std::span<const double> reads() const { return {rate, 1}; }
+  template <class Memory>
+  void touch(Memory& memory) const {
+    memory.reads(rate, 1);
+  }
 };
 }  // namespace detail
 
