@@ -15,7 +15,7 @@ namespace {
 std::string done;
 
 struct Recorder {
-  struct Recording {
+  struct CapturedStep {
     void run(const std::function<void()>& work) {
       done += '[';
       work();

@@ -127,7 +127,7 @@ void fail_each_call(bool record) {
 
 }  // namespace
 
-TEST_CASE("a recorded step does what the plain one does, with one call") {
+TEST_CASE("a captured step does what the plain one does, with one call") {
   const Deterministic deterministic;
   Training plain(false);
   Training recorded(true);
@@ -148,7 +148,7 @@ TEST_CASE("whichever call of a plain step fails, all is well afterwards") {
   fail_each_call(false);
 }
 
-TEST_CASE("whichever call of a recorded step fails, all is well afterwards") {
+TEST_CASE("whichever call of a captured step fails, all is well afterwards") {
   fail_each_call(true);
 }
 

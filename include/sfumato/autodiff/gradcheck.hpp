@@ -121,22 +121,23 @@ GradcheckResult gradgradcheck(const Function& function,
   const std::size_t count = inputs.size();
   std::vector<Variable<T, Device>> all = inputs;
   const auto results = no_grad([&] { return detail::as_vector(function(inputs)); });
-  for (const auto& seed : detail::random_like(results, options.seed + 1)) {
-    all.emplace_back(seed.value(), true);
+  for (const auto& output : detail::random_like(results, options.seed + 1)) {
+    all.emplace_back(output.value(), true);
   }
   const auto gradients = [&](const std::vector<Variable<T, Device>>& arguments) {
     const GradMode on(true);
     const auto split = arguments.begin() + static_cast<std::ptrdiff_t>(count);
     const std::vector<Variable<T, Device>> first(arguments.begin(), split);
-    const std::vector<Variable<T, Device>> seeds(split, arguments.end());
+    const std::vector<Variable<T, Device>> grad_outputs(split, arguments.end());
     std::vector<Variable<T, Device>> differentiated;
     for (const auto& input : first) {
       if (input.requires_grad()) differentiated.push_back(input);
     }
-    return grad(detail::as_vector(function(first)), differentiated, {.create_graph = true}, seeds);
+    return grad(detail::as_vector(function(first)), differentiated, {.create_graph = true},
+                grad_outputs);
   };
   // A function that is linear in its inputs has gradients that do not depend on them at all; the
-  // seeds keep the graph connected then.
+  // grad_outputs keep the graph connected then.
   return gradcheck(gradients, all, options);
 }
 

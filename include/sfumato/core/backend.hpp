@@ -79,7 +79,7 @@ struct Constant {
 /// A function that `map` is given and that reads more than its operands has a member touch(memory),
 /// which calls memory.reads(first, count) for each array.
 ///
-/// A device may have more: Recording, see repeat.hpp; memory_note(), words about its memory that
+/// A device may have more: CapturedStep, see repeat.hpp; memory_note(), words about its memory that
 /// the pool adds to its complaint of too little.
 ///
 /// Outputs are overwritten, never added to. `map` may write over one of its inputs when both have

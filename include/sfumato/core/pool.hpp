@@ -63,12 +63,12 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
   Storage allocate(std::size_t bytes) {
     const std::size_t size = round_up(bytes);
     const std::lock_guard lock(mutex_);
-    Place& place = size < kLarge ? take_small(size) : take_large(size);
-    place.pool = this->shared_from_this();
-    statistics_.bytes_in_use += place.size;
+    Chunk& chunk = size < kLarge ? take_small(size) : take_large(size);
+    chunk.pool = this->shared_from_this();
+    statistics_.bytes_in_use += chunk.size;
     statistics_.peak_bytes_in_use =
         std::max(statistics_.peak_bytes_in_use, statistics_.bytes_in_use);
-    return Storage(place);
+    return Storage(chunk);
   }
 
   PoolStatistics statistics() const {
@@ -94,25 +94,25 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
 
   static constexpr std::size_t kLarge = std::size_t{1} << 17;  // requests cut from spans
 
-  struct Place;
+  struct Chunk;
   /// By size, and then by address.
   struct Order {
     using is_transparent = void;
-    bool operator()(const Place* a, const Place* b) const {
+    bool operator()(const Chunk* a, const Chunk* b) const {
       return a->size != b->size ? a->size < b->size : std::less<>()(a->memory, b->memory);
     }
-    bool operator()(const Place* a, std::size_t size) const { return a->size < size; }
-    bool operator()(std::size_t size, const Place* b) const { return size < b->size; }
+    bool operator()(const Chunk* a, std::size_t size) const { return a->size < size; }
+    bool operator()(std::size_t size, const Chunk* b) const { return size < b->size; }
   };
-  using Waiting = std::set<Place*, Order>;
+  using Waiting = std::set<Chunk*, Order>;
 
   /// A block with the pool's account of it, complete when the block is handed out: to take it back,
   /// nothing need be allocated.
-  struct Place : detail::Block {
+  struct Chunk : detail::Block {
     std::shared_ptr<Pool> pool;            // while it is in use
     typename Waiting::node_type position;  // among the waiting ones; empty while it waits
-    Place* before = nullptr;               // what it was cut from, and has to grow together with
-    Place* after = nullptr;
+    Chunk* before = nullptr;               // what it was cut from, and has to grow together with
+    Chunk* after = nullptr;
     bool waits() const { return position.empty(); }
   };
 
@@ -144,7 +144,7 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
     return std::max<std::size_t>(unit, multiple_of(unit, bytes));
   }
 
-  Place& take_small(std::size_t size) {
+  Chunk& take_small(std::size_t size) {
     const auto found = small_.lower_bound(size);
     if (found == small_.end() || (*found)->size - size > (*found)->size / 8) {
       return *take_from_system(size).release();
@@ -152,42 +152,42 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
     return take_out(small_, **found);
   }
 
-  Place& take_large(std::size_t size) {
+  Chunk& take_large(std::size_t size) {
     auto found = large_.lower_bound(size);
     if (found == large_.end()) {
       auto taken = take_from_system(whole_pages(size));
       found = large_.insert(std::move(taken->position)).position;
       taken.release();
     }
-    Place& place = **found;
-    if (place.size - size < kLarge) return take_out(large_, place);
-    auto rest = account_of(place.memory + size, place.size - size);
-    take_out(large_, place);
-    place.size = size;
-    link(*rest, place.after);
-    link(place, rest.get());
+    Chunk& chunk = **found;
+    if (chunk.size - size < kLarge) return take_out(large_, chunk);
+    auto rest = account_of(chunk.memory + size, chunk.size - size);
+    take_out(large_, chunk);
+    chunk.size = size;
+    link(*rest, chunk.after);
+    link(chunk, rest.get());
     large_.insert(std::move(rest.release()->position));
-    return place;
+    return chunk;
   }
 
-  static Place& take_out(Waiting& waiting, Place& place) {
-    place.position = waiting.extract(&place);
-    return place;
+  static Chunk& take_out(Waiting& waiting, Chunk& chunk) {
+    chunk.position = waiting.extract(&chunk);
+    return chunk;
   }
 
-  static void link(Place& before, Place* after) {
+  static void link(Chunk& before, Chunk* after) {
     before.after = after;
     if (after != nullptr) after->before = &before;
   }
 
-  static std::unique_ptr<Place> account_of(std::byte* memory, std::size_t size) {
-    auto place = std::make_unique<Place>();
-    place->memory = memory;
-    place->size = size;
-    place->put_back = put_back;
-    Waiting alone{place.get()};
-    place->position = alone.extract(alone.begin());
-    return place;
+  static std::unique_ptr<Chunk> account_of(std::byte* memory, std::size_t size) {
+    auto chunk = std::make_unique<Chunk>();
+    chunk->memory = memory;
+    chunk->size = size;
+    chunk->put_back = put_back;
+    Waiting alone{chunk.get()};
+    chunk->position = alone.extract(alone.begin());
+    return chunk;
   }
 
   /// What is taken from the system for a span of `size` bytes.
@@ -199,8 +199,8 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
   }
 
   /// A block of the system's memory, not yet waiting.
-  std::unique_ptr<Place> take_from_system(std::size_t size) {
-    auto place = account_of(nullptr, size);
+  std::unique_ptr<Chunk> take_from_system(std::size_t size) {
+    auto chunk = account_of(nullptr, size);
     void* memory = Device::allocate(size);
     if (memory == nullptr) {
       // What waits in the wrong sizes may be just what the system lacks.
@@ -213,39 +213,39 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
       throw ResourceError(message("pool: the system has no ", size, " bytes left; ",
                                   statistics_.bytes_in_use, " bytes are in use by tensors", note));
     }
-    place->memory = static_cast<std::byte*>(memory);
+    chunk->memory = static_cast<std::byte*>(memory);
     statistics_.bytes_held += size;
     ++statistics_.system_allocations;
-    return place;
+    return chunk;
   }
 
   /// Nothing here allocates: it is called by destructors, when there may be no memory left.
   static void put_back(detail::Block& block) noexcept {
-    Place& place = static_cast<Place&>(block);
-    const std::shared_ptr<Pool> pool = std::move(place.pool);  // may be the last to hold the pool
+    Chunk& chunk = static_cast<Chunk&>(block);
+    const std::shared_ptr<Pool> pool = std::move(chunk.pool);  // may be the last to hold the pool
     const std::lock_guard lock(mutex_);
-    pool->keep(place);
+    pool->keep(chunk);
   }
 
-  void keep(Place& place) {
-    statistics_.bytes_in_use -= place.size;
-    PoolListener<Device>::returned(place.memory, place.size);
-    if (place.size < kLarge) {
-      small_.insert(std::move(place.position));
+  void keep(Chunk& chunk) {
+    statistics_.bytes_in_use -= chunk.size;
+    PoolListener<Device>::returned(chunk.memory, chunk.size);
+    if (chunk.size < kLarge) {
+      small_.insert(std::move(chunk.position));
       return;
     }
-    Place* whole = &place;
-    if (place.after != nullptr && place.after->waits())
-      merge(place, take_out(large_, *place.after));
-    if (place.before != nullptr && place.before->waits()) {
-      whole = place.before;
-      merge(take_out(large_, *whole), place);
+    Chunk* whole = &chunk;
+    if (chunk.after != nullptr && chunk.after->waits())
+      merge(chunk, take_out(large_, *chunk.after));
+    if (chunk.before != nullptr && chunk.before->waits()) {
+      whole = chunk.before;
+      merge(take_out(large_, *whole), chunk);
     }
     large_.insert(std::move(whole->position));
   }
 
   /// Makes two neighbours one, neither of which waits.
-  static void merge(Place& first, Place& second) {
+  static void merge(Chunk& first, Chunk& second) {
     first.size += second.size;
     link(first, second.after);
     delete &second;
@@ -253,20 +253,20 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
 
   void release_waiting() {
     const auto release_from = [this](Waiting& waiting) {
-      for (auto place = waiting.begin(); place != waiting.end();) {
-        const bool whole = (*place)->before == nullptr && (*place)->after == nullptr;
-        if (whole) release(**place);
-        place = whole ? waiting.erase(place) : std::next(place);
+      for (auto chunk = waiting.begin(); chunk != waiting.end();) {
+        const bool whole = (*chunk)->before == nullptr && (*chunk)->after == nullptr;
+        if (whole) release(**chunk);
+        chunk = whole ? waiting.erase(chunk) : std::next(chunk);
       }
     };
     release_from(small_);
     release_from(large_);
   }
 
-  void release(Place& place) {
-    Device::free(place.memory);
-    statistics_.bytes_held -= place.size;
-    delete &place;
+  void release(Chunk& chunk) {
+    Device::free(chunk.memory);
+    statistics_.bytes_held -= chunk.size;
+    delete &chunk;
   }
 
   // One for all pools of the device. At a fork it is held, so that the child finds them whole.

@@ -35,24 +35,24 @@ inline RandomObserver*& random_observer() {
 
 /// Where a Random is, for those who want to find it again: follows it as it is moved, ends with it,
 /// and does not go along with copies.
-class RandomPlace {
+class RandomHandle {
  public:
-  RandomPlace() = default;
-  RandomPlace(const RandomPlace& /*other*/) {}
-  RandomPlace(RandomPlace&& other) noexcept : place_(std::move(other.place_)) {}
-  RandomPlace& operator=(const RandomPlace&) = delete;
-  ~RandomPlace() = default;
+  RandomHandle() = default;
+  RandomHandle(const RandomHandle& /*other*/) {}
+  RandomHandle(RandomHandle&& other) noexcept : handle_(std::move(other.handle_)) {}
+  RandomHandle& operator=(const RandomHandle&) = delete;
+  ~RandomHandle() = default;
 
   std::weak_ptr<Random*> of(Random* random) {
-    if (place_ == nullptr) place_ = std::make_shared<Random*>(random);
-    return place_;
+    if (handle_ == nullptr) handle_ = std::make_shared<Random*>(random);
+    return handle_;
   }
   void move_to(Random* random) {
-    if (place_ != nullptr) *place_ = random;
+    if (handle_ != nullptr) *handle_ = random;
   }
 
  private:
-  std::shared_ptr<Random*> place_;
+  std::shared_ptr<Random*> handle_;
 };
 
 }  // namespace detail
@@ -72,8 +72,8 @@ class Random {
       : engine_(other.engine_),
         spare_(other.spare_),
         has_spare_(other.has_spare_),
-        place_(std::move(other.place_)) {
-    place_.move_to(this);
+        handle_(std::move(other.handle_)) {
+    handle_.move_to(this);
   }
   Random& operator=(const Random& other) {
     if (this != &other) set_state(other.state());
@@ -139,7 +139,7 @@ class Random {
   }
 
   /// For a RandomJournal.
-  std::weak_ptr<Random*> place() const { return place_.of(const_cast<Random*>(this)); }
+  std::weak_ptr<Random*> handle() const { return handle_.of(const_cast<Random*>(this)); }
 
  private:
   static constexpr int kPosition = detail::MersenneTwister::kWords;
@@ -157,7 +157,7 @@ class Random {
   detail::MersenneTwister engine_;
   double spare_ = 0.0;
   bool has_spare_ = false;
-  mutable detail::RandomPlace place_;
+  mutable detail::RandomHandle handle_;
 };
 
 }  // namespace sfumato

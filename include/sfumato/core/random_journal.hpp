@@ -25,16 +25,16 @@ class UnobservedRandom {
 
 /// Where a Random is, and its states before and after something was done.
 struct RandomEntry {
-  std::weak_ptr<Random*> place;
+  std::weak_ptr<Random*> handle;
   Random::State before;
   Random::State after;
   bool is_of(const std::weak_ptr<Random*>& other) const {
-    return !place.owner_before(other) && !other.owner_before(place);
+    return !handle.owner_before(other) && !other.owner_before(handle);
   }
 };
-inline bool holds(const std::vector<RandomEntry>& entries, const std::weak_ptr<Random*>& place) {
+inline bool holds(const std::vector<RandomEntry>& entries, const std::weak_ptr<Random*>& handle) {
   return std::any_of(entries.begin(), entries.end(),
-                     [&](const RandomEntry& entry) { return entry.is_of(place); });
+                     [&](const RandomEntry& entry) { return entry.is_of(handle); });
 }
 
 /// While it lives, notes every Random that this thread uses, with its state before the first use.
@@ -48,15 +48,15 @@ class RandomJournal final : public RandomObserver {
   void before_use(const Random& random) override {
     if (outer_ != nullptr) outer_->before_use(random);
     const UnobservedRandom unobserved;
-    const std::weak_ptr<Random*> place = random.place();
-    if (!holds(entries_, place)) entries_.push_back({place, random.state(), {}});
+    const std::weak_ptr<Random*> handle = random.handle();
+    if (!holds(entries_, handle)) entries_.push_back({handle, random.state(), {}});
   }
 
   std::vector<RandomEntry> entries() const {
     const UnobservedRandom unobserved;
     std::vector<RandomEntry> entries = entries_;
     for (RandomEntry& entry : entries) {
-      if (const auto random = entry.place.lock()) entry.after = (*random)->state();
+      if (const auto random = entry.handle.lock()) entry.after = (*random)->state();
     }
     return entries;
   }
@@ -73,7 +73,7 @@ class RandomReplay final : public RandomObserver {
   explicit RandomReplay(const std::vector<RandomEntry>& entries) : entries_(entries) {
     now_.reserve(entries.size());
     for (const RandomEntry& entry : entries) {
-      const auto random = entry.place.lock();
+      const auto random = entry.handle.lock();
       now_.push_back(random == nullptr ? entry.after : (*random)->state());
       if (random != nullptr) set(**random, entry.before);
     }
@@ -84,14 +84,14 @@ class RandomReplay final : public RandomObserver {
   ~RandomReplay() {
     random_observer() = nullptr;
     for (std::size_t i = 0; i < entries_.size(); ++i) {
-      if (const auto random = entries_[i].place.lock()) set(**random, now_[i]);
+      if (const auto random = entries_[i].handle.lock()) set(**random, now_[i]);
     }
   }
 
   void before_use(const Random& random) override {
     const UnobservedRandom unobserved;
-    const std::weak_ptr<Random*> place = random.place();
-    if (!holds(entries_, place) && !holds(others_, place)) others_.push_back({place, {}, {}});
+    const std::weak_ptr<Random*> handle = random.handle();
+    if (!holds(entries_, handle) && !holds(others_, handle)) others_.push_back({handle, {}, {}});
   }
 
   /// Whether the same numbers have been taken as those that were noted. A Random that came and went
@@ -100,7 +100,7 @@ class RandomReplay final : public RandomObserver {
     const UnobservedRandom unobserved;
     std::size_t gone = 0;
     for (const RandomEntry& entry : entries_) {
-      const auto random = entry.place.lock();
+      const auto random = entry.handle.lock();
       if (random == nullptr) ++gone;
       if (random != nullptr && (*random)->state() != entry.after) return false;
     }

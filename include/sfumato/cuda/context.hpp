@@ -71,7 +71,7 @@ class Context {
     if (status == cudaErrorMemoryAllocation) {
       cudaGetLastError();
       if (!capturing_) return nullptr;
-      // Nothing that waits in the pool may be freed to make room: the recording uses it.
+      // Nothing that waits in the pool may be freed to make room: the captured step uses it.
       throw ResourceError(message("cudaMallocFromPoolAsync: no ", bytes,
                                   " bytes left to record with", memory_note()));
     }
@@ -105,7 +105,7 @@ class Context {
 
   bool capturing() const { return capturing_; }
 
-  /// From here on the stream's work is recorded and not run; see Recording.
+  /// From here on the stream's work is captured and not run; see CapturedStep.
   void begin_capture() {
     check(cudaStreamBeginCapture(stream_.get(), cudaStreamCaptureModeRelaxed),
           "cudaStreamBeginCapture");
@@ -124,21 +124,21 @@ class Context {
     return owned;
   }
 
-  /// Ends a recording that can't be finished.
+  /// Ends a capture that can't be finished.
   void abandon_capture() noexcept {
     try {
       end_capture();
     } catch (const CudaError&) {
-      // CUDA calls the recording invalid, which is why it is abandoned.
+      // CUDA calls the capture invalid, which is why it is abandoned.
     }
   }
 
-  /// Throws CudaError, naming `what`, for what can't be part of a recording.
+  /// Throws CudaError, naming `what`, for what can't be part of a captured step.
   void forbid_in_capture(const char* what) const {
     if (capturing_) {
       throw CudaError(message(what,
                               " while a CUDA graph is being recorded, which it can't be part "
-                              "of; do it outside the repeated work, or turn recording off"));
+                              "of; do it outside the repeated work, or turn capture off"));
     }
   }
 

@@ -12,7 +12,7 @@
 namespace sfumato {
 
 namespace cuda {
-class Recording;
+class CapturedStep;
 }
 
 /// An NVIDIA GPU, through cuDNN, cuBLAS and kernels of our own. Everything runs in one stream, in
@@ -23,8 +23,8 @@ struct Cuda {
   static constexpr const char* kName = "cuda";
   static constexpr bool kHostAccessible = false;
 
-  /// How work is recorded and run again; see core/repeat.hpp.
-  using Recording = cuda::Recording;
+  /// How work is captured and run again; see core/repeat.hpp.
+  using CapturedStep = cuda::CapturedStep;
 
   static void* allocate(std::size_t bytes) { return cuda::Context::current().allocate(bytes); }
   static void free(void* memory) { cuda::Context::current().free(memory); }

@@ -7,8 +7,8 @@
 #include "sfumato/cuda/launch.hpp"
 #include "sfumato/cuda/quotient.hpp"
 
-// All pooling is our own: cuDNN's gives no places of the maxima, and its gradient of the mean wants
-// the input and output back, which nobody keeps.
+// All pooling is our own: cuDNN's gives no indices of the maxima, and its gradient of the mean
+// wants the input and output back, which nobody keeps.
 
 namespace sfumato {
 
@@ -44,7 +44,7 @@ struct Window {
 /// The outputs whose windows see input number `index`: rows [top, bottom), columns [left, right).
 struct Observers {
   std::int64_t plane;
-  std::int64_t place;  ///< of the input in its plane
+  std::int64_t position;  ///< of the input in its plane
   std::int64_t top;
   std::int64_t bottom;
   std::int64_t left;
@@ -53,9 +53,9 @@ struct Observers {
   SFUMATO_HOST_DEVICE Observers(const Pool2dGeometry& g, std::int64_t index) {
     const std::int64_t size = g.in_h * g.in_w;
     plane = quotient(index, size);
-    place = index - plane * size;
-    const std::int64_t row = quotient(place, g.in_w);
-    const std::int64_t column = place - row * g.in_w;
+    position = index - plane * size;
+    const std::int64_t row = quotient(position, g.in_w);
+    const std::int64_t column = position - row * g.in_w;
     find(row + g.padding_h, g.kernel_h, g.stride_h, g.out_h, top, bottom);
     find(column + g.padding_w, g.kernel_w, g.stride_w, g.out_w, left, right);
   }
@@ -87,20 +87,20 @@ struct MaxPoolKernel {
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
     const Window window(g, index);
     const T* const image = x + window.plane * g.in_h * g.in_w;
-    std::int64_t place = window.top * g.in_w + window.left;
-    T best = image[place];
+    std::int64_t position = window.top * g.in_w + window.left;
+    T best = image[position];
     for (std::int64_t i = window.top; i < window.bottom; ++i) {
       for (std::int64_t j = window.left; j < window.right; ++j) {
         const T value = image[i * g.in_w + j];
         // The first maximum wins, and the first NaN over everything.
         if (!(value <= best) && best == best) {
           best = value;
-          place = i * g.in_w + j;
+          position = i * g.in_w + j;
         }
       }
     }
     y[index] = best;
-    indices[index] = static_cast<std::int32_t>(place);
+    indices[index] = static_cast<std::int32_t>(position);
   }
 };
 
@@ -125,7 +125,7 @@ struct MaxPoolScatterKernel {
     for (std::int64_t i = observers.top; i < observers.bottom; ++i) {
       for (std::int64_t j = observers.left; j < observers.right; ++j) {
         const std::int64_t out = (observers.plane * g.out_h + i) * g.out_w + j;
-        if (indices[out] == observers.place) total += dy[out];
+        if (indices[out] == observers.position) total += dy[out];
       }
     }
     dx[index] = static_cast<T>(total);
@@ -168,8 +168,8 @@ struct MaxPoolTilesKernel {
     T* const image = dx + plane * g.in_h * g.in_w;
     for (std::int64_t i = row * g.kernel_h; i < (row + 1) * g.kernel_h && i < g.in_h; ++i) {
       for (std::int64_t j = column * g.kernel_w; j < (column + 1) * g.kernel_w && j < g.in_w; ++j) {
-        const std::int64_t place = i * g.in_w + j;
-        image[place] = place == chosen ? value : T{0};
+        const std::int64_t position = i * g.in_w + j;
+        image[position] = position == chosen ? value : T{0};
       }
     }
   }

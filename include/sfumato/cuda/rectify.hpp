@@ -13,12 +13,11 @@ namespace sfumato {
 namespace cuda {
 
 /// The elements that byte number `index` of BitRows is about.
-struct BitPlace {
+struct BitRun {
   std::int64_t first;
   std::int64_t count;  ///< to the end of the row, which may be more than eight, or none
 
-  SFUMATO_HOST_DEVICE BitPlace(std::int64_t columns, std::int64_t bytes_per_row,
-                               std::int64_t index) {
+  SFUMATO_HOST_DEVICE BitRun(std::int64_t columns, std::int64_t bytes_per_row, std::int64_t index) {
     const std::int64_t row = quotient(index, bytes_per_row);
     const std::int64_t column = (index - row * bytes_per_row) * 8;
     first = row * columns + column;
@@ -44,15 +43,15 @@ struct ReluKernel {
   }
 
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
-    const BitPlace place(columns, bytes_per_row, index);
-    Eight<T> eight = Eight<T>::load(x + place.first, place.count);
+    const BitRun run(columns, bytes_per_row, index);
+    Eight<T> eight = Eight<T>::load(x + run.first, run.count);
     unsigned byte = 0;
     for (int i = 0; i < 8; ++i) {
       T& value = eight.values[i];
       byte |= value <= T{0} ? 0U : 1U << i;
       value = value < T{0} ? T{0} : value;  // NaN stays NaN, and gets the gradient
     }
-    if (y != nullptr) eight.store(y + place.first, place.count);
+    if (y != nullptr) eight.store(y + run.first, run.count);
     if (bits != nullptr) bits[index] = static_cast<std::uint8_t>(byte);
   }
 };
@@ -74,13 +73,13 @@ struct GateKernel {
   }
 
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
-    const BitPlace place(columns, bytes_per_row, index);
-    Eight<T> eight = Eight<T>::load(x + place.first, place.count);
+    const BitRun run(columns, bytes_per_row, index);
+    Eight<T> eight = Eight<T>::load(x + run.first, run.count);
     const unsigned byte = bits[index];
     for (int i = 0; i < 8; ++i) {
       if ((byte >> i & 1U) == 0) eight.values[i] = T{0};
     }
-    eight.store(y + place.first, place.count);
+    eight.store(y + run.first, run.count);
   }
 };
 

@@ -72,10 +72,10 @@ Variable<T, Device> write_window(const char* op, const Variable<T, Device>& x,
 /// The part of `whole` that begins at `begin` along `axis` and has the extent `count` there.
 inline Window axis_window(const Shape& whole, int axis, std::int64_t begin, std::int64_t count,
                           std::int64_t step = 1) {
-  const auto place = static_cast<std::size_t>(axis);
+  const auto own = static_cast<std::size_t>(axis);
   Window window{whole.with(axis, count), whole, 0, row_major_strides(whole)};
-  window.offset = begin * window.strides[place];
-  window.strides[place] *= step;
+  window.offset = begin * window.strides[own];
+  window.strides[own] *= step;
   return window;
 }
 
@@ -130,8 +130,8 @@ struct Range {
 ///     slice(x, -1, {.step = -1});                        // x[..., ::-1]
 template <class T, class Device>
 Variable<T, Device> slice(const Variable<T, Device>& x, int axis, const Range& range) {
-  const int place = x.shape().normalize_axis(axis);
-  const std::int64_t extent = x.shape()[place];
+  const int normalized = x.shape().normalize_axis(axis);
+  const std::int64_t extent = x.shape()[normalized];
   // A step past the end picks one element, however long it is; a shorter one can't overflow.
   const std::int64_t step = std::clamp(range.step, -extent - 1, extent + 1);
   if (step == 0) throw ValueError(message("slice: the step is 0 along axis ", axis));
@@ -147,7 +147,7 @@ Variable<T, Device> slice(const Variable<T, Device>& x, int axis, const Range& r
   const std::int64_t stride = step > 0 ? step : -step;
   const std::int64_t count = distance <= 0 ? 0 : (distance - 1) / stride + 1;
   return detail::read_window(
-      "slice", x, detail::axis_window(x.shape(), place, count == 0 ? 0 : start, count, step));
+      "slice", x, detail::axis_window(x.shape(), normalized, count == 0 ? 0 : start, count, step));
 }
 
 /// The parts one after the other along an axis. Throws ShapeError when other extents differ.
@@ -155,23 +155,24 @@ template <class T, class Device>
 Variable<T, Device> concat(const std::vector<Variable<T, Device>>& parts, int axis) {
   if (parts.empty()) throw ValueError("concat: no parts to join");
   const Shape& first = parts[0].shape();
-  const int place = first.normalize_axis(axis);
+  const int normalized = first.normalize_axis(axis);
   std::int64_t total = 0;
   for (const auto& part : parts) {
-    if (part.rank() != first.rank() || part.shape().with(place, 0) != first.with(place, 0)) {
+    if (part.rank() != first.rank() ||
+        part.shape().with(normalized, 0) != first.with(normalized, 0)) {
       throw ShapeError(message("concat: ", part.shape(), " does not fit ", first, " along axis ",
                                axis, "; all other extents must agree"));
     }
-    total += part.shape()[place];
+    total += part.shape()[normalized];
   }
-  const Shape whole = first.with(place, total);
+  const Shape whole = first.with(normalized, total);
   auto out = Tensor<T, Device>::empty(whole);
   std::vector<detail::Window> windows;
   std::int64_t begin = 0;
   for (const auto& part : parts) {
-    windows.push_back(detail::axis_window(whole, place, begin, part.shape()[place]));
+    windows.push_back(detail::axis_window(whole, normalized, begin, part.shape()[normalized]));
     detail::copy_into_window(part.value(), windows.back(), out);
-    begin += part.shape()[place];
+    begin += part.shape()[normalized];
   }
   return record("concat", std::move(out), parts, [windows](const Backward<T, Device>& ctx) {
     Gradients<T, Device> gradients(windows.size());
@@ -193,13 +194,13 @@ Variable<T, Device> stack(const std::vector<Variable<T, Device>>& parts, int axi
   if (parts.empty()) throw ValueError("stack: no parts to stack");
   const Shape& shape = parts[0].shape();
   const int rank = shape.rank() + 1;
-  const int place = axis < 0 ? axis + rank : axis;
-  if (place < 0 || place >= rank) {
+  const int normalized = axis < 0 ? axis + rank : axis;
+  if (normalized < 0 || normalized >= rank) {
     throw ShapeError(message("stack: axis ", axis, " is out of range for parts of ", shape));
   }
   Shape with_one;
   for (int i = 0; i < rank; ++i) {
-    with_one.push_back(i == place ? 1 : shape[i < place ? i : i - 1]);
+    with_one.push_back(i == normalized ? 1 : shape[i < normalized ? i : i - 1]);
   }
   std::vector<Variable<T, Device>> slabs;
   for (const auto& part : parts) {
@@ -208,7 +209,7 @@ Variable<T, Device> stack(const std::vector<Variable<T, Device>>& parts, int axi
     }
     slabs.push_back(reshape(part, with_one));
   }
-  return concat(slabs, place);
+  return concat(slabs, normalized);
 }
 
 template <class T, class Device>

@@ -19,16 +19,16 @@ enum class PaddingMode { kZeros, kReplicate, kReflect };
 template <class T, class Device>
 Variable<T, Device> pad(const Variable<T, Device>& x, int axis, std::int64_t before,
                         std::int64_t after, PaddingMode mode = PaddingMode::kZeros) {
-  const int place = x.shape().normalize_axis(axis);
-  const std::int64_t extent = x.shape()[place];
+  const int normalized = x.shape().normalize_axis(axis);
+  const std::int64_t extent = x.shape()[normalized];
   if (before < 0 || after < 0) {
     throw ValueError(message("pad: amounts ", before, " and ", after, " must not be negative"));
   }
   // Refuses amounts that no shape can have, so that their sum can't overflow.
-  const Shape widest = x.shape().with(place, std::max(before, after));
-  if (mode == PaddingMode::kZeros || widest[place] == 0) {
-    const Shape whole = x.shape().with(place, extent + before + after);
-    return detail::write_window("pad", x, detail::axis_window(whole, place, before, extent));
+  const Shape widest = x.shape().with(normalized, std::max(before, after));
+  if (mode == PaddingMode::kZeros || widest[normalized] == 0) {
+    const Shape whole = x.shape().with(normalized, extent + before + after);
+    return detail::write_window("pad", x, detail::axis_window(whole, normalized, before, extent));
   }
   const std::int64_t needed = mode == PaddingMode::kReplicate ? 0 : std::max(before, after);
   if (extent <= needed) {
@@ -39,25 +39,25 @@ Variable<T, Device> pad(const Variable<T, Device>& x, int axis, std::int64_t bef
   std::vector<Variable<T, Device>> parts;
   if (mode == PaddingMode::kReplicate) {
     if (before > 0) {
-      parts.push_back(
-          broadcast_to(slice(x, place, {.start = 0, .stop = 1}), x.shape().with(place, before)));
+      parts.push_back(broadcast_to(slice(x, normalized, {.start = 0, .stop = 1}),
+                                   x.shape().with(normalized, before)));
     }
     parts.push_back(x);
     if (after > 0) {
-      parts.push_back(
-          broadcast_to(slice(x, place, {.start = extent - 1}), x.shape().with(place, after)));
+      parts.push_back(broadcast_to(slice(x, normalized, {.start = extent - 1}),
+                                   x.shape().with(normalized, after)));
     }
   } else {
-    if (before > 0) parts.push_back(slice(x, place, {.start = before, .stop = 0, .step = -1}));
+    if (before > 0) parts.push_back(slice(x, normalized, {.start = before, .stop = 0, .step = -1}));
     parts.push_back(x);
     if (after > 0) {
       const std::int64_t stop = extent - 2 - after;
       Range mirrored{.start = extent - 2, .step = -1};
       if (stop >= 0) mirrored.stop = stop;
-      parts.push_back(slice(x, place, mirrored));
+      parts.push_back(slice(x, normalized, mirrored));
     }
   }
-  return concat(parts, place);
+  return concat(parts, normalized);
 }
 
 /// x with `rows` more rows above and below, and `columns` more columns on both sides.

@@ -69,7 +69,7 @@ inline Pool2dGeometry pool2d_geometry(const char* op, const Shape& input,
 
 /// Where the maxima were found, and the shapes on both sides.
 template <class Device>
-struct MaxPlaces {
+struct MaxIndices {
   Pool2dGeometry geometry;
   Shape in;
   Shape out;
@@ -78,26 +78,26 @@ struct MaxPlaces {
 
 template <class T, class Device>
 Variable<T, Device> max_pool2d_gather(const Variable<T, Device>& x,
-                                      const MaxPlaces<Device>& places);
+                                      const MaxIndices<Device>& chosen);
 
 template <class T, class Device>
 Variable<T, Device> max_pool2d_scatter(const Variable<T, Device>& dy,
-                                       const MaxPlaces<Device>& places) {
-  auto dx = Tensor<T, Device>::empty(places.in);
-  Device::max_pool2d_scatter(places.geometry, dy.value().data(), places.indices.data(), dx.data());
+                                       const MaxIndices<Device>& chosen) {
+  auto dx = Tensor<T, Device>::empty(chosen.in);
+  Device::max_pool2d_scatter(chosen.geometry, dy.value().data(), chosen.indices.data(), dx.data());
   return record("max_pool2d_scatter", std::move(dx), {dy},
-                [places](const Backward<T, Device>& ctx) {
-                  return max_pool2d_gather(ctx.gradient(), places);
+                [chosen](const Backward<T, Device>& ctx) {
+                  return max_pool2d_gather(ctx.gradient(), chosen);
                 });
 }
 
 template <class T, class Device>
 Variable<T, Device> max_pool2d_gather(const Variable<T, Device>& x,
-                                      const MaxPlaces<Device>& places) {
-  auto y = Tensor<T, Device>::empty(places.out);
-  Device::max_pool2d_gather(places.geometry, x.value().data(), places.indices.data(), y.data());
-  return record("max_pool2d_gather", std::move(y), {x}, [places](const Backward<T, Device>& ctx) {
-    return max_pool2d_scatter(ctx.gradient(), places);
+                                      const MaxIndices<Device>& chosen) {
+  auto y = Tensor<T, Device>::empty(chosen.out);
+  Device::max_pool2d_gather(chosen.geometry, x.value().data(), chosen.indices.data(), y.data());
+  return record("max_pool2d_gather", std::move(y), {x}, [chosen](const Backward<T, Device>& ctx) {
+    return max_pool2d_scatter(ctx.gradient(), chosen);
   });
 }
 
@@ -137,14 +137,14 @@ Variable<T, Device> max_pool2d(const Variable<T, Device>& x, const Pool2dOptions
   const Pool2dGeometry g = detail::pool2d_geometry("max_pool2d", x.shape(), options);
   const Shape out{x.shape()[0], x.shape()[1], g.out_h, g.out_w};
   auto y = Tensor<T, Device>::empty(out);
-  const detail::MaxPlaces<Device> places{g, x.shape(), out, [&] {
-                                           auto indices = Tensor<std::int32_t, Device>::empty(out);
-                                           Device::max_pool2d(g, x.value().data(), y.data(),
-                                                              indices.data());
-                                           return indices;
-                                         }()};
-  return record("max_pool2d", std::move(y), {x}, [places](const Backward<T, Device>& ctx) {
-    return detail::max_pool2d_scatter(ctx.gradient(), places);
+  const detail::MaxIndices<Device> chosen{g, x.shape(), out, [&] {
+                                            auto indices = Tensor<std::int32_t, Device>::empty(out);
+                                            Device::max_pool2d(g, x.value().data(), y.data(),
+                                                               indices.data());
+                                            return indices;
+                                          }()};
+  return record("max_pool2d", std::move(y), {x}, [chosen](const Backward<T, Device>& ctx) {
+    return detail::max_pool2d_scatter(ctx.gradient(), chosen);
   });
 }
 

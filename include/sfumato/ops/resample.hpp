@@ -46,25 +46,26 @@ template <class Device>
 struct SparseRows {
   std::int64_t columns;
   Tensor<std::int64_t, Device> starts;
-  Tensor<std::int64_t, Device> places;  ///< the elements' columns
+  Tensor<std::int64_t, Device> column_indices;  ///< the elements' columns
   Tensor<double, Device> values;
 
   explicit SparseRows(const SparseMatrix& matrix) : columns(matrix.columns) {
     std::vector<std::int64_t> all_starts{0};
-    std::vector<std::int64_t> all_places;
+    std::vector<std::int64_t> all_column_indices;
     std::vector<double> all_values;
     for (const auto& row : matrix.rows) {
       for (const auto& element : row) {
-        all_places.push_back(element.column);
+        all_column_indices.push_back(element.column);
         all_values.push_back(element.value);
       }
-      all_starts.push_back(static_cast<std::int64_t>(all_places.size()));
+      all_starts.push_back(static_cast<std::int64_t>(all_column_indices.size()));
     }
     const auto shape = [](const auto& list) {
       return Shape{static_cast<std::int64_t>(list.size())};
     };
     starts = Tensor<std::int64_t, Device>::from(all_starts, shape(all_starts));
-    places = Tensor<std::int64_t, Device>::from(all_places, shape(all_places));
+    column_indices =
+        Tensor<std::int64_t, Device>::from(all_column_indices, shape(all_column_indices));
     values = Tensor<double, Device>::from(all_values, shape(all_values));
   }
   std::int64_t rows() const { return starts.elements() - 1; }
@@ -75,7 +76,7 @@ template <class T>
 struct SparseProduct {
   std::span<const T> x;
   std::span<const std::int64_t> starts;
-  std::span<const std::int64_t> places;
+  std::span<const std::int64_t> column_indices;
   std::span<const double> values;
   std::int64_t outer_stride;
   std::int64_t line_stride;
@@ -84,7 +85,7 @@ struct SparseProduct {
     const T* const line = x.data() + outer * outer_stride + inner;
     double total = 0.0;
     for (std::int64_t i = starts.data()[row]; i < starts.data()[row + 1]; ++i) {
-      total += values.data()[i] * static_cast<double>(line[places.data()[i] * line_stride]);
+      total += values.data()[i] * static_cast<double>(line[column_indices.data()[i] * line_stride]);
     }
     using std::floor;
     if constexpr (std::integral<T>) total = floor(total + 0.5);
@@ -97,7 +98,7 @@ struct SparseProduct {
     };
     read(x);
     read(starts);
-    read(places);
+    read(column_indices);
     read(values);
   }
 };
@@ -114,8 +115,9 @@ Variable<T, Device> multiply_lines(const char* op, const Variable<T, Device>& x,
   const auto span = [](const auto& tensor) {
     return std::span(tensor.data(), static_cast<std::size_t>(tensor.elements()));
   };
-  const SparseProduct<T> product{span(x.value()),     span(matrix.starts),    span(matrix.places),
-                                 span(matrix.values), matrix.columns * inner, inner};
+  const SparseProduct<T> product{
+      span(x.value()),     span(matrix.starts),    span(matrix.column_indices),
+      span(matrix.values), matrix.columns * inner, inner};
   // The indices that the function is called with.
   const auto numbers =
       Tensor<std::int64_t, Device>::arange(std::max({outer, matrix.rows(), inner}));

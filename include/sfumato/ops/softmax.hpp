@@ -40,19 +40,20 @@ Variable<T, Device> plain_log_softmax(const Variable<T, Device>& logits, int axi
 /// nothing it is nothing. Computed in float where x has 16 bits.
 template <Real T, class Device>
 Variable<T, Device> softmax(const Variable<T, Device>& logits, int axis = -1) {
-  const int place = logits.shape().normalize_axis(axis);
+  const int normalized = logits.shape().normalize_axis(axis);
   if (logits.elements() == 0) return logits;
-  return detail::in_float<T, Device>(
-      "softmax", {logits}, [place](const auto& in) { return detail::plain_softmax(in[0], place); });
+  return detail::in_float<T, Device>("softmax", {logits}, [normalized](const auto& in) {
+    return detail::plain_softmax(in[0], normalized);
+  });
 }
 
 /// x - log Σ e^x along one axis, without overflow; otherwise as softmax.
 template <Real T, class Device>
 Variable<T, Device> log_softmax(const Variable<T, Device>& logits, int axis = -1) {
-  const int place = logits.shape().normalize_axis(axis);
+  const int normalized = logits.shape().normalize_axis(axis);
   if (logits.elements() == 0) return logits;
-  return detail::in_float<T, Device>("log_softmax", {logits}, [place](const auto& in) {
-    return detail::plain_log_softmax(in[0], place);
+  return detail::in_float<T, Device>("log_softmax", {logits}, [normalized](const auto& in) {
+    return detail::plain_log_softmax(in[0], normalized);
   });
 }
 

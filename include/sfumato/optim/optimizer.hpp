@@ -182,7 +182,7 @@ class Optimizer {
     return state;
   }
 
-  /// Restores what state_dict() gave, in place, so that a recorded step goes on from there, too.
+  /// Restores what state_dict() gave, in place, so that a captured step goes on from there, too.
   /// Where counts of updates are missing, as in states of earlier versions, all parameters are
   /// taken to have been updated in every step. Throws ValueError, before it has changed anything,
   /// for a state that does not belong to an optimiser of this kind with these parameters.
@@ -230,8 +230,8 @@ class Optimizer {
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       for (auto& [name, tensors] : restored) {
         if (!tensors[i].defined() && !buffers_.at(name)[i].defined()) continue;
-        Tensor<Compute<T>, Device>& place = buffer(name, i);
-        place.copy_from(tensors[i].defined() ? tensors[i] : zeros(i));
+        Tensor<Compute<T>, Device>& target = buffer(name, i);
+        target.copy_from(tensors[i].defined() ? tensors[i] : zeros(i));
       }
       if (!counts_.empty()) count(i).copy_from(Tensor<double, Device>::full({1}, counts[i]));
     }
@@ -254,14 +254,14 @@ class Optimizer {
   virtual void update(std::size_t index, Tensor<T, Device>& parameter,
                       const Tensor<T, Device>& gradient) = 0;
 
-  /// The learning rate in the device's memory, where a recorded step finds the present one.
+  /// The learning rate in the device's memory, where a captured step finds the present one.
   const double* rate() const { return rate_.data(); }
 
   /// What the optimiser remembers of a parameter under a name; zeros at first.
   Tensor<Compute<T>, Device>& buffer(const std::string& name, std::size_t index) {
-    Tensor<Compute<T>, Device>& place = buffers_.at(name)[index];
-    if (!place.defined()) place = zeros(index);
-    return place;
+    Tensor<Compute<T>, Device>& kept = buffers_.at(name)[index];
+    if (!kept.defined()) kept = zeros(index);
+    return kept;
   }
 
   /// How often a parameter has been updated, in the device's memory: (1,), zero at first.

@@ -154,7 +154,7 @@ TransferResult<T, Device> minimize(const Objective<Network, T>& objective,
   // Of the picture that comes out, where its losses are others.
   detail::Report<T, Device> seen((view.objective == nullptr ? objective : *view.objective).kinds(),
                                  0);
-  // One step, in a form that can be recorded: what it reports stays on the device.
+  // One step, in a form that can be captured: what it reports stays on the device.
   Repeat<Device> step(
       [&] {
         adam.zero_grad();
@@ -166,9 +166,9 @@ TransferResult<T, Device> minimize(const Objective<Network, T>& objective,
         const Variable<T, Device> gradient(image.grad().value());
         painted.keep_last(no_grad([&] { return ops::sum(ops::square(gradient)); }));
       },
-      options.record);
+      options.capture);
   Repeat<Device> look([&] { no_grad([&] { seen.keep((*view.objective)(shown(image.value()))); }); },
-                      options.record);
+                      options.capture);
 
   TransferResult<T, Device> result;
   Iteration iteration;

@@ -54,7 +54,7 @@ struct TransferOptions {
   /// Iterations between two whose losses are reported; the first one's and the last one's always
   /// are.
   std::int64_t losses_every = 1;
-  bool record = true;  ///< on a device that can, record a step once and repeat the recording
+  bool capture = true;  ///< on a device that can, capture a step once and run that again
 };
 
 }  // namespace sfumato::style

@@ -36,13 +36,13 @@ TEST_CASE("a recorded transfer gives the same bits as one that is not, with a la
   auto network = small_network();
   const auto run = [&](bool record) {
     emulator::reset_counters();
-    // The learning rate changes on the way: recorded steps must notice.
+    // The learning rate changes on the way: captured steps must notice.
     const auto result = style::transfer(network, image(2), image(3), image(2),
                                         {.iterations = 8,
                                          .learning_rate = 0.05,
                                          .lr_decay_every = 3,
                                          .borders = style::Borders::kPlain,
-                                         .record = record});
+                                         .capture = record});
     std::vector<double> totals;
     for (const style::Iteration& iteration : result.history) totals.push_back(iteration.total);
     return std::pair(result.image.to_vector(), totals);
@@ -58,7 +58,7 @@ TEST_CASE("a recorded transfer gives the same bits as one that is not, with a la
   CHECK(emulator::counters().synchronizations <= 8 + 5);
 }
 
-TEST_CASE("recorded steps of optimisers read rates, counts and moments where they are") {
+TEST_CASE("captured steps of optimisers read rates, counts and moments where they are") {
   const auto run = [](auto make, bool record) {
     const Variable<float> p(Tensor<float>::from({1.0F, -2.0F, 0.5F}, {3}), true);
     const auto optimizer = make(p);
@@ -122,7 +122,7 @@ TEST_CASE("what can't be recorded is said, and the next run records anew") {
     step();
     CHECK(complaint([&] { step(); }) ==
           "copy to the host while a CUDA graph is being recorded, which it can't be part of; do it "
-          "outside the repeated work, or turn recording off");
+          "outside the repeated work, or turn capture off");
     read = false;
     step();
     step();
