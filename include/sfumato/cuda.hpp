@@ -20,7 +20,7 @@
 #include "sfumato/cuda/launch.hpp"
 #include "sfumato/cuda/map.hpp"
 #include "sfumato/cuda/pooling.hpp"
-#include "sfumato/cuda/recording.hpp"
+#include "sfumato/cuda/captured_step.hpp"
 #include "sfumato/cuda/rectify.hpp"
 #include "sfumato/cuda/reduce.hpp"
 
