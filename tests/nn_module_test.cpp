@@ -322,4 +322,22 @@ TEST_CASE("what is added to a module in use is in use, too") {
   CHECK(late->training());
 }
 
+TEST_CASE("a Sequential takes a ReLU along with convolutions, not with what is derived from them") {
+  struct Doubled : nn::Conv2d<double> {
+    using nn::Conv2d<double>::Conv2d;
+    Variable<double> forward(const Variable<double>& x) override {
+      return nn::Conv2d<double>::forward(x) * 2.0;
+    }
+  };
+  const auto weight = Tensor<double>::from({3.0}, {1, 1, 1, 1});
+  nn::Sequential<double> plain{std::make_shared<nn::Conv2d<double>>(weight, Tensor<double>()),
+                               std::make_shared<nn::ReLU<double>>()};
+  nn::Sequential<double> derived{std::make_shared<Doubled>(weight, Tensor<double>()),
+                                 std::make_shared<nn::ReLU<double>>()};
+  const Variable<double> x(Tensor<double>::from({-1.0, 2.0}, {1, 1, 1, 2}));
+  CHECK(plain(x).value().to_vector() == std::vector<double>{0.0, 6.0});
+  CHECK(derived(x).value().to_vector() == std::vector<double>{0.0, 12.0});
+  CHECK(to_graphviz(plain(x)).find("conv2d_relu") != std::string::npos);
+}
+
 }  // namespace sfumato::tested

@@ -9,6 +9,7 @@
 /// Link with the CMake target sfumato::cuda, which holds our kernels, compiled; see docs/cuda.md.
 
 #include "sfumato/core/backend.hpp"
+#include "sfumato/cuda/captured_step.hpp"
 #include "sfumato/cuda/context.hpp"
 #include "sfumato/cuda/convolution.hpp"
 #include "sfumato/cuda/convolution_plans.hpp"
@@ -20,7 +21,6 @@
 #include "sfumato/cuda/launch.hpp"
 #include "sfumato/cuda/map.hpp"
 #include "sfumato/cuda/pooling.hpp"
-#include "sfumato/cuda/captured_step.hpp"
 #include "sfumato/cuda/rectify.hpp"
 #include "sfumato/cuda/reduce.hpp"
 

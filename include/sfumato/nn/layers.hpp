@@ -40,7 +40,8 @@ class Conv2d : public Module<T, Device> {
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
     return ops::conv2d(x, weight_, bias_, options_);
   }
-  Variable<T, Device> forward_then_relu(const Variable<T, Device>& x) override {
+  /// ops::relu(forward(x)), in one pass over memory.
+  Variable<T, Device> forward_then_relu(const Variable<T, Device>& x) {
     return ops::conv2d_relu(x, weight_, bias_, options_);
   }
 
@@ -90,7 +91,6 @@ template <class T, class Device = Cpu>
 class ReLU : public Module<T, Device> {
  public:
   Variable<T, Device> forward(const Variable<T, Device>& x) override { return ops::relu(x); }
-  bool is_relu() const override { return true; }
 };
 
 /// ops::max_pool2d.

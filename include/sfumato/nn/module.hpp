@@ -11,7 +11,6 @@
 
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/tensor.hpp"
-#include "sfumato/ops/relu.hpp"
 
 namespace sfumato::nn {
 
@@ -54,12 +53,6 @@ class Module {
   virtual ~Module() = default;
 
   virtual Variable<T, Device> forward(const Variable<T, Device>& x) = 0;
-  /// ops::relu(forward(x)), for layers that compute both at once faster.
-  virtual Variable<T, Device> forward_then_relu(const Variable<T, Device>& x) {
-    return ops::relu(forward(x));
-  }
-  /// Whether forward() is ops::relu, so that the layer before may take it over.
-  virtual bool is_relu() const { return false; }
   Variable<T, Device> operator()(const Variable<T, Device>& x) { return forward(x); }
 
   /// Every parameter once, its own first, then those of its modules in order; one that is used in
