@@ -19,8 +19,10 @@
 #include "sfumato/cuda/gemm.hpp"
 #include "sfumato/cuda/handles.hpp"
 #include "sfumato/cuda/launch.hpp"
+#include "sfumato/cuda/lifetime.hpp"
 #include "sfumato/cuda/map.hpp"
 #include "sfumato/cuda/pooling.hpp"
+#include "sfumato/cuda/quotient.hpp"
 #include "sfumato/cuda/rectify.hpp"
 #include "sfumato/cuda/reduce.hpp"
 

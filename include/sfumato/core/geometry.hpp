@@ -77,4 +77,9 @@ inline std::int64_t window_count(std::int64_t size, std::int64_t kernel, std::in
   return reach < 0 ? 0 : reach / stride + 1;
 }
 
+/// The rows of bits that say where the results of a convolution are positive.
+inline BitRows output_rows(const Conv2dGeometry& g) {
+  return {g.batch * g.out_channels * g.out_h, g.out_w};
+}
+
 }  // namespace sfumato

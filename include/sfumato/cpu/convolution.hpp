@@ -77,10 +77,6 @@ inline bool convolves_backwards(const Conv2dGeometry& g) {
   return g.stride_h == 1 && g.stride_w == 1 && b.padding_h >= 0 && b.padding_w >= 0;
 }
 
-inline BitRows output_rows(const Conv2dGeometry& g) {
-  return {g.batch * g.out_channels * g.out_h, g.out_w};
-}
-
 /// The filters with input and output channels exchanged (within groups) and turned by 180°.
 template <class T>
 Tensor<T, Cpu> turned_filters(const Conv2dGeometry& g, const T* weight) {

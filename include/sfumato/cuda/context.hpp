@@ -241,6 +241,13 @@ inline Options& options() {
   return Context::current().options();
 }
 
+/// Zeros, in stream order.
+inline void fill_zeros(void* target, std::size_t bytes) {
+  if (bytes == 0) return;
+  check(cudaMemsetAsync(target, 0, bytes, Context::current().stream()), "cudaMemsetAsync", " of ",
+        bytes, " bytes");
+}
+
 /// Chooses the GPU that the program uses, before anything has been done on one.
 /// Throws CudaError when there is no GPU of that number, or another one is in use.
 inline void select_device(int device) {

@@ -20,10 +20,6 @@ inline std::int64_t output_elements(const Conv2dGeometry& g) {
 inline std::int64_t input_elements(const Conv2dGeometry& g) {
   return g.batch * g.in_channels * g.in_h * g.in_w;
 }
-inline BitRows output_rows(const Conv2dGeometry& g) {
-  return {g.batch * g.out_channels * g.out_h, g.out_w};
-}
-
 /// True when there is nothing to multiply: every result is zero.
 inline bool is_empty(const Conv2dGeometry& g) {
   return input_elements(g) == 0 || output_elements(g) == 0;
@@ -100,7 +96,7 @@ template <class T>
 void Cuda::conv2d_relu(const Conv2dGeometry& geometry, const T* x, const T* weight, const T* bias,
                        T* y, std::uint8_t* bits) {
   const Conv2dGeometry& g = geometry;
-  const BitRows rows = cuda::output_rows(g);
+  const BitRows rows = output_rows(g);
   if (bias != nullptr && !cuda::is_empty(g)) {
     cuda::Context& context = cuda::Context::current();
     const std::lock_guard lock(context.library_mutex());
@@ -140,7 +136,7 @@ template <class T>
 void Cuda::conv2d_relu_input_gradient(const Conv2dGeometry& geometry, const T* dy,
                                       const std::uint8_t* bits, const T* weight, T* dx) {
   auto passed = Tensor<T, Cuda>::empty({cuda::output_elements(geometry)});
-  gate<T>(cuda::output_rows(geometry), dy, bits, passed.data());
+  gate<T>(output_rows(geometry), dy, bits, passed.data());
   conv2d_input_gradient<T>(geometry, passed.data(), weight, dx);
 }
 

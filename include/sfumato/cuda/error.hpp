@@ -4,6 +4,8 @@
 #include <cuda_runtime_api.h>
 #include <cudnn.h>
 
+#include <cstdint>
+#include <limits>
 #include <string>
 
 #include "sfumato/core/error.hpp"
@@ -40,6 +42,16 @@ void check(cudnnStatus_t status, const char* call, const Details&... details) {
   if (status == CUDNN_STATUS_SUCCESS) return;
   throw CudaError(message(call, ": ", cudnnGetErrorString(status), " from cuDNN ",
                           cudnnGetVersion(), details...));
+}
+
+/// A number that cuBLAS or cuDNN takes as an int. Throws CudaError when it is too large for one.
+template <class... Details>
+int to_int(std::int64_t value, const char* call, const Details&... details) {
+  if (value > std::numeric_limits<int>::max()) {
+    throw CudaError(message(call, ": ", value, " is more than the library can count to", details...,
+                            "; split the work into smaller parts"));
+  }
+  return static_cast<int>(value);
 }
 
 }  // namespace cuda

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <mutex>
 #include <type_traits>
 
+#include "sfumato/cuda/context.hpp"
 #include "sfumato/cuda/device.hpp"
 #include "sfumato/cuda/element_types.hpp"
 #include "sfumato/cuda/error.hpp"
@@ -13,23 +13,6 @@
 namespace sfumato {
 
 namespace cuda {
-
-/// A number that cuBLAS or cuDNN takes as an int. Throws CudaError when it is too large for one.
-template <class... Details>
-int to_int(std::int64_t value, const char* call, const Details&... details) {
-  if (value > std::numeric_limits<int>::max()) {
-    throw CudaError(message(call, ": ", value, " is more than the library can count to", details...,
-                            "; split the work into smaller parts"));
-  }
-  return static_cast<int>(value);
-}
-
-/// Zeros, in stream order.
-inline void fill_zeros(void* target, std::size_t bytes) {
-  if (bytes == 0) return;
-  check(cudaMemsetAsync(target, 0, bytes, Context::current().stream()), "cudaMemsetAsync", " of ",
-        bytes, " bytes");
-}
 
 /// For messages.
 struct GemmShapes {

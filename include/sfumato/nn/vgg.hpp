@@ -163,6 +163,8 @@ class Vgg : public Module<T, Device> {
     if (layers.empty()) return;
     if constexpr (std::same_as<Image, T>) {
       features_->visit_features(x, layers, visit, first);
+    } else if (first > 0) {
+      features_->visit_features(ops::cast<T>(x), layers, visit, first);
     } else {
       const auto parameters = (*features_)[0].parameters();
       const auto y = ops::cast<T>(ops::conv2d(x, ops::cast<Image>(parameters[0]),
