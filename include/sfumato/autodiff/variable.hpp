@@ -68,6 +68,10 @@ class Variable {
     return value_.shape();
   }
   int rank(const char* op = __builtin_FUNCTION()) const { return shape(op).rank(); }
+  /// The extent along an axis; a negative one counts from the end.
+  std::int64_t size(int axis, const char* op = __builtin_FUNCTION()) const {
+    return shape(op)[axis];
+  }
   std::int64_t elements(const char* op = __builtin_FUNCTION()) const {
     return shape(op).elements();
   }
@@ -115,6 +119,37 @@ class Variable {
   Variable detach() const { return Variable(value_); }
 
   const std::shared_ptr<Node>& node() const { return node_; }
+
+  // What ops/ has under the same names, defined in ops/members.hpp.
+
+  Variable sum(const Axes& axes = {}, bool keepdim = false) const;
+  Variable mean(const Axes& axes = {}, bool keepdim = false) const;
+  Variable max(const Axes& axes = {}, bool keepdim = false) const;
+  Variable min(const Axes& axes = {}, bool keepdim = false) const;
+  Variable abs() const;
+  Variable exp() const;
+  Variable log() const;
+  Variable sqrt() const;
+  Variable square() const;
+  Variable pow(T exponent) const;
+  Variable clamp(T low, T high) const;
+  Variable relu() const;
+  Variable sigmoid() const;
+  Variable tanh() const;
+  Variable matmul(const Variable& other) const;
+  Variable reshape(std::initializer_list<std::int64_t> extents) const;
+  Variable reshape(const Shape& shape) const;
+  Variable flatten(int first = 0, int last = -1) const;
+  Variable squeeze(int axis) const;
+  Variable unsqueeze(int axis) const;
+  Variable permute(const Axes& axes) const;
+  Variable transpose(int first = -2, int second = -1) const;
+  /// Element number `index` along the first axis: ops::select.
+  Variable operator[](std::int64_t index) const;
+  Variable& operator+=(const Variable& other);  ///< x += y is x = x + y; other handles keep the old
+  Variable& operator-=(const Variable& other);
+  Variable& operator*=(const Variable& other);
+  Variable& operator/=(const Variable& other);
 
  private:
   void check_defined(const char* op) const {

@@ -8,6 +8,7 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "sfumato/core/error.hpp"
 
@@ -105,6 +106,13 @@ class Shape {
   std::array<std::int64_t, kMaxRank> extents_{};
   int rank_ = 0;
   std::int64_t bound_ = 1;
+};
+
+/// Some axes of a shape, or a single one; negative ones count from the end.
+class Axes : public std::vector<int> {
+ public:
+  using std::vector<int>::vector;
+  Axes(int axis) : std::vector<int>{axis} {}  // NOLINT(google-explicit-constructor): one is a list
 };
 
 /// One distance in elements per dimension; zero repeats, negative walks backwards.

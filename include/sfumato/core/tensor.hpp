@@ -29,6 +29,30 @@ template <class T>
 concept Element = std::same_as<T, float> || std::same_as<T, double> || SixteenBits<T> ||
     std::same_as<T, std::uint8_t> || std::same_as<T, std::int32_t> || std::same_as<T, std::int64_t>;
 
+template <Element T, class Device = Cpu>
+class Tensor;
+
+/// One element of a tensor: reads as its value, and only an assignment is a change.
+template <Element T, class Device>
+class ElementReference {
+ public:
+  ElementReference(Tensor<T, Device>& tensor, std::int64_t offset)
+      : tensor_(tensor), offset_(offset) {}
+  operator T() const { return tensor_.read(offset_); }  // NOLINT(google-explicit-constructor)
+  ElementReference& operator=(T value) {
+    Device::copy_from_host(tensor_.data() + offset_, &value, sizeof(T));
+    return *this;
+  }
+  ElementReference(const ElementReference&) = default;
+  ElementReference& operator=(const ElementReference& other) {
+    return *this = static_cast<T>(other);
+  }
+
+ private:
+  Tensor<T, Device>& tensor_;
+  std::int64_t offset_;
+};
+
 /// A device whose memory the processor can read and write in place.
 template <class Device>
 concept HostAccessible = requires {
@@ -41,8 +65,10 @@ concept HostAccessible = requires {
 ///     auto x = Tensor<float>::from({1, 2, 3, 4, 5, 6}, {2, 3});
 ///     x.at({1, 2});          // 6
 ///     x.reshape({3, -1});    // shape (3, 2), the same storage
-template <Element T, class Device = Cpu>
+template <Element T, class Device>
 class Tensor {
+  friend class ElementReference<T, Device>;
+
  public:
   using value_type = T;
   using device_type = Device;
@@ -129,6 +155,8 @@ class Tensor {
   const Shape& shape() const { return shape_; }
   int rank() const { return shape_.rank(); }
   std::int64_t elements() const { return shape_.elements(); }
+  /// The extent along an axis; a negative one counts from the end.
+  std::int64_t size(int axis) const { return shape_[axis]; }
 
   /// The first element, in the device's memory. Asking a Tensor that is not const for it, or for
   /// span(), counts as a change of the values; see version().
@@ -222,6 +250,16 @@ class Tensor {
   T at(std::initializer_list<std::int64_t> index) const { return read(offset(index)); }
   void set(std::initializer_list<std::int64_t> index, T value) {
     Device::copy_from_host(data() + offset(index), &value, sizeof(T));
+  }
+
+  /// One value, to be read or assigned: t(0, 1) = 5. Throws ShapeError out of range.
+  template <std::convertible_to<std::int64_t>... Index>
+  T operator()(Index... index) const {
+    return at({static_cast<std::int64_t>(index)...});
+  }
+  template <std::convertible_to<std::int64_t>... Index>
+  ElementReference<T, Device> operator()(Index... index) {
+    return {*this, offset({static_cast<std::int64_t>(index)...})};
   }
 
   /// All values in place, row by row.

@@ -59,8 +59,10 @@ struct AllKernels {
   Maps1<T, sfumato::detail::Identity, ops::detail::Affine<T>, ops::detail::DivideBy<T, Compute<T>>,
         ops::detail::ScalarPower<T>, ops::detail::Exp, ops::detail::Log, ops::detail::Sqrt,
         ops::detail::Square, ops::detail::Abs, ops::detail::Sign, ops::detail::Step<T>,
-        ops::detail::Tanh, ops::detail::Sigmoid, ops::detail::NormalCdf, ops::detail::Clamp<T>,
-        ops::detail::Inside<T>>
+        ops::detail::Sin, ops::detail::Cos, ops::detail::Tan, ops::detail::Erf, ops::detail::Log1p,
+        ops::detail::Expm1, ops::detail::Floor, ops::detail::Round, ops::detail::Rsqrt,
+        ops::detail::Softplus<Compute<T>>, ops::detail::Tanh, ops::detail::Sigmoid,
+        ops::detail::NormalCdf, ops::detail::Clamp<T>, ops::detail::Inside<T>>
       of_one;
   Maps2<T, sfumato::detail::Plus, ops::detail::Subtract, ops::detail::Multiply, ops::detail::Divide,
         ops::detail::PowerDerivative, ops::detail::Maximum, ops::detail::Minimum,
@@ -68,6 +70,12 @@ struct AllKernels {
         AddBias>
       of_two;
   OptimizerMaps<T, Compute<T>> of_optimizers;
+  Kernels<MapKernel<ops::detail::Less, std::uint8_t, T, T>,
+          MapKernel<ops::detail::LessEqual, std::uint8_t, T, T>,
+          MapKernel<ops::detail::Equal, std::uint8_t, T, T>,
+          MapKernel<ops::detail::NotEqual, std::uint8_t, T, T>,
+          MapKernel<ops::detail::IsFinite, std::uint8_t, T>>
+      masks;
   Kernels<MapKernel<ops::detail::Where, T, std::uint8_t, T, T>,
           MapKernel<ops::detail::IsExtreme, Compute<T>, T, T>,
           MapKernel<ops::detail::Share, T, T, Compute<T>>,

@@ -1,13 +1,16 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/ops/apply.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/comparison.hpp"
 #include "sfumato/ops/in_float.hpp"
 #include "sfumato/ops/math.hpp"
+#include "sfumato/ops/select.hpp"
 
 namespace sfumato::ops {
 
@@ -33,6 +36,18 @@ struct Sigmoid {
     const Compute<T> wide = x;
     const Compute<T> e = exp(wide < 0 ? wide : -wide);
     return (wide < 0 ? e : Compute<T>{1}) / (1 + e);
+  }
+};
+/// log(1 + e^(βx)) / β; the exponent is never positive, so nothing overflows.
+template <class Number>
+struct Softplus {
+  Number beta;
+  template <class T>
+  SFUMATO_HOST_DEVICE T operator()(T x) const {
+    using std::exp;
+    using std::log1p;
+    const Number z = beta * static_cast<Number>(x);
+    return static_cast<T>(((z > 0 ? z : Number{0}) + log1p(exp(z > 0 ? -z : z))) / beta);
   }
 };
 /// Φ(x), the standard normal distribution function.
@@ -91,6 +106,36 @@ template <Real T, class Device>
 Variable<T, Device> gelu(const Variable<T, Device>& x) {
   return detail::in_float<T, Device>(
       "gelu", {x}, [](const auto& in) { return mul(in[0], detail::normal_cdf(in[0])); });
+}
+
+/// log(1 + e^(βx)) / β element by element, without overflow; d/dx = σ(βx). Computed in float where
+/// x has 16 bits. Throws ValueError unless β is positive.
+template <Real T, class Device>
+Variable<T, Device> softplus(const Variable<T, Device>& x, double beta = 1.0) {
+  if (!(beta > 0.0)) throw ValueError(message("softplus: beta ", beta, " must be positive"));
+  const auto factor = static_cast<Compute<T>>(beta);
+  return record("softplus", apply("softplus", detail::Softplus<Compute<T>>{factor}, x.value()), {x},
+                [x, factor](const Backward<T, Device>& ctx) {
+                  return mul(ctx.gradient(), sigmoid(scale(x, factor)));
+                });
+}
+
+/// x σ(x), the sigmoid linear unit, element by element; computed in float where x has 16 bits.
+template <Real T, class Device>
+Variable<T, Device> silu(const Variable<T, Device>& x) {
+  return detail::in_float<T, Device>("silu", {x},
+                                     [](const auto& in) { return mul(in[0], sigmoid(in[0])); });
+}
+
+/// x above 0, α (e^x - 1) else, element by element; Clevert et al. (2015). Computed in float where
+/// x has 16 bits.
+template <Real T, class Device>
+Variable<T, Device> elu(const Variable<T, Device>& x, double alpha = 1.0) {
+  return detail::in_float<T, Device>("elu", {x}, [alpha](const auto& in) {
+    using Number = Compute<T>;
+    const auto below = clamp(in[0], -std::numeric_limits<Number>::infinity(), Number{0});
+    return where(in[0] > Number{0}, in[0], scale(expm1(below), static_cast<Number>(alpha)));
+  });
 }
 
 }  // namespace sfumato::ops

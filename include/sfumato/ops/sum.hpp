@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <vector>
 
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/backend.hpp"
@@ -10,8 +9,7 @@
 /// Summing and repeating are each other's gradient, and every op that broadcasts needs both.
 namespace sfumato::ops {
 
-/// The axes of a reduction; negative ones count from the end, none means all.
-using Axes = std::vector<int>;
+using sfumato::Axes;
 
 namespace detail {
 

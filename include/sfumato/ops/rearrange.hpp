@@ -1,0 +1,129 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "sfumato/autodiff/variable.hpp"
+#include "sfumato/ops/layout.hpp"
+#include "sfumato/ops/sum.hpp"
+
+/// Other shapes and orders of the same elements, composed of reshape, slice, permute and concat.
+namespace sfumato::ops {
+
+/// x without an axis of extent 1. Throws ShapeError for another extent.
+template <class T, class Device>
+Variable<T, Device> squeeze(const Variable<T, Device>& x, int axis) {
+  const int dropped = x.shape().normalize_axis(axis);
+  if (x.shape()[dropped] != 1) {
+    throw ShapeError(message("squeeze: axis ", axis, " of ", x.shape(), " has the extent ",
+                             x.shape()[dropped], ", not 1"));
+  }
+  Shape rest;
+  for (int i = 0; i < x.rank(); ++i) {
+    if (i != dropped) rest.push_back(x.shape()[i]);
+  }
+  return reshape(x, rest);
+}
+/// x without all axes of extent 1.
+template <class T, class Device>
+Variable<T, Device> squeeze(const Variable<T, Device>& x) {
+  Shape rest;
+  for (const std::int64_t extent : x.shape()) {
+    if (extent != 1) rest.push_back(extent);
+  }
+  return reshape(x, rest);
+}
+
+/// x with a new axis of extent 1, number `axis` of the result. Throws ShapeError out of range.
+template <class T, class Device>
+Variable<T, Device> unsqueeze(const Variable<T, Device>& x, int axis) {
+  const int rank = x.rank() + 1;
+  const int added = axis < 0 ? axis + rank : axis;
+  if (added < 0 || added >= rank) {
+    throw ShapeError(message("unsqueeze: axis ", axis, " is out of range for ", x.shape()));
+  }
+  Shape shape;
+  for (int i = 0; i < rank; ++i) {
+    shape.push_back(i == added ? 1 : x.shape()[i < added ? i : i - 1]);
+  }
+  return reshape(x, shape);
+}
+
+/// The axes from `first` to `last` as one, all of them by default.
+template <class T, class Device>
+Variable<T, Device> flatten(const Variable<T, Device>& x, int first = 0, int last = -1) {
+  if (x.rank() == 0) return reshape(x, Shape{1});
+  const int begin = x.shape().normalize_axis(first);
+  const int end = x.shape().normalize_axis(last);
+  if (begin > end) {
+    throw ShapeError(
+        message("flatten: axis ", first, " stands behind axis ", last, " in ", x.shape()));
+  }
+  Shape shape;
+  std::int64_t product = 1;
+  for (int i = 0; i < x.rank(); ++i) {
+    product *= x.shape()[i];
+    if (i < begin || i >= end) {
+      shape.push_back(product);
+      product = 1;
+    }
+  }
+  return reshape(x, shape);
+}
+
+/// Element number `index` along an axis, which disappears: x[index] where the axis is 0; negative
+/// ones count from the end. Throws ShapeError out of range.
+template <class T, class Device>
+Variable<T, Device> select(const Variable<T, Device>& x, int axis, std::int64_t index) {
+  const std::int64_t extent = x.shape()[axis];
+  const std::int64_t position = index < 0 ? index + extent : index;
+  if (position < 0 || position >= extent) {
+    throw ShapeError(
+        message("select: index ", index, " is out of range at axis ", axis, " of ", x.shape()));
+  }
+  return squeeze(slice(x, axis, {.start = position, .stop = position + 1}), axis);
+}
+
+/// Pieces of `size` along an axis, the last of which may be smaller. Throws ValueError for a size
+/// below 1.
+template <class T, class Device>
+std::vector<Variable<T, Device>> split(const Variable<T, Device>& x, std::int64_t size,
+                                       int axis = 0) {
+  if (size < 1) throw ValueError(message("split: pieces of ", size, "; they must have at least 1"));
+  std::vector<Variable<T, Device>> pieces;
+  for (std::int64_t begin = 0; begin < x.shape()[axis]; begin += size) {
+    pieces.push_back(slice(x, axis, {.start = begin, .stop = begin + size}));
+  }
+  if (pieces.empty()) pieces.push_back(x);
+  return pieces;
+}
+
+/// At most `count` pieces of one size along an axis, the last of which may be smaller. Throws
+/// ValueError for a count below 1.
+template <class T, class Device>
+std::vector<Variable<T, Device>> chunk(const Variable<T, Device>& x, std::int64_t count,
+                                       int axis = 0) {
+  if (count < 1) throw ValueError(message("chunk: ", count, " pieces; there must be at least 1"));
+  const std::int64_t extent = x.shape()[axis];
+  return split(x, std::max<std::int64_t>(1, extent / count + (extent % count != 0)), axis);
+}
+
+/// x backwards along each of the axes.
+template <class T, class Device>
+Variable<T, Device> flip(const Variable<T, Device>& x, const Axes& axes) {
+  Variable<T, Device> result = x;
+  for (const int axis : axes) result = slice(result, axis, {.step = -1});
+  return result;
+}
+
+/// x moved by `shift` along an axis; what leaves at the end comes back at the beginning.
+template <class T, class Device>
+Variable<T, Device> roll(const Variable<T, Device>& x, std::int64_t shift, int axis) {
+  const std::int64_t extent = x.shape()[axis];
+  if (extent == 0) return x;
+  const std::int64_t cut = extent - (shift % extent + extent) % extent;
+  return concat({slice(x, axis, {.start = cut}), slice(x, axis, {.stop = cut})}, axis);
+}
+
+}  // namespace sfumato::ops
