@@ -65,7 +65,8 @@ std::string to_text(const Value& value) {
   if constexpr (requires { value.to_string(); }) {
     return value.to_string();
   } else if constexpr (std::is_floating_point_v<Value>) {
-    // As few digits as tell it from its neighbours: 0.1, 1e+20, nan.
+    // As few digits as tell it from its neighbours: 0.1, 1e+20. The sign of NaN means nothing.
+    if (value != value) return "nan";
     char text[64];
     const auto end = std::to_chars(std::begin(text), std::end(text), value).ptr;
     return std::string(text, end);

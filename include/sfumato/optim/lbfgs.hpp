@@ -1,0 +1,216 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "sfumato/autodiff/backward.hpp"
+#include "sfumato/autodiff/grad_mode.hpp"
+#include "sfumato/autodiff/variable.hpp"
+#include "sfumato/core/tensor.hpp"
+#include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/sum.hpp"
+#include "sfumato/optim/optimizer.hpp"
+#include "sfumato/optim/wolfe_search.hpp"
+
+namespace sfumato::optim {
+
+struct LbfgsOptions {
+  std::size_t history = 20;  ///< steps whose curvature is remembered
+  WolfeOptions search = {};
+};
+
+/// The limited-memory method of Broyden, Fletcher, Goldfarb and Shanno with a strong Wolfe search:
+/// Nocedal and Wright, "Numerical optimization" (2006), algorithm 7.5. Takes fewer evaluations than
+/// Adam where the loss is smooth and the same every time; not for batches drawn at random. No
+/// threshold depends on the scale of the loss or of the parameters.
+///
+///     optim::Lbfgs<float> lbfgs({image});
+///     while (lbfgs.step([&] { return objective(image).total; })) {}
+template <class T, class Device = Cpu>
+class Lbfgs {
+ public:
+  using Loss = std::function<Variable<T, Device>()>;
+
+  /// Throws as Optimizer does for parameters that can't be trained.
+  explicit Lbfgs(std::vector<Variable<T, Device>> parameters, const LbfgsOptions& options = {})
+      : parameters_(std::move(parameters)), options_(options) {
+    detail::check_parameters(parameters_);
+  }
+
+  /// Goes on to parameters with a smaller loss, which it evaluates some times, and leaves their
+  /// gradients in grad(). False, with the parameters as they were, where it finds none: at a
+  /// minimum as far as T can tell. Throws ValueError where the loss is not finite before the step.
+  bool step(const Loss& loss) {
+    if (gradient_.empty()) start(loss);
+    std::vector<Tensor<T, Device>> direction = descent_direction();
+    double slope = dot(direction, gradient_);
+    if (!(slope < 0.0)) {  // rounding has made the history useless
+      history_.clear();
+      direction = descent_direction();
+      slope = dot(direction, gradient_);
+      if (!(slope < 0.0)) return false;
+    }
+    const std::vector<Tensor<T, Device>> from = values();
+    const auto evaluate = [&](double step) {
+      move(from, direction, step);
+      const double now = evaluate_loss(loss);
+      auto gradient = gradients();
+      const double slope_now = dot(direction, gradient);
+      last_ = std::move(gradient);
+      last_step_ = step;
+      return LinePoint{step, now, slope_now};
+    };
+    const auto found =
+        wolfe_search({0.0, loss_, slope}, first_step(direction), options_.search, evaluate);
+    if (!found || !(found->loss < loss_)) {
+      move(from, direction, 0.0);
+      return false;
+    }
+    if (last_step_ != found->step) {
+      move(from, direction, found->step);
+      evaluate_loss(loss);
+      last_ = gradients();
+    }
+    remember(direction, found->step);
+    loss_ = found->loss;
+    return true;
+  }
+
+  /// The loss at the parameters as they are now.
+  double loss() const { return loss_; }
+  /// How often the loss was computed.
+  std::int64_t evaluations() const { return evaluations_; }
+
+ private:
+  using Tensors = std::vector<Tensor<T, Device>>;
+
+  /// What a step was long, and how much the gradient changed by it.
+  struct Curvature {
+    Tensors step;
+    Tensors change;
+    double product;  ///< of the two
+  };
+
+  static Variable<T, Device> constant(const Tensor<T, Device>& x) { return Variable<T, Device>(x); }
+
+  /// Sums in double, or those of millions of floats would lose their last digits.
+  static double dot(const Tensors& a, const Tensors& b) {
+    double total = 0.0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      const auto product = no_grad([&] { return constant(a[i]) * constant(b[i]); });
+      const ops::detail::ReducedAxes all("lbfgs", product.shape(), {});
+      total += static_cast<double>(
+          ops::detail::reduce<Wide<T>>(SumReduction{}, product.value(), all).item());
+    }
+    return total;
+  }
+  /// a + factor · b.
+  static Tensors sum(const Tensors& a, const Tensors& b, double factor) {
+    Tensors result;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      result.push_back(no_grad([&] {
+                         return constant(a[i]) + constant(b[i]) * static_cast<Compute<T>>(factor);
+                       }).value());
+    }
+    return result;
+  }
+  static Tensors scaled(const Tensors& a, double factor) {
+    Tensors result;
+    for (const auto& x : a) {
+      result.push_back(
+          no_grad([&] { return constant(x) * static_cast<Compute<T>>(factor); }).value());
+    }
+    return result;
+  }
+
+  void start(const Loss& loss) {
+    loss_ = evaluate_loss(loss);
+    gradient_ = gradients();
+    if (!std::isfinite(loss_) || !std::isfinite(dot(gradient_, gradient_))) {
+      gradient_.clear();
+      throw ValueError(message("lbfgs: the loss ", loss_, " or its gradient is not finite"));
+    }
+  }
+
+  double evaluate_loss(const Loss& loss) {
+    for (auto& parameter : parameters_) parameter.zero_grad();
+    const Variable<T, Device> value = loss();
+    backward(value);
+    ++evaluations_;
+    return static_cast<double>(value.item());
+  }
+  Tensors gradients() const {
+    Tensors all;
+    for (const auto& parameter : parameters_) {
+      const Variable<T, Device> gradient = parameter.grad();
+      all.push_back(gradient.defined() ? gradient.value()
+                                       : Tensor<T, Device>::zeros(parameter.shape()));
+    }
+    return all;
+  }
+  Tensors values() const {
+    Tensors all;
+    for (const auto& parameter : parameters_) all.push_back(parameter.value().clone());
+    return all;
+  }
+  void move(const Tensors& from, const Tensors& direction, double step) {
+    const Tensors to = step == 0.0 ? from : sum(from, direction, step);
+    for (std::size_t i = 0; i < to.size(); ++i) parameters_[i].mutable_value() = to[i];
+  }
+
+  /// The gradient times an estimate of the inverse Hessian matrix, by the two loops of algorithm
+  /// 7.4; downhill.
+  Tensors descent_direction() const {
+    Tensors q = scaled(gradient_, -1.0);
+    std::vector<double> factors(history_.size());
+    for (std::size_t i = history_.size(); i-- > 0;) {
+      factors[i] = dot(history_[i].step, q) / history_[i].product;
+      q = sum(q, history_[i].change, -factors[i]);
+    }
+    if (!history_.empty()) {
+      const Curvature& last = history_.back();
+      q = scaled(q, last.product / dot(last.change, last.change));
+    }
+    for (std::size_t i = 0; i < history_.size(); ++i) {
+      const double other = dot(history_[i].change, q) / history_[i].product;
+      q = sum(q, history_[i].step, factors[i] - other);
+    }
+    return q;
+  }
+
+  /// 1, as the estimate has the right scale; where there is none, a hundredth of the parameters'
+  /// own size.
+  double first_step(const Tensors& direction) const {
+    if (!history_.empty()) return 1.0;
+    const double size = std::sqrt(dot(values(), values()));
+    return 0.01 * (size > 0.0 ? size : 1.0) / std::sqrt(dot(direction, direction));
+  }
+
+  void remember(const Tensors& direction, double step) {
+    Curvature latest{scaled(direction, step), sum(last_, gradient_, -1.0), 0.0};
+    latest.product = dot(latest.step, latest.change);
+    const double sizes =
+        std::sqrt(dot(latest.step, latest.step) * dot(latest.change, latest.change));
+    constexpr double kRightAngle = 1e-10;  // as far as rounding can tell
+    if (latest.product > kRightAngle * sizes) history_.push_back(std::move(latest));
+    if (history_.size() > options_.history) history_.pop_front();
+    gradient_ = last_;
+  }
+
+  std::vector<Variable<T, Device>> parameters_;
+  LbfgsOptions options_;
+  std::deque<Curvature> history_;
+  Tensors gradient_;  // at the parameters; empty before the first step
+  Tensors last_;      // at the step that was evaluated last
+  double last_step_ = 0.0;
+  double loss_ = 0.0;
+  std::int64_t evaluations_ = 0;
+};
+
+}  // namespace sfumato::optim
