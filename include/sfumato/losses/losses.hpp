@@ -4,5 +4,6 @@
 
 #include "sfumato/losses/cross_entropy.hpp"
 #include "sfumato/losses/mean_squared_error.hpp"
+#include "sfumato/losses/regression.hpp"
 #include "sfumato/losses/style.hpp"
 #include "sfumato/losses/total_variation.hpp"
