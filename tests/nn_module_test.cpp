@@ -340,4 +340,50 @@ TEST_CASE("a Sequential takes a ReLU along with convolutions, not with what is d
   CHECK(to_graphviz(plain(x)).find("conv2d_relu") != std::string::npos);
 }
 
+TEST_CASE("a Sequential is made of layers by value, in order") {
+  Random random(7);
+  Random same(7);
+  nn::Sequential<double> model{nn::Linear<double>(2, 3, random), nn::ReLU<double>(),
+                               nn::Linear<double>(3, 1, random)};
+  nn::Sequential<double> shared{std::make_shared<nn::Linear<double>>(2, 3, same),
+                                std::make_shared<nn::ReLU<double>>(),
+                                std::make_shared<nn::Linear<double>>(3, 1, same)};
+  CHECK(model.size() == 3);
+  const Variable<double> x(Tensor<double>::from({1.0, -2.0}, {1, 2}));
+  CHECK(model(x).item() == shared(x).item());
+  model(x).backward();
+  CHECK(model.named_parameters()[2].first == "2.weight");
+  CHECK(model.parameters()[3].grad().item() == 1.0);
+  // Nested, and with layers that a Sequential of one's own may have.
+  nn::Sequential<double> nested{
+      nn::Sequential<double>{nn::Linear<double>(2, 2, random), nn::ReLU<double>()},
+      nn::Flatten<double>()};
+  CHECK(nested.named_parameters()[0].first == "0.0.weight");
+  struct Holder : nn::Module<double> {
+    Holder() { this->add_module("inner", inner); }
+    Variable<double> forward(const Variable<double>& in) override { return inner(in); }
+    nn::ReLU<double> inner;
+  };
+  CHECK(complaint([] { nn::Sequential<double> refused{Holder()}; }) ==
+        "module: one that has modules as members can't be moved; make it shared, by "
+        "std::make_shared");
+  Holder holder;
+  CHECK(holder(x).value().to_vector() == std::vector<double>{1.0, 0.0});
+}
+
+TEST_CASE("a summary has a line for each parameter and buffer") {
+  Random random(8);
+  nn::Sequential<double> model{nn::Conv2d<double>(3, 4, 3, random),
+                               sfumato::nn::BatchNorm2d<double, Device>(4)};
+  CHECK(sfumato::nn::summary(model) ==
+        "0.weight               (4, 3, 3, 3)  108\n"
+        "0.bias                 (4,)          4\n"
+        "1.weight               (4,)          4\n"
+        "1.bias                 (4,)          4\n"
+        "1.running_mean         (4,)          4, buffer\n"
+        "1.running_var          (4,)          4, buffer\n"
+        "1.num_batches_tracked  ()            1, buffer\n"
+        "120 to train, 9 not");
+}
+
 }  // namespace sfumato::tested

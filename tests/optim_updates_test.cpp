@@ -511,4 +511,24 @@ TEST_CASE("a small network learns") {
   CHECK(losses::cross_entropy(model(x), labels).item() < 0.05F);
 }
 
+TEST_CASE("gradients are scaled down together to a norm") {
+  const auto a = start();
+  const auto b = start();
+  const auto unused = start();
+  backward(ops::sum(a * 3.0) + ops::sum(b * 4.0));
+  using sfumato::optim::clip_grad_norm;
+  CHECK(clip_grad_norm(std::vector{a, b, unused}, 100.0) == doctest::Approx(std::sqrt(75.0)));
+  CHECK(a.grad().value().to_vector()[0] == 3.0);
+  CHECK(clip_grad_norm(std::vector{a, b, unused}, 1.0) == doctest::Approx(std::sqrt(75.0)));
+  CHECK(a.grad().value().to_vector()[1] == doctest::Approx(3.0 / std::sqrt(75.0)));
+  CHECK(b.grad().value().to_vector()[2] == doctest::Approx(4.0 / std::sqrt(75.0)));
+  CHECK_FALSE(unused.grad().defined());
+  CHECK(complaint([&] { clip_grad_norm(std::vector{a}, -1.0); }) ==
+        "clip_grad_norm: -1 must be a number that is not negative");
+  const auto far = start();
+  backward(ops::sum(far * 1e200));
+  CHECK(complaint([&] { clip_grad_norm(std::vector{far}, 1.0); }) ==
+        "clip_grad_norm: a gradient is not finite, or its square is not");
+}
+
 }  // namespace sfumato::tested

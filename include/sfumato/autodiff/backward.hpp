@@ -229,6 +229,15 @@ void backward(const Variable<T, Device>& result, const BackwardOptions& options 
   for (auto& [leaf, gradient] : reached) leaf->add_to_grad(std::move(gradient));
 }
 
+template <class T, class Device>
+void Variable<T, Device>::backward() const {
+  sfumato::backward(*this);
+}
+template <class T, class Device>
+void Variable<T, Device>::backward(const BackwardOptions& options) const {
+  sfumato::backward(*this, options);
+}
+
 /// The gradients of the results (summed when there are several) with respect to each of `inputs`,
 /// which may be leaves or computed, of another element type or device; zeros where a result does
 /// not depend on an input. Each is in memory of its own. Leaves keep their grad(). Parts of the

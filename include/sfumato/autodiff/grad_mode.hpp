@@ -28,12 +28,18 @@ class GradMode {
   bool before_;
 };
 
+/// While it lives, the calling thread's operations are not recorded.
+class NoGrad : public GradMode {
+ public:
+  NoGrad() : GradMode(false) {}
+};
+
 /// Calls `body` without recording anything and returns what it returns.
 ///
 ///     auto prediction = no_grad([&] { return model(x); });
 template <class Body>
 decltype(auto) no_grad(Body&& body) {
-  const GradMode off(false);
+  const NoGrad off;
   return std::forward<Body>(body)();
 }
 

@@ -22,6 +22,8 @@
 
 namespace sfumato {
 
+struct BackwardOptions;
+
 /// A Tensor with a place on the tape: it remembers from which operation it came, so that backward()
 /// can find the gradient of a result with respect to it. Copies are handles to one value and place.
 ///
@@ -110,6 +112,10 @@ class Variable {
   /// Replaces grad(), for example by a clipped one; a copy where the memory is not `gradient`'s
   /// alone. Throws GraphError unless this is a parameter, and ShapeError for another shape.
   void set_grad(Variable gradient);
+  /// sfumato::backward(*this).
+  void backward() const;
+  void backward(const BackwardOptions& options) const;
+
   /// Forgets grad().
   void zero_grad() {
     if (node_ != nullptr) node_->set_grad(Variable());

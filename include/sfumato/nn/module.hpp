@@ -51,6 +51,19 @@ class Module {
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
   virtual ~Module() = default;
+  /// A layer may be moved into a Sequential. Throws ValueError for a module that has others as
+  /// members, whose addresses it has been given.
+  Module(Module&& other)  // NOLINT(performance-noexcept-move-constructor)
+      : values_(std::move(other.values_)),
+        modules_(std::move(other.modules_)),
+        training_(other.training_) {
+    if (other.has_members_) {
+      throw ValueError(
+          "module: one that has modules as members can't be moved; make it shared, by "
+          "std::make_shared");
+    }
+  }
+  Module& operator=(Module&&) = delete;
 
   virtual Variable<T, Device> forward(const Variable<T, Device>& x) = 0;
   Variable<T, Device> operator()(const Variable<T, Device>& x) { return forward(x); }
@@ -172,6 +185,7 @@ class Module {
   }
   /// The same for a member of this one.
   void add_module(std::string name, Module& child) {
+    has_members_ = true;
     add_module(std::move(name), std::shared_ptr<Module>(std::shared_ptr<Module>(), &child));
   }
 
@@ -240,6 +254,7 @@ class Module {
   Named values_;  // parameters and buffers
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> modules_;
   bool training_ = true;
+  bool has_members_ = false;
 };
 
 }  // namespace sfumato::nn

@@ -8,4 +8,5 @@
 #include "sfumato/nn/module.hpp"
 #include "sfumato/nn/resnet.hpp"
 #include "sfumato/nn/sequential.hpp"
+#include "sfumato/nn/summary.hpp"
 #include "sfumato/nn/vgg.hpp"

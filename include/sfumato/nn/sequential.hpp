@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <initializer_list>
 #include <memory>
@@ -16,9 +17,8 @@ namespace sfumato::nn {
 
 /// Modules one after the other, named "0", "1", ….
 ///
-///     Sequential<float> model{std::make_shared<Linear<float>>(784, 100, random),
-///                             std::make_shared<ReLU<float>>(),
-///                             std::make_shared<Linear<float>>(100, 10, random)};
+///     Sequential<float> model{Linear<float>(784, 100, random), ReLU<float>(),
+///                             Linear<float>(100, 10, random)};
 template <class T, class Device = Cpu>
 class Sequential : public Module<T, Device> {
  public:
@@ -27,6 +27,16 @@ class Sequential : public Module<T, Device> {
   Sequential() = default;
   Sequential(std::initializer_list<Layer> layers) {
     for (const Layer& layer : layers) push_back(layer);
+  }
+
+  /// Layers by value. In braces they are made in order, so that random weights are the same
+  /// everywhere.
+  template <class... Layers>
+  requires(sizeof...(Layers) > 1 || (!std::same_as<Layers, Sequential> && ...)) &&
+      (sizeof...(Layers) > 0) &&
+      (std::derived_from<Layers, Module<T, Device>> &&
+       ...) explicit Sequential(Layers&&... layers) {
+    (push_back(std::make_shared<Layers>(std::move(layers))), ...);
   }
 
   /// Throws ValueError for a null pointer.

@@ -3,6 +3,7 @@
 /// Optimisers and learning-rate schedules.
 
 #include "sfumato/optim/adam.hpp"
+#include "sfumato/optim/clip.hpp"
 #include "sfumato/optim/lbfgs.hpp"
 #include "sfumato/optim/optimizer.hpp"
 #include "sfumato/optim/schedules.hpp"
