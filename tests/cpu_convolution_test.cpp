@@ -253,6 +253,19 @@ TEST_CASE("floats multiplied digit by digit are as exact as by Winograd's algori
   }
 }
 
+TEST_CASE("exact convolutions of floats use no matrix instructions") {
+  if (!matrices_multiply_floats()) return;
+  const Conv2dGeometry g = Case{1, 64, 64, 16, 20, 1}.geometry();
+  using cpu::ConvolutionAlgorithm;
+  CHECK(cpu::choose_convolution<float>(g) == ConvolutionAlgorithm::kMatrixInstructions);
+  cpu::options().exact = true;
+  const auto in_float = cpu::choose_convolution<float>(g);
+  const auto in_bfloat16 = cpu::choose_convolution<BFloat16>(g);
+  cpu::options().exact = false;
+  CHECK(in_float == ConvolutionAlgorithm::kWinogradVectors);
+  CHECK(in_bfloat16 == ConvolutionAlgorithm::kMatrixInstructions);
+}
+
 TEST_CASE("a large number takes exactness from the four rows that see it only") {
   if (!matrices_multiply_floats()) return;
   const Case c{1, 64, 64, 16, 20, 1};

@@ -10,6 +10,7 @@
 #include "sfumato/cpu/device.hpp"
 #include "sfumato/cpu/half.hpp"
 #include "sfumato/cpu/im2col.hpp"
+#include "sfumato/cpu/options.hpp"
 #include "sfumato/cpu/rectify.hpp"
 #include "sfumato/cpu/vectors/kernels.hpp"
 #include "sfumato/cpu/winograd.hpp"
@@ -26,13 +27,14 @@ enum class ConvolutionAlgorithm {
   kMatrixInstructions
 };
 
-/// Whether matrix instructions have enough to do. In float they take 64 channels at a time of 16
-/// neighbouring pixels, and their whole numbers have room for the sums of so many channels.
+/// Whether matrix instructions may be used and have enough to do. In float they take 64 channels at
+/// a time of 16 neighbouring pixels, and their whole numbers have room for the sums of so many
+/// channels.
 template <class T>
-bool enough_for_matrices(const Conv2dGeometry& g) {
+bool suits_matrices(const Conv2dGeometry& g) {
   constexpr std::int64_t kMostChannels = 8192;
-  return SixteenBits<T> || (std::min(g.in_channels, g.out_channels) >= 64 && g.out_w >= 12 &&
-                            g.in_channels <= kMostChannels);
+  return SixteenBits<T> || (!options().exact && std::min(g.in_channels, g.out_channels) >= 64 &&
+                            g.out_w >= 12 && g.in_channels <= kMostChannels);
 }
 
 /// Which algorithm computes a convolution of elements of type T. Winograd's saves three quarters of
@@ -49,7 +51,7 @@ ConvolutionAlgorithm choose_convolution(const Conv2dGeometry& g) {
   if constexpr (HasTensorKernels<T>) {
     if (const TensorKernels<T>* const kernels = tensor_kernels<T>()) {
       if (fewest_channels <= kFewChannels) return ConvolutionAlgorithm::kDirectVectors;
-      if (kernels->convolve_by_matrices != nullptr && enough_for_matrices<T>(g)) {
+      if (kernels->convolve_by_matrices != nullptr && suits_matrices<T>(g)) {
         return ConvolutionAlgorithm::kMatrixInstructions;
       }
       return pixels < 64 ? ConvolutionAlgorithm::kIm2col : ConvolutionAlgorithm::kWinogradVectors;

@@ -9,6 +9,7 @@
 #include "sfumato/cpu/im2col.hpp"
 #include "sfumato/cpu/map.hpp"
 #include "sfumato/cpu/matrix_view.hpp"
+#include "sfumato/cpu/options.hpp"
 #include "sfumato/cpu/pooling.hpp"
 #include "sfumato/cpu/rectify.hpp"
 #include "sfumato/cpu/reduce.hpp"

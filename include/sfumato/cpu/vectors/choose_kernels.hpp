@@ -6,16 +6,15 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
+#include "sfumato/cpu/options.hpp"
 #include "sfumato/cpu/strips.hpp"
 #include "sfumato/cpu/vectors/avx2.hpp"
 #include "sfumato/cpu/vectors/avx512.hpp"
@@ -75,24 +74,34 @@ inline bool request_amx() {
 }
 #endif
 
-/// What vector_kernels() gives.
-inline const VectorKernels* choose_kernels() {
+/// The best kernels that this processor has, for each InstructionSet as the highest one; null where
+/// there are none.
+using KernelChoices = std::array<const VectorKernels*, 4>;
+
+inline KernelChoices choose_kernels() {
+  KernelChoices choices{};
 #ifdef SFUMATO_AVX2
-  const char* const variable = std::getenv("SFUMATO_VECTORS");
-  const std::string_view most = variable == nullptr ? "amx" : variable;
-  const bool avx512 = most == "amx" || most == "avx512";
-  if (avx512 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+  const auto choose_from = [&](InstructionSet set, const VectorKernels& kernels) {
+    std::fill(choices.begin() + static_cast<std::ptrdiff_t>(set), choices.end(), &kernels);
+  };
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    choose_from(InstructionSet::kAvx2, avx2::kKernels);
+  }
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+    choose_from(InstructionSet::kAvx512, avx512::kKernels);
 #ifdef SFUMATO_AMX
-    if (most == "amx" && request_amx()) return &avx512::kKernelsWithAmx;
+    if (request_amx()) choose_from(InstructionSet::kAmx, avx512::kKernelsWithAmx);
 #endif
-    return &avx512::kKernels;
-  }
-  if (most != "none" && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    return &avx2::kKernels;
   }
 #endif
-  return nullptr;
+  return choices;
+}
+
+/// What vector_kernels() gives.
+inline const VectorKernels* chosen_kernels() {
+  static const KernelChoices choices = choose_kernels();
+  return choices[static_cast<std::size_t>(options().highest)];
 }
 
 }  // namespace sfumato::cpu

@@ -10,14 +10,13 @@
 
 namespace sfumato::cpu {
 
-/// The kernels for this processor's best vectors, or null where there are none. The environment
-/// variable SFUMATO_VECTORS, "avx512" (without AMX), "avx2" or "none", lowers the choice.
+/// The kernels for the best vectors that this processor has and options() allow, or null where
+/// there are none.
 #ifdef SFUMATO_COMPILED_KERNELS
 const VectorKernels* vector_kernels();
 #else
 inline const VectorKernels* vector_kernels() {
-  static const VectorKernels* const kernels = choose_kernels();
-  return kernels;
+  return chosen_kernels();
 }
 #endif
 

@@ -1,0 +1,45 @@
+// cpu::options(): its default from the environment, and that kernels follow it.
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "sfumato/sfumato.hpp"
+#include "support/complaint.hpp"
+
+using namespace sfumato;
+using cpu::InstructionSet;
+
+TEST_CASE("instruction sets are called by their names") {
+  CHECK(cpu::parse_instruction_set("portable") == InstructionSet::kPortable);
+  CHECK(cpu::parse_instruction_set("avx2") == InstructionSet::kAvx2);
+  CHECK(cpu::parse_instruction_set("avx512") == InstructionSet::kAvx512);
+  CHECK(cpu::parse_instruction_set("amx") == InstructionSet::kAmx);
+}
+
+TEST_CASE("an unknown instruction set is an error that names the known ones") {
+  for (const char* const name : {"none", "", "AVX2", "avx", "sse"}) {
+    CAPTURE(name);
+    CHECK(complaint([&] { cpu::parse_instruction_set(name); }) ==
+          message("SFUMATO_VECTORS: there is no instruction set '", name,
+                  "'; choose portable, avx2, avx512 or amx"));
+  }
+}
+
+TEST_CASE("the environment says which instruction set is the highest") {
+  const char* const name = std::getenv("SFUMATO_VECTORS");
+  CHECK(cpu::options().highest == cpu::parse_instruction_set(name == nullptr ? "amx" : name));
+  CHECK_FALSE(cpu::options().exact);
+}
+
+TEST_CASE("kernels follow a highest instruction set that is changed") {
+  const InstructionSet before = cpu::options().highest;
+  const auto* const first = cpu::vector_kernels();
+  cpu::options().highest = InstructionSet::kPortable;
+  CHECK(cpu::vector_kernels() == nullptr);
+  cpu::options().highest = InstructionSet::kAvx2;
+  const auto* const avx2 = cpu::vector_kernels();
+  CHECK((avx2 == nullptr || avx2->lanes == 8));
+  cpu::options().highest = before;
+  CHECK(cpu::vector_kernels() == first);
+}
