@@ -130,15 +130,11 @@ const bool kRegistered = [] {
     add("conv2d_im2col", s, [](const auto& g, const float* x, const float* w, float* y) {
       cpu::conv2d_im2col<float>(g, x, w, nullptr, y);
     });
-    add("conv2d_winograd", s, [](const auto& g, const float* x, const float* w, float* y) {
-      cpu::conv2d_winograd<float>(g, x, w, nullptr, y);
-    });
     // By AMX where the processor has it, else by Winograd's algorithm in float.
     const auto convolve = [](const auto& g, const BFloat16* x, const BFloat16* w, BFloat16* y) {
       Cpu::conv2d<BFloat16>(g, x, w, nullptr, y);
     };
     add("conv2d_bfloat16", s, convolve, BFloat16{});
-    if (cpu::vector_kernels() == nullptr) continue;
     add("conv2d_direct", s, [](const auto& g, const float* x, const float* w, float* y) {
       cpu::tensor_kernels<float>()->convolve_directly(
           {.g = g, .x = x, .filters = cpu::forward_filters(g, w), .y = y});

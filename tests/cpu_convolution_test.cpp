@@ -115,9 +115,7 @@ TEST_CASE("convolutions and their input gradients equal im2col in double") {
     CHECK(difference(y, expected_y) < kRounding);
     Cpu::conv2d_input_gradient(g, dy.data(), weight.data(), dx.data());
     CHECK(difference(dx, expected_dx) < kRounding);
-    // The portable algorithms, whatever this machine chooses.
-    cpu::conv2d_winograd(g, x.data(), weight.data(), bias.data(), y.data());
-    CHECK(difference(y, expected_y) < 4e-6);
+    // The reference, whatever this machine chooses.
     cpu::conv2d_im2col(g, x.data(), weight.data(), bias.data(), y.data());
     CHECK(difference(y, expected_y) < 4e-6);
   }
@@ -158,10 +156,6 @@ TEST_CASE("a fused relu and its gate equal those done afterwards") {
 // Small images in few tiles and wide ones in several segments; few and many channels.
 TEST_CASE("every plan for Winograd's algorithm gives the same, bits included") {
   const cpu::VectorKernels* const kernels = cpu::vector_kernels();
-  if (kernels == nullptr) {
-    MESSAGE("skipped: there are no vector kernels here, or SFUMATO_VECTORS forbids them");
-    return;
-  }
   const std::vector<Case> cases{{1, 16, 20, 5, 6, 1},
                                 {2, 33, 17, 13, 50, 1},
                                 {1, 40, 70, 26, 121, 0},
@@ -204,8 +198,7 @@ namespace {
 
 /// Whether matrix instructions multiply floats here. Says so if not.
 bool matrices_multiply_floats() {
-  const cpu::VectorKernels* const kernels = cpu::vector_kernels();
-  if (kernels != nullptr && kernels->float32.convolve_by_matrices != nullptr) return true;
+  if (cpu::tensor_kernels<float>()->convolve_by_matrices != nullptr) return true;
   MESSAGE("skipped: this processor has no AMX, or SFUMATO_VECTORS forbids it");
   return false;
 }
@@ -262,7 +255,7 @@ TEST_CASE("exact convolutions of floats use no matrix instructions") {
   const auto in_float = cpu::choose_convolution<float>(g);
   const auto in_bfloat16 = cpu::choose_convolution<BFloat16>(g);
   cpu::options().exact = false;
-  CHECK(in_float == ConvolutionAlgorithm::kWinogradVectors);
+  CHECK(in_float == ConvolutionAlgorithm::kWinograd);
   CHECK(in_bfloat16 == ConvolutionAlgorithm::kMatrixInstructions);
 }
 

@@ -13,19 +13,12 @@
 #include "sfumato/cpu/options.hpp"
 #include "sfumato/cpu/rectify.hpp"
 #include "sfumato/cpu/vectors/kernels.hpp"
-#include "sfumato/cpu/winograd.hpp"
 
 namespace sfumato {
 
 namespace cpu {
 
-enum class ConvolutionAlgorithm {
-  kIm2col,
-  kWinograd,
-  kWinogradVectors,
-  kDirectVectors,
-  kMatrixInstructions
-};
+enum class ConvolutionAlgorithm { kIm2col, kWinograd, kDirect, kMatrixInstructions };
 
 /// Whether matrix instructions may be used and have enough to do. In float they take 64 channels at
 /// a time of 16 neighbouring pixels, and their whole numbers have room for the sums of so many
@@ -44,21 +37,19 @@ bool suits_matrices(const Conv2dGeometry& g) {
 /// benchmarks/ measures all of them for the shapes of VGG-19.
 template <class T>
 ConvolutionAlgorithm choose_convolution(const Conv2dGeometry& g) {
-  constexpr std::int64_t kFewChannels = 8;
-  if (!winograd_applies(g)) return ConvolutionAlgorithm::kIm2col;
-  const std::int64_t fewest_channels = std::min(g.in_channels, g.out_channels);
-  const std::int64_t pixels = g.batch * g.out_h * g.out_w;
   if constexpr (HasTensorKernels<T>) {
-    if (const TensorKernels<T>* const kernels = tensor_kernels<T>()) {
-      if (fewest_channels <= kFewChannels) return ConvolutionAlgorithm::kDirectVectors;
-      if (kernels->convolve_by_matrices != nullptr && suits_matrices<T>(g)) {
-        return ConvolutionAlgorithm::kMatrixInstructions;
-      }
-      return pixels < 64 ? ConvolutionAlgorithm::kIm2col : ConvolutionAlgorithm::kWinogradVectors;
+    constexpr std::int64_t kFewChannels = 8;
+    constexpr std::int64_t kFewPixels = 64;
+    if (!winograd_applies(g)) return ConvolutionAlgorithm::kIm2col;
+    if (std::min(g.in_channels, g.out_channels) <= kFewChannels) {
+      return ConvolutionAlgorithm::kDirect;
     }
+    if (tensor_kernels<T>()->convolve_by_matrices != nullptr && suits_matrices<T>(g)) {
+      return ConvolutionAlgorithm::kMatrixInstructions;
+    }
+    if (g.batch * g.out_h * g.out_w >= kFewPixels) return ConvolutionAlgorithm::kWinograd;
   }
-  const bool winograd = !SixteenBits<T> && fewest_channels >= 16 && pixels >= 256;
-  return winograd ? ConvolutionAlgorithm::kWinograd : ConvolutionAlgorithm::kIm2col;
+  return ConvolutionAlgorithm::kIm2col;
 }
 
 /// The convolution whose forward pass is the input gradient of `g`: outputs and inputs change
@@ -118,10 +109,10 @@ bool convolve_in_vectors(ConvolutionAlgorithm algorithm, const Convolution<T>& t
     case ConvolutionAlgorithm::kMatrixInstructions:
       tensor_kernels<T>()->convolve_by_matrices(task);
       return true;
-    case ConvolutionAlgorithm::kDirectVectors:
+    case ConvolutionAlgorithm::kDirect:
       tensor_kernels<T>()->convolve_directly(task);
       return true;
-    case ConvolutionAlgorithm::kWinogradVectors:
+    case ConvolutionAlgorithm::kWinograd:
       tensor_kernels<T>()->convolve_by_winograd(task,
                                                 plan_winograd(task.g, vector_kernels()->lanes));
       return true;
@@ -134,24 +125,19 @@ bool convolve_in_vectors(ConvolutionAlgorithm algorithm, const Convolution<T>& t
 template <class T>
 void convolve(const Conv2dGeometry& g, const T* x, const T* weight, const T* bias, T* y, bool relu,
               std::uint8_t* positive) {
-  const ConvolutionAlgorithm algorithm = choose_convolution<T>(g);
   if constexpr (HasTensorKernels<T>) {
-    if (convolve_in_vectors<T>(algorithm, {.g = g,
-                                           .x = x,
-                                           .filters = forward_filters(g, weight),
-                                           .bias = bias,
-                                           .y = y,
-                                           .relu = relu,
-                                           .positive = positive})) {
+    if (convolve_in_vectors<T>(choose_convolution<T>(g), {.g = g,
+                                                          .x = x,
+                                                          .filters = forward_filters(g, weight),
+                                                          .bias = bias,
+                                                          .y = y,
+                                                          .relu = relu,
+                                                          .positive = positive})) {
       return;
     }
   }
-  if (algorithm == ConvolutionAlgorithm::kWinograd) {
-    if constexpr (!SixteenBits<T>) conv2d_winograd(g, x, weight, bias, y);
-  } else {
-    with_wide_filters(g, weight,
-                      [&](const Compute<T>* filters) { conv2d_im2col(g, x, filters, bias, y); });
-  }
+  with_wide_filters(g, weight,
+                    [&](const Compute<T>* filters) { conv2d_im2col(g, x, filters, bias, y); });
   if (relu) Cpu::relu(output_rows(g), y, y, positive);
 }
 

@@ -14,7 +14,6 @@
 #include "sfumato/cpu/rectify.hpp"
 #include "sfumato/cpu/reduce.hpp"
 #include "sfumato/cpu/vectors/kernels.hpp"
-#include "sfumato/cpu/winograd.hpp"
 
 namespace sfumato {
 

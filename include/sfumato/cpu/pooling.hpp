@@ -37,46 +37,12 @@ void for_each_window(const Pool2dGeometry& g, const Body& body) {
   });
 }
 
-/// Windows of 2 × 2 side by side, the common case: the same results as the general loop below,
-/// without its branches.
-template <class T>
-void max_pool2d_halving(const Pool2dGeometry& g, const T* x, T* y, std::int32_t* indices) {
-  parallel_for(g.planes, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin * g.out_h; row < end * g.out_h; ++row) {
-      if constexpr (HasTensorKernels<T>) {
-        if (const auto* kernels = tensor_kernels<T>()) {
-          kernels->max_pool2d_row(g, row % g.out_h, x + row / g.out_h * g.in_h * g.in_w,
-                                  y + row * g.out_w, indices + row * g.out_w);
-          continue;
-        }
-      }
-      const std::int64_t first = row % g.out_h * 2 * g.in_w;
-      const T* upper = x + row / g.out_h * g.in_h * g.in_w + first;
-      const T* lower = upper + g.in_w;
-      for (std::int64_t j = 0; j < g.out_w; ++j) {
-        T best = upper[2 * j];
-        std::int64_t place = first + 2 * j;
-        const auto compare = [&](T value, std::int64_t at) {
-          const bool better = !(value <= best);  // true for NaN, which wins
-          const bool replaced = better && best == best;
-          best = replaced ? value : best;
-          place = replaced ? at : place;
-        };
-        compare(upper[2 * j + 1], first + 2 * j + 1);
-        compare(lower[2 * j], first + g.in_w + 2 * j);
-        compare(lower[2 * j + 1], first + g.in_w + 2 * j + 1);
-        y[row * g.out_w + j] = best;
-        indices[row * g.out_w + j] = static_cast<std::int32_t>(place);
-      }
-    }
-  });
-}
-
 /// Whether some input is in several windows. Sums of 16-bit gradients are then made in float.
 inline bool overlap(const Pool2dGeometry& g) {
   return g.stride_h < g.kernel_h || g.stride_w < g.kernel_w;
 }
 
+/// Whether windows are of 2 × 2 side by side, the common case, for which there are kernels.
 inline bool halves(const Pool2dGeometry& g) {
   return g.kernel_h == 2 && g.kernel_w == 2 && g.stride_h == 2 && g.stride_w == 2 &&
          g.padding_h == 0 && g.padding_w == 0;
@@ -86,7 +52,18 @@ inline bool halves(const Pool2dGeometry& g) {
 
 template <class T>
 void Cpu::max_pool2d(const Pool2dGeometry& geometry, const T* x, T* y, std::int32_t* indices) {
-  if (cpu::halves(geometry)) return cpu::max_pool2d_halving(geometry, x, y, indices);
+  if constexpr (cpu::HasTensorKernels<T>) {
+    if (cpu::halves(geometry)) {
+      const auto* const kernels = cpu::tensor_kernels<T>();
+      const std::int64_t in_size = geometry.in_h * geometry.in_w;
+      return parallel_for(geometry.planes, 1, [&](std::int64_t plane, std::int64_t) {
+        for (std::int64_t i = 0; i < geometry.out_h; ++i) {
+          const std::int64_t out = (plane * geometry.out_h + i) * geometry.out_w;
+          kernels->max_pool2d_row(geometry, i, x + plane * in_size, y + out, indices + out);
+        }
+      });
+    }
+  }
   cpu::for_each_window(geometry, [&](std::int64_t plane, std::int64_t out, std::int64_t top,
                                      std::int64_t bottom, std::int64_t left, std::int64_t right) {
     const T* image = x + plane * geometry.in_h * geometry.in_w;
@@ -109,8 +86,8 @@ void Cpu::max_pool2d_scatter(const Pool2dGeometry& geometry, const T* dy,
   const std::int64_t in_size = geometry.in_h * geometry.in_w;
   const std::int64_t out_size = geometry.out_h * geometry.out_w;
   if constexpr (cpu::HasTensorKernels<T>) {
-    const auto* const kernels = cpu::tensor_kernels<T>();
-    if (kernels != nullptr && cpu::halves(geometry)) {
+    if (cpu::halves(geometry)) {
+      const auto* const kernels = cpu::tensor_kernels<T>();
       return parallel_for(geometry.planes, 1, [&](std::int64_t plane, std::int64_t) {
         T* const target = dx + plane * in_size;
         for (std::int64_t i = 0; i < geometry.out_h; ++i) {

@@ -59,11 +59,10 @@ void Cpu::relu(const BitRows& rows, const T* x, T* y, std::uint8_t* bits) {
   cpu::for_each_bit_run(rows, [&](std::int64_t first, std::int64_t count, std::int64_t byte) {
     std::uint8_t* const own = bits == nullptr ? nullptr : bits + byte;
     if constexpr (cpu::HasTensorKernels<T>) {
-      if (const auto* kernels = cpu::tensor_kernels<T>()) {
-        return kernels->relu_run(count, x + first, y + first, own);
-      }
+      cpu::tensor_kernels<T>()->relu_run(count, x + first, y + first, own);
+    } else {
+      cpu::relu_run(count, x + first, y + first, own);
     }
-    cpu::relu_run(count, x + first, y + first, own);
   });
 }
 
@@ -71,11 +70,10 @@ template <class T>
 void Cpu::gate(const BitRows& rows, const T* x, const std::uint8_t* bits, T* y) {
   cpu::for_each_bit_run(rows, [&](std::int64_t first, std::int64_t count, std::int64_t byte) {
     if constexpr (cpu::HasTensorKernels<T>) {
-      if (const auto* kernels = cpu::tensor_kernels<T>()) {
-        return kernels->gate_run(count, x + first, bits + byte, y + first);
-      }
+      cpu::tensor_kernels<T>()->gate_run(count, x + first, bits + byte, y + first);
+    } else {
+      cpu::gate_run(count, x + first, bits + byte, y + first);
     }
-    cpu::gate_run(count, x + first, bits + byte, y + first);
   });
 }
 

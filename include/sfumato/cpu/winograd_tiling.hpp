@@ -44,6 +44,13 @@ struct Convolution {
   std::uint8_t* positive = nullptr;  ///< … and these bits say where it is positive; may be null
 };
 
+/// Whether Winograd's algorithm computes this convolution, and the other kernels do: 3 × 3 filters,
+/// moved by one.
+inline bool winograd_applies(const Conv2dGeometry& g) {
+  return g.kernel_h == 3 && g.kernel_w == 3 && g.stride_h == 1 && g.stride_w == 1 &&
+         g.dilation_h == 1 && g.dilation_w == 1 && g.groups == 1;
+}
+
 /// In which order the work of a convolution is done; see vectors/winograd.inc.
 enum class WinogradOrder {
   kBlocks,  ///< all filters are transformed first; each thread takes blocks of tiles through all

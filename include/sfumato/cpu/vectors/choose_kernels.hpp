@@ -19,6 +19,8 @@
 #include "sfumato/cpu/vectors/avx2.hpp"
 #include "sfumato/cpu/vectors/avx512.hpp"
 #include "sfumato/cpu/vectors/kernel_table.hpp"
+#include "sfumato/cpu/vectors/portable.hpp"
+#include "sfumato/cpu/vectors/prefetch.hpp"
 #include "sfumato/cpu/winograd_points.hpp"
 
 #if defined(SFUMATO_AVX2) && defined(SFUMATO_AMX)
@@ -35,6 +37,11 @@ inline constexpr std::int64_t round_up(std::int64_t value, std::int64_t unit) {
 
 }  // namespace sfumato::cpu
 
+#define SFUMATO_NAMESPACE portable
+#define SFUMATO_TARGET
+#include "sfumato/cpu/vectors/kernels.inc"
+#undef SFUMATO_NAMESPACE
+#undef SFUMATO_TARGET
 #ifdef SFUMATO_AVX2
 #define SFUMATO_NAMESPACE avx2
 #define SFUMATO_TARGET SFUMATO_AVX2
@@ -74,12 +81,12 @@ inline bool request_amx() {
 }
 #endif
 
-/// The best kernels that this processor has, for each InstructionSet as the highest one; null where
-/// there are none.
+/// The best kernels that this processor has, for each InstructionSet as the highest one.
 using KernelChoices = std::array<const VectorKernels*, 4>;
 
 inline KernelChoices choose_kernels() {
-  KernelChoices choices{};
+  KernelChoices choices;
+  choices.fill(&portable::kKernels);
 #ifdef SFUMATO_AVX2
   const auto choose_from = [&](InstructionSet set, const VectorKernels& kernels) {
     std::fill(choices.begin() + static_cast<std::ptrdiff_t>(set), choices.end(), &kernels);

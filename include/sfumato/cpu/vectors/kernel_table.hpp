@@ -10,8 +10,7 @@
 
 namespace sfumato::cpu {
 
-/// What is computed faster where the processor has vectors, for tensors of S, float or BFloat16.
-/// Each function does what the portable one of the same name does.
+/// What is computed in vectors, for tensors of S, float or BFloat16.
 template <class S>
 struct TensorKernels {
   void (*relu_run)(std::int64_t count, const S* x, S* y, std::uint8_t* bits);

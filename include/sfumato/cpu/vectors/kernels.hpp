@@ -20,15 +20,13 @@ inline const VectorKernels* vector_kernels() {
 }
 #endif
 
-/// The same for tensors of T; null where there are none.
+/// The same for tensors of T.
 template <class T>
 const TensorKernels<T>* tensor_kernels() requires HasTensorKernels<T> {
-  const VectorKernels* const kernels = vector_kernels();
-  if (kernels == nullptr) return nullptr;
   if constexpr (std::same_as<T, float>) {
-    return &kernels->float32;
+    return &vector_kernels()->float32;
   } else {
-    return &kernels->bfloat16;
+    return &vector_kernels()->bfloat16;
   }
 }
 
