@@ -5,7 +5,7 @@ set(package_folder "${CMAKE_INSTALL_DATADIR}/cmake/sfumato")
 set(pkgconfig_folder "${CMAKE_INSTALL_DATADIR}/pkgconfig")
 
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/sfumato" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-  FILES_MATCHING PATTERN "*.hpp" PATTERN "*.inc" PATTERN "*.cu" PATTERN "*.cuh")
+  FILES_MATCHING PATTERN "*.hpp" PATTERN "*.cpp" PATTERN "*.cu" PATTERN "*.cuh")
 
 # The Cuda device's kernels alone are compiled code and go where libraries go.
 set(SFUMATO_LIBRARY_FOLDER "${CMAKE_INSTALL_LIBDIR}")

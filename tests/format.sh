@@ -17,7 +17,7 @@ while [ $# -gt 0 ]; do
 done
 
 folders=(include examples tests benchmarks weights/distill)
-find "${folders[@]}" \( -name '*.hpp' -o -name '*.cpp' -o -name '*.inc' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
+find "${folders[@]}" \( -name '*.hpp' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
   xargs -0 -r clang-format "${fix[@]}"
 
 if [ -n "$tidy" ]; then

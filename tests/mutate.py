@@ -108,11 +108,11 @@ def draw(include, options):
     by_folder = []
     for folder in FOLDERS:
         found = []
-        for header in sorted((include / "sfumato" / folder).rglob("*.[hi]*")):
+        for header in sorted((include / "sfumato" / folder).rglob("*.hpp")):
             path = header.relative_to(include / "sfumato").as_posix()
             if options.only and not re.search(options.only, path):
                 continue
-            if path.startswith("cpu/vectors/") and not options.vectors:
+            if path.startswith("cpu/kernels/") and not options.kernels:
                 continue
             found += changes(path, header.read_text())
         drawn.shuffle(found)
@@ -215,7 +215,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1, help="of the draw (1)")
     parser.add_argument("--only", help="headers whose path below include/sfumato matches")
     parser.add_argument("--shard", default="1/1", help="K/N: every N-th change, from the K-th")
-    parser.add_argument("--vectors", action="store_true", help="cpu/vectors too")
+    parser.add_argument("--kernels", action="store_true", help="cpu/kernels too")
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds that a test file may run (120)")
     parser.add_argument("--list", action="store_true", help="only say what would be changed")
     options = parser.parse_args()

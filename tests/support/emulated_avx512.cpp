@@ -220,9 +220,9 @@ using __mmask16 = std::uint16_t;
 #define SFUMATO_AVX512
 #define SFUMATO_AMX
 #define SFUMATO_COMPILED_KERNELS
-#include "sfumato/cpu/vectors/choose_kernels.hpp"
-#include "sfumato/cpu/vectors/kernels.hpp"
+#include "sfumato/cpu/kernels/choose_kernels.hpp"
+#include "sfumato/cpu/kernels/kernels.hpp"
 
 const sfumato::cpu::VectorKernels* sfumato::cpu::vector_kernels() {
-  return &avx512::kKernelsWithAmx;
+  return &kAmxKernels;
 }

@@ -10,9 +10,9 @@
 #include "sfumato/cpu/device.hpp"
 #include "sfumato/cpu/half.hpp"
 #include "sfumato/cpu/im2col.hpp"
+#include "sfumato/cpu/kernels/kernels.hpp"
 #include "sfumato/cpu/options.hpp"
 #include "sfumato/cpu/rectify.hpp"
-#include "sfumato/cpu/vectors/kernels.hpp"
 
 namespace sfumato {
 

@@ -15,8 +15,7 @@
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
 #include "sfumato/cpu/half.hpp"
-#include "sfumato/cpu/matrix_view.hpp"
-#include "sfumato/cpu/vectors/kernels.hpp"
+#include "sfumato/cpu/kernels/kernels.hpp"
 
 namespace sfumato {
 

@@ -7,8 +7,8 @@
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
 #include "sfumato/cpu/half.hpp"
+#include "sfumato/cpu/kernels/kernels.hpp"
 #include "sfumato/cpu/loops.hpp"
-#include "sfumato/cpu/vectors/kernels.hpp"
 
 namespace sfumato {
 

@@ -5,11 +5,11 @@
 #include <cstdint>
 
 #include "sfumato/core/half.hpp"
-#include "sfumato/cpu/vectors/targets.hpp"
+#include "sfumato/cpu/kernels/targets.hpp"
 
 #ifdef SFUMATO_AVX512
 
-/// Vectors of 16 floats: what vectors/kernels.inc needs to know of AVX-512.
+/// Vectors of 16 floats: what the kernels needs to know of AVX-512.
 namespace sfumato::cpu::avx512 {
 
 using Vector = __m512;
@@ -19,85 +19,83 @@ using Lanes = __mmask16;  ///< which elements of a vector are meant
 inline constexpr std::int64_t kLanes = 16;     ///< floats of a vector
 inline constexpr std::int64_t kTileRows = 12;  ///< rows of two vectors that fit the registers
 
-#define SFUMATO_INLINE SFUMATO_AVX512 __attribute__((always_inline)) inline
-
-SFUMATO_INLINE Vector zero() {
+SFUMATO_AVX512_INLINE Vector zero() {
   return _mm512_setzero_ps();
 }
-SFUMATO_INLINE Vector broadcast(float x) {
+SFUMATO_AVX512_INLINE Vector broadcast(float x) {
   return _mm512_set1_ps(x);
 }
-SFUMATO_INLINE Vector load(const float* from) {
+SFUMATO_AVX512_INLINE Vector load(const float* from) {
   return _mm512_loadu_ps(from);
 }
-SFUMATO_INLINE void store(float* to, Vector x) {
+SFUMATO_AVX512_INLINE void store(float* to, Vector x) {
   _mm512_storeu_ps(to, x);
 }
 /// The lanes that are meant; zeros in the others, whose memory is not touched.
-SFUMATO_INLINE Vector load(Lanes lanes, const float* from) {
+SFUMATO_AVX512_INLINE Vector load(Lanes lanes, const float* from) {
   return _mm512_maskz_loadu_ps(lanes, from);
 }
-SFUMATO_INLINE void store(Lanes lanes, float* to, Vector x) {
+SFUMATO_AVX512_INLINE void store(Lanes lanes, float* to, Vector x) {
   _mm512_mask_storeu_ps(to, lanes, x);
 }
 
-SFUMATO_INLINE Vector add(Vector a, Vector b) {
+SFUMATO_AVX512_INLINE Vector add(Vector a, Vector b) {
   return _mm512_add_ps(a, b);
 }
-SFUMATO_INLINE Vector subtract(Vector a, Vector b) {
+SFUMATO_AVX512_INLINE Vector subtract(Vector a, Vector b) {
   return _mm512_sub_ps(a, b);
 }
-SFUMATO_INLINE Vector multiply(Vector a, Vector b) {
+SFUMATO_AVX512_INLINE Vector multiply(Vector a, Vector b) {
   return _mm512_mul_ps(a, b);
 }
 /// a · b + c
-SFUMATO_INLINE Vector multiply_add(Vector a, Vector b, Vector c) {
+SFUMATO_AVX512_INLINE Vector multiply_add(Vector a, Vector b, Vector c) {
   return _mm512_fmadd_ps(a, b, c);
 }
 /// c - a · b
-SFUMATO_INLINE Vector multiply_subtract(Vector a, Vector b, Vector c) {
+SFUMATO_AVX512_INLINE Vector multiply_subtract(Vector a, Vector b, Vector c) {
   return _mm512_fnmadd_ps(a, b, c);
 }
 /// max(x, 0); NaN stays NaN.
-SFUMATO_INLINE Vector rectify(Vector x) {
+SFUMATO_AVX512_INLINE Vector rectify(Vector x) {
   return _mm512_max_ps(_mm512_setzero_ps(), x);
 }
 
 /// The lanes `first` … `last` - 1; either may lie outside the vector.
-SFUMATO_INLINE Lanes lanes_between(std::int64_t first, std::int64_t last) {
+SFUMATO_AVX512_INLINE Lanes lanes_between(std::int64_t first, std::int64_t last) {
   const auto below = [](std::int64_t count) {
     return count <= 0 ? 0U : count >= kLanes ? 0xffffU : (1U << count) - 1U;
   };
   return static_cast<Lanes>(below(last) & ~below(first));
 }
 /// The lanes of `lanes` whose bit is set.
-SFUMATO_INLINE Lanes lanes_with_bits(Lanes lanes, std::uint32_t bits) {
+SFUMATO_AVX512_INLINE Lanes lanes_with_bits(Lanes lanes, std::uint32_t bits) {
   return static_cast<Lanes>(lanes & bits);
 }
 /// A bit for each lane that is positive or NaN.
-SFUMATO_INLINE std::uint32_t positive_bits(Vector x) {
+SFUMATO_AVX512_INLINE std::uint32_t positive_bits(Vector x) {
   return _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_NLE_UQ);
 }
 /// Whether b replaces a as the largest: the first NaN wins over everything.
-SFUMATO_INLINE Lanes exceeds(Vector b, Vector a) {
+SFUMATO_AVX512_INLINE Lanes exceeds(Vector b, Vector a) {
   return static_cast<Lanes>(_mm512_cmp_ps_mask(b, a, _CMP_NLE_UQ) &
                             _mm512_cmp_ps_mask(a, a, _CMP_ORD_Q));
 }
-SFUMATO_INLINE Vector select(Lanes lanes, Vector a, Vector otherwise) {
+SFUMATO_AVX512_INLINE Vector select(Lanes lanes, Vector a, Vector otherwise) {
   return _mm512_mask_mov_ps(otherwise, lanes, a);
 }
 
 /// x in the lanes that are meant, zeros in the others.
-SFUMATO_INLINE Vector keep(Lanes lanes, Vector x) {
+SFUMATO_AVX512_INLINE Vector keep(Lanes lanes, Vector x) {
   return _mm512_maskz_mov_ps(lanes, x);
 }
 
 /// bfloat16 is the upper half of a float.
-SFUMATO_INLINE Vector widen(__m256i halves) {
+SFUMATO_AVX512_INLINE Vector widen(__m256i halves) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
 }
 /// To the nearest, ties to even; NaN stays NaN.
-SFUMATO_INLINE __m256i round_to_halves(Vector x) {
+SFUMATO_AVX512_INLINE __m256i round_to_halves(Vector x) {
   const __m512i bits = _mm512_castps_si512(x);
   const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
   const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
@@ -105,83 +103,83 @@ SFUMATO_INLINE __m256i round_to_halves(Vector x) {
   const Lanes nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
   return _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_mask_mov_epi32(rounded, nan, quiet), 16));
 }
-SFUMATO_INLINE Vector load(const BFloat16* from) {
+SFUMATO_AVX512_INLINE Vector load(const BFloat16* from) {
   return widen(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
 }
-SFUMATO_INLINE void store(BFloat16* to, Vector x) {
+SFUMATO_AVX512_INLINE void store(BFloat16* to, Vector x) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), round_to_halves(x));
 }
-SFUMATO_INLINE Vector load(Lanes lanes, const BFloat16* from) {
+SFUMATO_AVX512_INLINE Vector load(Lanes lanes, const BFloat16* from) {
   return widen(_mm256_maskz_loadu_epi16(lanes, from));
 }
-SFUMATO_INLINE void store(Lanes lanes, BFloat16* to, Vector x) {
+SFUMATO_AVX512_INLINE void store(Lanes lanes, BFloat16* to, Vector x) {
   _mm256_mask_storeu_epi16(to, lanes, round_to_halves(x));
 }
 
 /// Elements that bfloat16 holds, of two vectors, in pairs of 16 bits.
-SFUMATO_INLINE Vector pair_up(Vector even, Vector odd) {
+SFUMATO_AVX512_INLINE Vector pair_up(Vector even, Vector odd) {
   const __m512i low = _mm512_srli_epi32(_mm512_castps_si512(even), 16);
   return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_castps_si512(odd)));
 }
-SFUMATO_INLINE void store_bits(void* to, Vector x) {
+SFUMATO_AVX512_INLINE void store_bits(void* to, Vector x) {
   _mm512_storeu_si512(to, _mm512_castps_si512(x));
 }
-SFUMATO_INLINE void store_bits(void* to, Integers x) {
+SFUMATO_AVX512_INLINE void store_bits(void* to, Integers x) {
   _mm512_storeu_si512(to, x);
 }
-SFUMATO_INLINE Vector load_bits(const void* from) {
+SFUMATO_AVX512_INLINE Vector load_bits(const void* from) {
   return _mm512_castsi512_ps(_mm512_loadu_si512(from));
 }
 
-SFUMATO_INLINE Integers broadcast(std::int32_t x) {
+SFUMATO_AVX512_INLINE Integers broadcast(std::int32_t x) {
   return _mm512_set1_epi32(x);
 }
 /// 0, 2, 4, …
-SFUMATO_INLINE Integers even_numbers() {
+SFUMATO_AVX512_INLINE Integers even_numbers() {
   return _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
 }
-SFUMATO_INLINE Integers add(Integers a, Integers b) {
+SFUMATO_AVX512_INLINE Integers add(Integers a, Integers b) {
   return _mm512_add_epi32(a, b);
 }
-SFUMATO_INLINE Lanes equal(Integers a, Integers b) {
+SFUMATO_AVX512_INLINE Lanes equal(Integers a, Integers b) {
   return _mm512_cmpeq_epi32_mask(a, b);
 }
-SFUMATO_INLINE Integers select(Lanes lanes, Integers a, Integers otherwise) {
+SFUMATO_AVX512_INLINE Integers select(Lanes lanes, Integers a, Integers otherwise) {
   return _mm512_mask_mov_epi32(otherwise, lanes, a);
 }
-SFUMATO_INLINE Integers load(Lanes lanes, const std::int32_t* from) {
+SFUMATO_AVX512_INLINE Integers load(Lanes lanes, const std::int32_t* from) {
   return _mm512_maskz_loadu_epi32(lanes, from);
 }
-SFUMATO_INLINE void store(Lanes lanes, std::int32_t* to, Integers x) {
+SFUMATO_AVX512_INLINE void store(Lanes lanes, std::int32_t* to, Integers x) {
   _mm512_mask_storeu_epi32(to, lanes, x);
 }
 
-SFUMATO_INLINE Integers round_to_integers(Vector x) {
+SFUMATO_AVX512_INLINE Integers round_to_integers(Vector x) {
   return _mm512_cvtps_epi32(x);
 }
-SFUMATO_INLINE Vector to_floats(const std::int32_t* from) {
+SFUMATO_AVX512_INLINE Vector to_floats(const std::int32_t* from) {
   // GCC 12 takes the one without lanes for the use of something uninitialised.
   return _mm512_maskz_cvtepi32_ps(0xffff, _mm512_loadu_si512(from));
 }
 /// The larger one of magnitudes that are given by their bits, of which NaN is the largest.
-SFUMATO_INLINE Integers larger_magnitude(Integers largest, Vector x) {
+SFUMATO_AVX512_INLINE Integers larger_magnitude(Integers largest, Vector x) {
   const __m512i magnitude = _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7fffffff));
   return _mm512_max_epi32(largest, magnitude);
 }
-SFUMATO_INLINE float largest_lane(Integers magnitudes) {
+SFUMATO_AVX512_INLINE float largest_lane(Integers magnitudes) {
   std::int32_t lanes[kLanes];
   _mm512_storeu_si512(lanes, magnitudes);
   return std::bit_cast<float>(*std::max_element(lanes, lanes + kLanes));
 }
 
 /// Of each bit, a where `which` is set, else b.
-SFUMATO_INLINE __m512i choose_bits(std::uint32_t which, __m512i a, __m512i b) {
+SFUMATO_AVX512_INLINE __m512i choose_bits(std::uint32_t which, __m512i a, __m512i b) {
   return _mm512_ternarylogic_epi32(_mm512_set1_epi32(static_cast<int>(which)), a, b, 0xca);
 }
 /// Of four vectors of numbers below 2²⁴ whose bytes are digits, each increased by 128: the digits
 /// of each lane side by side.
-SFUMATO_INLINE void join_digits(const Integers (&x)[4], Integers& high, Integers& middle,
-                                Integers& low) {
+SFUMATO_AVX512_INLINE void join_digits(const Integers (&x)[4], Integers& high, Integers& middle,
+                                       Integers& low) {
   constexpr std::uint32_t kEvenBytes = 0x00ff00ff;
   constexpr std::uint32_t kEvenPairs = 0x0000ffff;
   const __m512i outer_01 = choose_bits(kEvenBytes, x[0], _mm512_slli_epi32(x[1], 8));
@@ -198,20 +196,20 @@ SFUMATO_INLINE void join_digits(const Integers (&x)[4], Integers& high, Integers
 }
 
 /// Of neighbours in two vectors, those in even places and those in odd ones.
-SFUMATO_INLINE void separate(Vector low, Vector high, Vector& even, Vector& odd) {
+SFUMATO_AVX512_INLINE void separate(Vector low, Vector high, Vector& even, Vector& odd) {
   const __m512i places = even_numbers();
   even = _mm512_permutex2var_ps(low, places, high);
   odd = _mm512_permutex2var_ps(low, _mm512_add_epi32(places, _mm512_set1_epi32(1)), high);
 }
 /// The inverse of separate().
-SFUMATO_INLINE void interleave(Vector even, Vector odd, Vector& low, Vector& high) {
+SFUMATO_AVX512_INLINE void interleave(Vector even, Vector odd, Vector& low, Vector& high) {
   const __m512i places = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
   low = _mm512_permutex2var_ps(even, places, odd);
   high = _mm512_permutex2var_ps(even, _mm512_add_epi32(places, _mm512_set1_epi32(8)), odd);
 }
 
 /// Exchanges rows and columns of a 16 × 16 matrix.
-SFUMATO_INLINE void transpose(Vector (&rows)[kLanes]) {
+SFUMATO_AVX512_INLINE void transpose(Vector (&rows)[kLanes]) {
   Vector pairs[16];
 #pragma GCC unroll 8
   for (int i = 0; i < 16; i += 2) {
@@ -247,8 +245,8 @@ SFUMATO_INLINE void transpose(Vector (&rows)[kLanes]) {
 /// The columns of a matrix of nine numbers in each row, of which the first `rows` are there and
 /// `stride` apart; zeros for the others.
 template <class S>
-SFUMATO_INLINE void load_nines(const S* first, std::int64_t stride, std::int64_t rows,
-                               Vector (&columns)[9]) {
+SFUMATO_AVX512_INLINE void load_nines(const S* first, std::int64_t stride, std::int64_t rows,
+                                      Vector (&columns)[9]) {
   Vector nine[kLanes];
 #pragma GCC unroll 16
   for (int row = 0; row < kLanes; ++row) {
@@ -258,8 +256,6 @@ SFUMATO_INLINE void load_nines(const S* first, std::int64_t stride, std::int64_t
 #pragma GCC unroll 9
   for (int i = 0; i < 9; ++i) columns[i] = nine[i];
 }
-
-#undef SFUMATO_INLINE
 
 }  // namespace sfumato::cpu::avx512
 

@@ -1,3 +1,22 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "sfumato/core/division.hpp"
+#include "sfumato/core/tensor.hpp"
+#include "sfumato/core/threads.hpp"
+#include "sfumato/cpu/device.hpp"
+#include "sfumato/cpu/kernels/amx.hpp"
+#include "sfumato/cpu/kernels/convolution_task.hpp"
+#include "sfumato/cpu/kernels/every_target.hpp"
+#include "sfumato/cpu/kernels/ozaki_slices.hpp"
+
+#ifdef SFUMATO_AMX
+
 /// Convolution of floats by the matrix instructions of AMX, one of which adds the product of
 /// 16 pixels × 64 channels and 64 channels × 16 output channels, all of them bytes, to 16 × 16
 /// whole numbers. Floats are multiplied digit by digit, which is exact; the smallest products of
@@ -5,7 +24,7 @@
 /// longer than Winograd's algorithm in float does, so F(4, 3) halves that: four rows of outputs are
 /// taken together. F(4 × 4, 3 × 3) would halve it again, but have more bytes to move than that is
 /// worth.
-namespace sfumato::cpu::SFUMATO_NAMESPACE {
+namespace sfumato::cpu::avx512 {
 
 /// What multiply_digits() multiplies.
 struct DigitProduct {
@@ -111,7 +130,7 @@ SFUMATO_AMX inline void multiply_digits(const DigitProduct& p, float pixel_unit,
 
 /// Transforms the products of a tile of pixels and one of output channels, from `out` on, back and
 /// writes them.
-SFUMATO_TARGET inline void write_rows(const Convolution<float>& task, const RowBlock& block,
+SFUMATO_AVX512 inline void write_rows(const Convolution<float>& task, const RowBlock& block,
                                       std::int64_t column, std::int64_t out,
                                       const PixelProducts* products, int i, int j) {
   const Conv2dGeometry& g = task.g;
@@ -255,4 +274,6 @@ inline void convolve_by_matrices(const Convolution<float>& task) {
   }
 }
 
-}  // namespace sfumato::cpu::SFUMATO_NAMESPACE
+}  // namespace sfumato::cpu::avx512
+
+#endif

@@ -3,11 +3,11 @@
 #include <cstdint>
 
 #include "sfumato/core/half.hpp"
-#include "sfumato/cpu/vectors/targets.hpp"
+#include "sfumato/cpu/kernels/targets.hpp"
 
 #ifdef SFUMATO_AVX2
 
-/// Vectors of 8 floats: what vectors/kernels.inc needs to know of AVX2. See avx512.hpp for what
+/// Vectors of 8 floats: what the kernels needs to know of AVX2. See avx512.hpp for what
 /// each function does.
 namespace sfumato::cpu::avx2 {
 
@@ -18,80 +18,78 @@ using Lanes = __m256i;  ///< all bits set in the elements that are meant
 inline constexpr std::int64_t kLanes = 8;
 inline constexpr std::int64_t kTileRows = 6;
 
-#define SFUMATO_INLINE SFUMATO_AVX2 __attribute__((always_inline)) inline
-
-SFUMATO_INLINE Vector zero() {
+SFUMATO_AVX2_INLINE Vector zero() {
   return _mm256_setzero_ps();
 }
-SFUMATO_INLINE Vector broadcast(float x) {
+SFUMATO_AVX2_INLINE Vector broadcast(float x) {
   return _mm256_set1_ps(x);
 }
-SFUMATO_INLINE Vector load(const float* from) {
+SFUMATO_AVX2_INLINE Vector load(const float* from) {
   return _mm256_loadu_ps(from);
 }
-SFUMATO_INLINE void store(float* to, Vector x) {
+SFUMATO_AVX2_INLINE void store(float* to, Vector x) {
   _mm256_storeu_ps(to, x);
 }
-SFUMATO_INLINE Vector load(Lanes lanes, const float* from) {
+SFUMATO_AVX2_INLINE Vector load(Lanes lanes, const float* from) {
   return _mm256_maskload_ps(from, lanes);
 }
-SFUMATO_INLINE void store(Lanes lanes, float* to, Vector x) {
+SFUMATO_AVX2_INLINE void store(Lanes lanes, float* to, Vector x) {
   _mm256_maskstore_ps(to, lanes, x);
 }
 
-SFUMATO_INLINE Vector add(Vector a, Vector b) {
+SFUMATO_AVX2_INLINE Vector add(Vector a, Vector b) {
   return _mm256_add_ps(a, b);
 }
-SFUMATO_INLINE Vector subtract(Vector a, Vector b) {
+SFUMATO_AVX2_INLINE Vector subtract(Vector a, Vector b) {
   return _mm256_sub_ps(a, b);
 }
-SFUMATO_INLINE Vector multiply(Vector a, Vector b) {
+SFUMATO_AVX2_INLINE Vector multiply(Vector a, Vector b) {
   return _mm256_mul_ps(a, b);
 }
-SFUMATO_INLINE Vector multiply_add(Vector a, Vector b, Vector c) {
+SFUMATO_AVX2_INLINE Vector multiply_add(Vector a, Vector b, Vector c) {
   return _mm256_fmadd_ps(a, b, c);
 }
-SFUMATO_INLINE Vector multiply_subtract(Vector a, Vector b, Vector c) {
+SFUMATO_AVX2_INLINE Vector multiply_subtract(Vector a, Vector b, Vector c) {
   return _mm256_fnmadd_ps(a, b, c);
 }
-SFUMATO_INLINE Vector rectify(Vector x) {
+SFUMATO_AVX2_INLINE Vector rectify(Vector x) {
   return _mm256_max_ps(_mm256_setzero_ps(), x);
 }
 
-SFUMATO_INLINE Lanes lanes_below(std::int64_t count) {
+SFUMATO_AVX2_INLINE Lanes lanes_below(std::int64_t count) {
   const __m256i places = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   const std::int64_t clamped = count < 0 ? 0 : count > kLanes ? kLanes : count;
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<std::int32_t>(clamped)), places);
 }
-SFUMATO_INLINE Lanes lanes_between(std::int64_t first, std::int64_t last) {
+SFUMATO_AVX2_INLINE Lanes lanes_between(std::int64_t first, std::int64_t last) {
   return _mm256_andnot_si256(lanes_below(first), lanes_below(last));
 }
-SFUMATO_INLINE Lanes lanes_with_bits(Lanes lanes, std::uint32_t bits) {
+SFUMATO_AVX2_INLINE Lanes lanes_with_bits(Lanes lanes, std::uint32_t bits) {
   const __m256i own = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
   const __m256i set = _mm256_and_si256(_mm256_set1_epi32(static_cast<std::int32_t>(bits)), own);
   return _mm256_and_si256(lanes, _mm256_cmpeq_epi32(set, own));
 }
-SFUMATO_INLINE std::uint32_t positive_bits(Vector x) {
+SFUMATO_AVX2_INLINE std::uint32_t positive_bits(Vector x) {
   return static_cast<std::uint32_t>(
       _mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_NLE_UQ)));
 }
-SFUMATO_INLINE Lanes exceeds(Vector b, Vector a) {
+SFUMATO_AVX2_INLINE Lanes exceeds(Vector b, Vector a) {
   return _mm256_castps_si256(
       _mm256_and_ps(_mm256_cmp_ps(b, a, _CMP_NLE_UQ), _mm256_cmp_ps(a, a, _CMP_ORD_Q)));
 }
-SFUMATO_INLINE Vector select(Lanes lanes, Vector a, Vector otherwise) {
+SFUMATO_AVX2_INLINE Vector select(Lanes lanes, Vector a, Vector otherwise) {
   return _mm256_blendv_ps(otherwise, a, _mm256_castsi256_ps(lanes));
 }
 
-SFUMATO_INLINE Vector keep(Lanes lanes, Vector x) {
+SFUMATO_AVX2_INLINE Vector keep(Lanes lanes, Vector x) {
   return _mm256_and_ps(x, _mm256_castsi256_ps(lanes));
 }
 
-SFUMATO_INLINE Vector load(const BFloat16* from) {
+SFUMATO_AVX2_INLINE Vector load(const BFloat16* from) {
   const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
 }
-SFUMATO_INLINE __m128i round_to_halves(Vector x) {
+SFUMATO_AVX2_INLINE __m128i round_to_halves(Vector x) {
   const __m256i bits = _mm256_castps_si256(x);
   const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
   const __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
@@ -100,11 +98,11 @@ SFUMATO_INLINE __m128i round_to_halves(Vector x) {
   const __m256i upper = _mm256_srli_epi32(_mm256_blendv_epi8(rounded, quiet, nan), 16);
   return _mm_packus_epi32(_mm256_castsi256_si128(upper), _mm256_extracti128_si256(upper, 1));
 }
-SFUMATO_INLINE void store(BFloat16* to, Vector x) {
+SFUMATO_AVX2_INLINE void store(BFloat16* to, Vector x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), round_to_halves(x));
 }
 // AVX2 has no masks for 16-bit elements; these are for the edges of images.
-SFUMATO_INLINE Vector load(Lanes lanes, const BFloat16* from) {
+SFUMATO_AVX2_INLINE Vector load(Lanes lanes, const BFloat16* from) {
   const auto meant = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(lanes)));
   if (meant == 0xff) return load(from);
   alignas(32) float values[kLanes] = {};
@@ -113,7 +111,7 @@ SFUMATO_INLINE Vector load(Lanes lanes, const BFloat16* from) {
   }
   return load(values);
 }
-SFUMATO_INLINE void store(Lanes lanes, BFloat16* to, Vector x) {
+SFUMATO_AVX2_INLINE void store(Lanes lanes, BFloat16* to, Vector x) {
   const auto meant = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(lanes)));
   if (meant == 0xff) return store(to, x);
   BFloat16 values[kLanes];
@@ -123,37 +121,37 @@ SFUMATO_INLINE void store(Lanes lanes, BFloat16* to, Vector x) {
   }
 }
 
-SFUMATO_INLINE Integers broadcast(std::int32_t x) {
+SFUMATO_AVX2_INLINE Integers broadcast(std::int32_t x) {
   return _mm256_set1_epi32(x);
 }
-SFUMATO_INLINE Integers even_numbers() {
+SFUMATO_AVX2_INLINE Integers even_numbers() {
   return _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14);
 }
-SFUMATO_INLINE Integers add(Integers a, Integers b) {
+SFUMATO_AVX2_INLINE Integers add(Integers a, Integers b) {
   return _mm256_add_epi32(a, b);
 }
-SFUMATO_INLINE Lanes equal(Integers a, Integers b) {
+SFUMATO_AVX2_INLINE Lanes equal(Integers a, Integers b) {
   return _mm256_cmpeq_epi32(a, b);
 }
-SFUMATO_INLINE Integers select(Lanes lanes, Integers a, Integers otherwise) {
+SFUMATO_AVX2_INLINE Integers select(Lanes lanes, Integers a, Integers otherwise) {
   return _mm256_blendv_epi8(otherwise, a, lanes);
 }
-SFUMATO_INLINE Integers load(Lanes lanes, const std::int32_t* from) {
+SFUMATO_AVX2_INLINE Integers load(Lanes lanes, const std::int32_t* from) {
   return _mm256_maskload_epi32(from, lanes);
 }
-SFUMATO_INLINE void store(Lanes lanes, std::int32_t* to, Integers x) {
+SFUMATO_AVX2_INLINE void store(Lanes lanes, std::int32_t* to, Integers x) {
   _mm256_maskstore_epi32(to, lanes, x);
 }
 
 /// Swaps the two middle quarters, as shuffles that work on each half alone need it.
-SFUMATO_INLINE Vector swap_middle(Vector x) {
+SFUMATO_AVX2_INLINE Vector swap_middle(Vector x) {
   return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(x), 0xd8));
 }
-SFUMATO_INLINE void separate(Vector low, Vector high, Vector& even, Vector& odd) {
+SFUMATO_AVX2_INLINE void separate(Vector low, Vector high, Vector& even, Vector& odd) {
   even = swap_middle(_mm256_shuffle_ps(low, high, 0x88));
   odd = swap_middle(_mm256_shuffle_ps(low, high, 0xdd));
 }
-SFUMATO_INLINE void interleave(Vector even, Vector odd, Vector& low, Vector& high) {
+SFUMATO_AVX2_INLINE void interleave(Vector even, Vector odd, Vector& low, Vector& high) {
   const Vector a = swap_middle(even);
   const Vector b = swap_middle(odd);
   low = _mm256_unpacklo_ps(a, b);
@@ -161,7 +159,7 @@ SFUMATO_INLINE void interleave(Vector even, Vector odd, Vector& low, Vector& hig
 }
 
 /// Exchanges rows and columns of an 8 × 8 matrix.
-SFUMATO_INLINE void transpose(Vector (&rows)[kLanes]) {
+SFUMATO_AVX2_INLINE void transpose(Vector (&rows)[kLanes]) {
   Vector fours[8];
 #pragma GCC unroll 2
   for (int i = 0; i < 8; i += 4) {
@@ -182,8 +180,8 @@ SFUMATO_INLINE void transpose(Vector (&rows)[kLanes]) {
 }
 
 template <class S>
-SFUMATO_INLINE void load_nines(const S* first, std::int64_t stride, std::int64_t rows,
-                               Vector (&columns)[9]) {
+SFUMATO_AVX2_INLINE void load_nines(const S* first, std::int64_t stride, std::int64_t rows,
+                                    Vector (&columns)[9]) {
   Vector eight[kLanes];
 #pragma GCC unroll 8
   for (int row = 0; row < kLanes; ++row) {
@@ -203,8 +201,6 @@ SFUMATO_INLINE void load_nines(const S* first, std::int64_t stride, std::int64_t
     columns[8] = load(values);
   }
 }
-
-#undef SFUMATO_INLINE
 
 }  // namespace sfumato::cpu::avx2
 

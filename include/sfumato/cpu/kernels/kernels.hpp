@@ -1,17 +1,16 @@
 #pragma once
 
-#include "sfumato/cpu/vectors/kernel_table.hpp"
+#include "sfumato/cpu/kernels/kernel_table.hpp"
 
 // The kernels take a compiler some seconds. A program of many files may have them compiled once, by
 // linking sfumato::kernels, which defines this macro.
 #ifndef SFUMATO_COMPILED_KERNELS
-#include "sfumato/cpu/vectors/choose_kernels.hpp"
+#include "sfumato/cpu/kernels/choose_kernels.hpp"
 #endif
 
 namespace sfumato::cpu {
 
-/// The kernels for the best vectors that this processor has and options() allow, or null where
-/// there are none.
+/// The kernels for the best vectors that this processor has and options() allow.
 #ifdef SFUMATO_COMPILED_KERNELS
 const VectorKernels* vector_kernels();
 #else

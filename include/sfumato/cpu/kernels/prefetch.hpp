@@ -1,12 +1,14 @@
 #pragma once
 
+#include "sfumato/cpu/kernels/targets.hpp"
+
 /// How a cache line is asked for before it is needed.
 namespace sfumato::cpu {
 
-__attribute__((always_inline)) inline void prefetch_to_l1(const void* line) {
+SFUMATO_ALWAYS_INLINE void prefetch_to_l1(const void* line) {
   __builtin_prefetch(line, 0, 3);
 }
-__attribute__((always_inline)) inline void prefetch_to_l2(const void* line) {
+SFUMATO_ALWAYS_INLINE void prefetch_to_l2(const void* line) {
   __builtin_prefetch(line, 0, 2);
 }
 

@@ -1,3 +1,25 @@
+// Compiled once for each target; see every_target.hpp.
+#if defined(SFUMATO_CPU_KERNELS_WINOGRAD) == defined(SFUMATO_NEXT_TARGET)
+#ifdef SFUMATO_CPU_KERNELS_WINOGRAD
+#undef SFUMATO_CPU_KERNELS_WINOGRAD
+#else
+#define SFUMATO_CPU_KERNELS_WINOGRAD
+#endif
+
+#include <algorithm>
+#include <cstdint>
+
+#include "sfumato/core/division.hpp"
+#include "sfumato/core/tensor.hpp"
+#include "sfumato/core/threads.hpp"
+#include "sfumato/cpu/device.hpp"
+#include "sfumato/cpu/kernels/convolution_task.hpp"
+#include "sfumato/cpu/kernels/gemm.hpp"
+#include "sfumato/cpu/kernels/target.hpp"
+#include "sfumato/cpu/kernels/tiles.hpp"
+#include "sfumato/cpu/kernels/winograd_points.hpp"
+#include "sfumato/cpu/kernels/winograd_tiling.hpp"
+
 /// The order in which Winograd's algorithm does its work, so that what is used again is still in a
 /// cache. Tiles are taken through transform, products and back in blocks.
 namespace sfumato::cpu::SFUMATO_NAMESPACE {
@@ -137,3 +159,5 @@ void convolve_by_winograd(const Convolution<S>& task, const WinogradPlan& plan) 
 }
 
 }  // namespace sfumato::cpu::SFUMATO_NAMESPACE
+
+#endif  // the target's guard

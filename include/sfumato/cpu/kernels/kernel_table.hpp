@@ -5,8 +5,9 @@
 
 #include "sfumato/core/geometry.hpp"
 #include "sfumato/core/half.hpp"
-#include "sfumato/cpu/matrix_view.hpp"
-#include "sfumato/cpu/winograd_tiling.hpp"
+#include "sfumato/cpu/kernels/convolution_task.hpp"
+#include "sfumato/cpu/kernels/matrix_view.hpp"
+#include "sfumato/cpu/kernels/winograd_tiling.hpp"
 
 namespace sfumato::cpu {
 

@@ -1,3 +1,26 @@
+// Compiled once for each target; see every_target.hpp.
+#if defined(SFUMATO_CPU_KERNELS_DIRECT) == defined(SFUMATO_NEXT_TARGET)
+#ifdef SFUMATO_CPU_KERNELS_DIRECT
+#undef SFUMATO_CPU_KERNELS_DIRECT
+#else
+#define SFUMATO_CPU_KERNELS_DIRECT
+#endif
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "sfumato/core/division.hpp"
+#include "sfumato/core/tensor.hpp"
+#include "sfumato/core/threads.hpp"
+#include "sfumato/cpu/device.hpp"
+#include "sfumato/cpu/kernels/columns.hpp"
+#include "sfumato/cpu/kernels/convolution_task.hpp"
+#include "sfumato/cpu/kernels/strips.hpp"
+#include "sfumato/cpu/kernels/target.hpp"
+
 /// Convolution as it is defined, where there are too few channels to gain by transforming tiles:
 /// vectors of neighbouring pixels times single weights. Registers hold the sums of a run of pixels
 /// for some output channels, so that every vector loaded serves as many multiplications as there
@@ -252,3 +275,5 @@ void convolve_directly(const Convolution<S>& task) {
 }
 
 }  // namespace sfumato::cpu::SFUMATO_NAMESPACE
+
+#endif  // the target's guard

@@ -1,3 +1,24 @@
+// Compiled once for each target; see every_target.hpp.
+#if defined(SFUMATO_CPU_KERNELS_GEMM) == defined(SFUMATO_NEXT_TARGET)
+#ifdef SFUMATO_CPU_KERNELS_GEMM
+#undef SFUMATO_CPU_KERNELS_GEMM
+#else
+#define SFUMATO_CPU_KERNELS_GEMM
+#endif
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "sfumato/core/division.hpp"
+#include "sfumato/core/tensor.hpp"
+#include "sfumato/cpu/device.hpp"
+#include "sfumato/cpu/kernels/matrix_view.hpp"
+#include "sfumato/cpu/kernels/prefetch.hpp"
+#include "sfumato/cpu/kernels/target.hpp"
+
 /// Matrix products whose right factor is stored in panels of two vectors' columns, each with its
 /// rows one after the other. Registers hold a tile of kTileRows rows of results, so that every
 /// vector loaded from the panel serves as many multiplications and every number from the left two.
@@ -195,3 +216,5 @@ inline void multiply_block(std::int64_t m, std::int64_t n, std::int64_t k,
 }
 
 }  // namespace sfumato::cpu::SFUMATO_NAMESPACE
+
+#endif  // the target's guard

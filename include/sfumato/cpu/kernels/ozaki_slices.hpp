@@ -1,9 +1,28 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "sfumato/core/division.hpp"
+#include "sfumato/core/tensor.hpp"
+#include "sfumato/cpu/device.hpp"
+#include "sfumato/cpu/kernels/convolution_task.hpp"
+#include "sfumato/cpu/kernels/every_target.hpp"
+#include "sfumato/cpu/kernels/prefetch.hpp"
+
+#ifdef SFUMATO_AMX
+
 /// Floats as whole numbers of a unit, and these as three signed bytes, their digits:
 /// x = unit (2¹⁶ high + 2⁸ middle + low). The unit is chosen by the largest number of those that
 /// share it, so that these are as exact as floats and numbers far smaller are less so. Here for the
 /// six rows of pixels that four rows of outputs see, and for filters, both at the points of
 /// Winograd's F(4, 3).
-namespace sfumato::cpu::SFUMATO_NAMESPACE {
+namespace sfumato::cpu::avx512 {
 
 inline constexpr std::int64_t kGroup = 64;  ///< channels whose bytes stand together
 inline constexpr int kDigits = 3;
@@ -31,12 +50,13 @@ struct Unit {
 };
 
 /// x in units as a whole number, with each of its digits increased by 128.
-SFUMATO_INLINE Integers to_digits(Vector x, Vector units_per_one) {
+SFUMATO_AVX512_INLINE Integers to_digits(Vector x, Vector units_per_one) {
   return add(round_to_integers(multiply(x, units_per_one)), broadcast(0x808080));
 }
 
 /// Writes the digits of four vectors side by side: high, middle and low ones, `stride` apart.
-SFUMATO_INLINE void store_digits(const Integers (&x)[4], std::uint8_t* to, std::int64_t stride) {
+SFUMATO_AVX512_INLINE void store_digits(const Integers (&x)[4], std::uint8_t* to,
+                                        std::int64_t stride) {
   Integers high;
   Integers middle;
   Integers low;
@@ -108,8 +128,8 @@ struct SeenRows {
 };
 
 /// The values at all points of kLanes columns from `start` on.
-SFUMATO_INLINE void load_points(const Convolution<float>& task, const SeenRows& rows,
-                                std::int64_t start, Vector (&d)[kRowPoints]) {
+SFUMATO_AVX512_INLINE void load_points(const Convolution<float>& task, const SeenRows& rows,
+                                       std::int64_t start, Vector (&d)[kRowPoints]) {
   const Conv2dGeometry& g = task.g;
   const bool whole = rows.first >= 0 && rows.first + kRowPoints <= g.in_h && start >= 0 &&
                      start + kLanes <= g.in_w;
@@ -134,7 +154,7 @@ SFUMATO_INLINE void load_points(const Convolution<float>& task, const SeenRows& 
 }
 
 /// Fetches `lines` cache lines, `stride` bytes apart, into the L1 cache.
-SFUMATO_INLINE void fetch(const void* first, std::int64_t stride, int lines) {
+SFUMATO_AVX512_INLINE void fetch(const void* first, std::int64_t stride, int lines) {
 #pragma GCC unroll 8
   for (int line = 0; line < lines; ++line) {
     prefetch_to_l1(static_cast<const char*>(first) + line * stride);
@@ -142,7 +162,7 @@ SFUMATO_INLINE void fetch(const void* first, std::int64_t stride, int lines) {
 }
 
 /// The largest magnitudes of a group of channels.
-SFUMATO_TARGET inline void find_largest(const Convolution<float>& task, const RowBlock& block,
+SFUMATO_AVX512 inline void find_largest(const Convolution<float>& task, const RowBlock& block,
                                         std::int64_t group, PointValues& result) {
   const Conv2dGeometry& g = task.g;
   Integers largest[kRowPoints];
@@ -168,7 +188,7 @@ SFUMATO_TARGET inline void find_largest(const Convolution<float>& task, const Ro
 }
 
 /// Writes the digits of a group of channels.
-SFUMATO_TARGET inline void gather_digits(const Convolution<float>& task, const RowBlock& block,
+SFUMATO_AVX512 inline void gather_digits(const Convolution<float>& task, const RowBlock& block,
                                          std::int64_t group, DigitRows& pixels,
                                          std::int64_t index) {
   constexpr std::int64_t kQuads = kGroup / 4;
@@ -231,7 +251,7 @@ struct DigitFilters {
 
 /// Finds the units of a panel's output channels `half` … `half` + kLanes - 1, whose filters begin
 /// at `weight`.
-SFUMATO_TARGET inline void find_filter_units(const Convolution<float>& task, const float* weight,
+SFUMATO_AVX512 inline void find_filter_units(const Convolution<float>& task, const float* weight,
                                              std::int64_t outs, std::int64_t half,
                                              DigitFilters& target,
                                              float (&per_one)[kRowPoints][kLanes]) {
@@ -262,7 +282,7 @@ SFUMATO_TARGET inline void find_filter_units(const Convolution<float>& task, con
 }
 
 /// Writes the digits of the filters of kPanel output channels from `out` on.
-SFUMATO_TARGET inline void gather_filter_digits(const Convolution<float>& task, std::int64_t out,
+SFUMATO_AVX512 inline void gather_filter_digits(const Convolution<float>& task, std::int64_t out,
                                                 DigitFilters& target) {
   const Filters<float>& filters = task.filters;
   const Conv2dGeometry& g = task.g;
@@ -302,4 +322,6 @@ SFUMATO_TARGET inline void gather_filter_digits(const Convolution<float>& task, 
   }
 }
 
-}  // namespace sfumato::cpu::SFUMATO_NAMESPACE
+}  // namespace sfumato::cpu::avx512
+
+#endif

@@ -1,3 +1,26 @@
+// Compiled once for each target; see every_target.hpp.
+#if defined(SFUMATO_CPU_KERNELS_TILES) == defined(SFUMATO_NEXT_TARGET)
+#ifdef SFUMATO_CPU_KERNELS_TILES
+#undef SFUMATO_CPU_KERNELS_TILES
+#else
+#define SFUMATO_CPU_KERNELS_TILES
+#endif
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "sfumato/core/geometry.hpp"
+#include "sfumato/cpu/kernels/columns.hpp"
+#include "sfumato/cpu/kernels/convolution_task.hpp"
+#include "sfumato/cpu/kernels/gemm.hpp"
+#include "sfumato/cpu/kernels/prefetch.hpp"
+#include "sfumato/cpu/kernels/target.hpp"
+#include "sfumato/cpu/kernels/winograd_points.hpp"
+#include "sfumato/cpu/kernels/winograd_tiling.hpp"
+
 /// The transforms of Winograd's algorithm, where each vector holds one position of kLanes channels.
 /// With the points p, 1D transforms are Bᵀ d for inputs, G g for filters and Aᵀ m for products; see
 /// winograd_points.hpp.
@@ -297,3 +320,5 @@ SFUMATO_TARGET inline void transform_products(const Convolution<S>& task,
 }
 
 }  // namespace sfumato::cpu::SFUMATO_NAMESPACE
+
+#endif  // the target's guard

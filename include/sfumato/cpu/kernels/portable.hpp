@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "sfumato/core/half.hpp"
+#include "sfumato/cpu/kernels/targets.hpp"
 
 /// Vectors of 8 floats for any processor, by the vector extensions of GCC and Clang: two of four,
 /// as SSE and NEON have registers for. (Of one vector of eight, GCC 12 would keep nothing in
@@ -30,126 +31,124 @@ using Lanes = Integers;  ///< all bits set in the elements that are meant
 inline constexpr std::int64_t kLanes = 8;
 inline constexpr std::int64_t kTileRows = 4;
 
-#define SFUMATO_INLINE __attribute__((always_inline)) inline
-
-SFUMATO_INLINE Vector zero() {
+SFUMATO_ALWAYS_INLINE Vector zero() {
   return {Floats{}, Floats{}};
 }
-SFUMATO_INLINE Vector broadcast(float x) {
+SFUMATO_ALWAYS_INLINE Vector broadcast(float x) {
   const Floats all{x, x, x, x};
   return {all, all};
 }
-SFUMATO_INLINE Vector load(const float* from) {
+SFUMATO_ALWAYS_INLINE Vector load(const float* from) {
   Vector x;
   __builtin_memcpy(&x, from, sizeof(x));
   return x;
 }
-SFUMATO_INLINE void store(float* to, Vector x) {
+SFUMATO_ALWAYS_INLINE void store(float* to, Vector x) {
   __builtin_memcpy(to, &x, sizeof(x));
 }
 
-SFUMATO_INLINE Vector add(Vector a, Vector b) {
+SFUMATO_ALWAYS_INLINE Vector add(Vector a, Vector b) {
   return {a.low + b.low, a.high + b.high};
 }
-SFUMATO_INLINE Vector subtract(Vector a, Vector b) {
+SFUMATO_ALWAYS_INLINE Vector subtract(Vector a, Vector b) {
   return {a.low - b.low, a.high - b.high};
 }
-SFUMATO_INLINE Vector multiply(Vector a, Vector b) {
+SFUMATO_ALWAYS_INLINE Vector multiply(Vector a, Vector b) {
   return {a.low * b.low, a.high * b.high};
 }
-SFUMATO_INLINE Vector multiply_add(Vector a, Vector b, Vector c) {
+SFUMATO_ALWAYS_INLINE Vector multiply_add(Vector a, Vector b, Vector c) {
   return {a.low * b.low + c.low, a.high * b.high + c.high};
 }
-SFUMATO_INLINE Vector multiply_subtract(Vector a, Vector b, Vector c) {
+SFUMATO_ALWAYS_INLINE Vector multiply_subtract(Vector a, Vector b, Vector c) {
   return {c.low - a.low * b.low, c.high - a.high * b.high};
 }
 
-SFUMATO_INLINE Lanes lanes_below(std::int64_t count) {
+SFUMATO_ALWAYS_INLINE Lanes lanes_below(std::int64_t count) {
   const auto last = static_cast<std::int32_t>(std::clamp<std::int64_t>(count, 0, kLanes));
   const Words end{last, last, last, last};
   return {Words{0, 1, 2, 3} < end, Words{4, 5, 6, 7} < end};
 }
-SFUMATO_INLINE Lanes lanes_between(std::int64_t first, std::int64_t last) {
+SFUMATO_ALWAYS_INLINE Lanes lanes_between(std::int64_t first, std::int64_t last) {
   const Lanes below = lanes_below(last);
   const Lanes left_out = lanes_below(first);
   return {below.low & ~left_out.low, below.high & ~left_out.high};
 }
-SFUMATO_INLINE Lanes lanes_with_bits(Lanes lanes, std::uint32_t bits) {
+SFUMATO_ALWAYS_INLINE Lanes lanes_with_bits(Lanes lanes, std::uint32_t bits) {
   const auto all = static_cast<std::int32_t>(bits);
   const Words set{all, all, all, all};
   return {lanes.low & ((set & Words{1, 2, 4, 8}) != Words{}),
           lanes.high & ((set & Words{16, 32, 64, 128}) != Words{})};
 }
 /// A bit for each lane that is meant.
-SFUMATO_INLINE std::uint32_t bits_of(Lanes lanes) {
+SFUMATO_ALWAYS_INLINE std::uint32_t bits_of(Lanes lanes) {
   const Words own = (lanes.low & Words{1, 2, 4, 8}) | (lanes.high & Words{16, 32, 64, 128});
   return static_cast<std::uint32_t>(own[0] | own[1] | own[2] | own[3]);
 }
-SFUMATO_INLINE std::uint32_t positive_bits(Vector x) {
+SFUMATO_ALWAYS_INLINE std::uint32_t positive_bits(Vector x) {
   return bits_of({~(x.low <= Floats{}), ~(x.high <= Floats{})});
 }
-SFUMATO_INLINE Lanes exceeds(Vector b, Vector a) {
+SFUMATO_ALWAYS_INLINE Lanes exceeds(Vector b, Vector a) {
   return {~(b.low <= a.low) & (a.low == a.low), ~(b.high <= a.high) & (a.high == a.high)};
 }
-SFUMATO_INLINE Integers select(Lanes lanes, Integers a, Integers otherwise) {
+SFUMATO_ALWAYS_INLINE Integers select(Lanes lanes, Integers a, Integers otherwise) {
   return {(lanes.low & a.low) | (~lanes.low & otherwise.low),
           (lanes.high & a.high) | (~lanes.high & otherwise.high)};
 }
-SFUMATO_INLINE Vector select(Lanes lanes, Vector a, Vector otherwise) {
+SFUMATO_ALWAYS_INLINE Vector select(Lanes lanes, Vector a, Vector otherwise) {
   return std::bit_cast<Vector>(
       select(lanes, std::bit_cast<Integers>(a), std::bit_cast<Integers>(otherwise)));
 }
-SFUMATO_INLINE Vector keep(Lanes lanes, Vector x) {
+SFUMATO_ALWAYS_INLINE Vector keep(Lanes lanes, Vector x) {
   return select(lanes, x, zero());
 }
-SFUMATO_INLINE Vector rectify(Vector x) {
+SFUMATO_ALWAYS_INLINE Vector rectify(Vector x) {
   return keep({~(x.low < Floats{}), ~(x.high < Floats{})}, x);
 }
 
-SFUMATO_INLINE Vector load(const BFloat16* from) {
+SFUMATO_ALWAYS_INLINE Vector load(const BFloat16* from) {
   Halves halves;
   __builtin_memcpy(&halves, from, sizeof(halves));
   const Halves none{};
   return {std::bit_cast<Floats>(__builtin_shufflevector(none, halves, 0, 8, 1, 9, 2, 10, 3, 11)),
           std::bit_cast<Floats>(__builtin_shufflevector(none, halves, 4, 12, 5, 13, 6, 14, 7, 15))};
 }
-SFUMATO_INLINE Halves round_to_halves(Floats x) {
+SFUMATO_ALWAYS_INLINE Halves round_to_halves(Floats x) {
   const Bits bits = std::bit_cast<Bits>(x);
   const Bits rounded = bits + (bits >> 16 & 1U) + 0x7fffU;
   const Bits quiet = bits | 0x400000U;
   const Bits nan = std::bit_cast<Bits>(x != x);
   return std::bit_cast<Halves>(((nan & quiet) | (~nan & rounded)) >> 16);
 }
-SFUMATO_INLINE void store(BFloat16* to, Vector x) {
+SFUMATO_ALWAYS_INLINE void store(BFloat16* to, Vector x) {
   const Halves halves = __builtin_shufflevector(round_to_halves(x.low), round_to_halves(x.high), 0,
                                                 2, 4, 6, 8, 10, 12, 14);
   __builtin_memcpy(static_cast<void*>(to), &halves, sizeof(halves));
 }
 
-SFUMATO_INLINE Integers broadcast(std::int32_t x) {
+SFUMATO_ALWAYS_INLINE Integers broadcast(std::int32_t x) {
   const Words all{x, x, x, x};
   return {all, all};
 }
-SFUMATO_INLINE Integers even_numbers() {
+SFUMATO_ALWAYS_INLINE Integers even_numbers() {
   return {Words{0, 2, 4, 6}, Words{8, 10, 12, 14}};
 }
-SFUMATO_INLINE Integers add(Integers a, Integers b) {
+SFUMATO_ALWAYS_INLINE Integers add(Integers a, Integers b) {
   return {a.low + b.low, a.high + b.high};
 }
-SFUMATO_INLINE Lanes equal(Integers a, Integers b) {
+SFUMATO_ALWAYS_INLINE Lanes equal(Integers a, Integers b) {
   return {a.low == b.low, a.high == b.high};
 }
-SFUMATO_INLINE Integers load(const std::int32_t* from) {
+SFUMATO_ALWAYS_INLINE Integers load(const std::int32_t* from) {
   Integers x;
   __builtin_memcpy(&x, from, sizeof(x));
   return x;
 }
-SFUMATO_INLINE void store(std::int32_t* to, Integers x) {
+SFUMATO_ALWAYS_INLINE void store(std::int32_t* to, Integers x) {
   __builtin_memcpy(to, &x, sizeof(x));
 }
 
 template <class S>
-SFUMATO_INLINE auto load(Lanes lanes, const S* from) {
+SFUMATO_ALWAYS_INLINE auto load(Lanes lanes, const S* from) {
   const std::uint32_t meant = bits_of(lanes);
   if (meant == 0xff) return load(from);
   S values[kLanes] = {};
@@ -159,7 +158,7 @@ SFUMATO_INLINE auto load(Lanes lanes, const S* from) {
   return load(values);
 }
 template <class S, class Elements>
-SFUMATO_INLINE void store(Lanes lanes, S* to, Elements x) {
+SFUMATO_ALWAYS_INLINE void store(Lanes lanes, S* to, Elements x) {
   const std::uint32_t meant = bits_of(lanes);
   if (meant == 0xff) return store(to, x);
   S values[kLanes];
@@ -169,13 +168,13 @@ SFUMATO_INLINE void store(Lanes lanes, S* to, Elements x) {
   }
 }
 
-SFUMATO_INLINE void separate(Vector low, Vector high, Vector& even, Vector& odd) {
+SFUMATO_ALWAYS_INLINE void separate(Vector low, Vector high, Vector& even, Vector& odd) {
   even = {__builtin_shufflevector(low.low, low.high, 0, 2, 4, 6),
           __builtin_shufflevector(high.low, high.high, 0, 2, 4, 6)};
   odd = {__builtin_shufflevector(low.low, low.high, 1, 3, 5, 7),
          __builtin_shufflevector(high.low, high.high, 1, 3, 5, 7)};
 }
-SFUMATO_INLINE void interleave(Vector even, Vector odd, Vector& low, Vector& high) {
+SFUMATO_ALWAYS_INLINE void interleave(Vector even, Vector odd, Vector& low, Vector& high) {
   low = {__builtin_shufflevector(even.low, odd.low, 0, 4, 1, 5),
          __builtin_shufflevector(even.low, odd.low, 2, 6, 3, 7)};
   high = {__builtin_shufflevector(even.high, odd.high, 0, 4, 1, 5),
@@ -183,7 +182,7 @@ SFUMATO_INLINE void interleave(Vector even, Vector odd, Vector& low, Vector& hig
 }
 
 /// Exchanges rows and columns of a 4 × 4 matrix.
-SFUMATO_INLINE void transpose(Floats& a, Floats& b, Floats& c, Floats& d) {
+SFUMATO_ALWAYS_INLINE void transpose(Floats& a, Floats& b, Floats& c, Floats& d) {
   const Floats ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
   const Floats ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
   const Floats cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
@@ -194,7 +193,7 @@ SFUMATO_INLINE void transpose(Floats& a, Floats& b, Floats& c, Floats& d) {
   d = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
 }
 /// The same of an 8 × 8 matrix.
-SFUMATO_INLINE void transpose(Vector (&rows)[kLanes]) {
+SFUMATO_ALWAYS_INLINE void transpose(Vector (&rows)[kLanes]) {
   transpose(rows[0].low, rows[1].low, rows[2].low, rows[3].low);
   transpose(rows[0].high, rows[1].high, rows[2].high, rows[3].high);
   transpose(rows[4].low, rows[5].low, rows[6].low, rows[7].low);
@@ -204,8 +203,8 @@ SFUMATO_INLINE void transpose(Vector (&rows)[kLanes]) {
 }
 
 template <class S>
-SFUMATO_INLINE void load_nines(const S* first, std::int64_t stride, std::int64_t rows,
-                               Vector (&columns)[9]) {
+SFUMATO_ALWAYS_INLINE void load_nines(const S* first, std::int64_t stride, std::int64_t rows,
+                                      Vector (&columns)[9]) {
   Vector eight[kLanes];
   float last[kLanes] = {};
 #pragma GCC unroll 8
@@ -218,7 +217,5 @@ SFUMATO_INLINE void load_nines(const S* first, std::int64_t stride, std::int64_t
   for (int i = 0; i < 8; ++i) columns[i] = eight[i];
   columns[8] = load(last);
 }
-
-#undef SFUMATO_INLINE
 
 }  // namespace sfumato::cpu::portable

@@ -2,26 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <cmath>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <limits>
-#include <utility>
-#include <vector>
 
-#include "sfumato/core/tensor.hpp"
-#include "sfumato/core/threads.hpp"
-#include "sfumato/cpu/device.hpp"
+#include "sfumato/cpu/kernels/amx.hpp"
+#include "sfumato/cpu/kernels/every_target.hpp"
+#include "sfumato/cpu/kernels/kernel_table.hpp"
+#include "sfumato/cpu/kernels/ozaki_convolution.hpp"
 #include "sfumato/cpu/options.hpp"
-#include "sfumato/cpu/strips.hpp"
-#include "sfumato/cpu/vectors/avx2.hpp"
-#include "sfumato/cpu/vectors/avx512.hpp"
-#include "sfumato/cpu/vectors/kernel_table.hpp"
-#include "sfumato/cpu/vectors/portable.hpp"
-#include "sfumato/cpu/vectors/prefetch.hpp"
-#include "sfumato/cpu/winograd_points.hpp"
 
 #if defined(SFUMATO_AVX2) && defined(SFUMATO_AMX)
 #include <cpuid.h>
@@ -31,37 +18,14 @@
 
 namespace sfumato::cpu {
 
-inline constexpr std::int64_t round_up(std::int64_t value, std::int64_t unit) {
-  return (value + unit - 1) / unit * unit;
-}
-
-}  // namespace sfumato::cpu
-
-#define SFUMATO_NAMESPACE portable
-#define SFUMATO_TARGET
-#include "sfumato/cpu/vectors/kernels.inc"
-#undef SFUMATO_NAMESPACE
-#undef SFUMATO_TARGET
-#ifdef SFUMATO_AVX2
-#define SFUMATO_NAMESPACE avx2
-#define SFUMATO_TARGET SFUMATO_AVX2
-#include "sfumato/cpu/vectors/kernels.inc"
-#undef SFUMATO_NAMESPACE
-#undef SFUMATO_TARGET
-#endif
-#ifdef SFUMATO_AVX512
-#define SFUMATO_NAMESPACE avx512
-#define SFUMATO_TARGET SFUMATO_AVX512
 #ifdef SFUMATO_AMX
-#define SFUMATO_WITH_AMX
+inline constexpr VectorKernels kAmxKernels = [] {
+  VectorKernels kernels = avx512::kKernels;
+  kernels.float32.convolve_by_matrices = avx512::convolve_by_matrices;
+  kernels.bfloat16.convolve_by_matrices = avx512::convolve_by_matrices;
+  return kernels;
+}();
 #endif
-#include "sfumato/cpu/vectors/kernels.inc"
-#undef SFUMATO_WITH_AMX
-#undef SFUMATO_NAMESPACE
-#undef SFUMATO_TARGET
-#endif
-
-namespace sfumato::cpu {
 
 #if defined(SFUMATO_AVX2) && defined(SFUMATO_AMX)
 /// Whether the processor has AMX for bytes and bfloat16, and the system lets this process use its
@@ -98,7 +62,7 @@ inline KernelChoices choose_kernels() {
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
     choose_from(InstructionSet::kAvx512, avx512::kKernels);
 #ifdef SFUMATO_AMX
-    if (request_amx()) choose_from(InstructionSet::kAmx, avx512::kKernelsWithAmx);
+    if (request_amx()) choose_from(InstructionSet::kAmx, kAmxKernels);
 #endif
   }
 #endif

@@ -1,3 +1,19 @@
+// Compiled once for each target; see every_target.hpp.
+#if defined(SFUMATO_CPU_KERNELS_COLUMNS) == defined(SFUMATO_NEXT_TARGET)
+#ifdef SFUMATO_CPU_KERNELS_COLUMNS
+#undef SFUMATO_CPU_KERNELS_COLUMNS
+#else
+#define SFUMATO_CPU_KERNELS_COLUMNS
+#endif
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "sfumato/core/geometry.hpp"
+#include "sfumato/cpu/kernels/convolution_task.hpp"
+#include "sfumato/cpu/kernels/target.hpp"
+
 /// Columns of an image as vectors, as far as there are any and a gate lets them through.
 namespace sfumato::cpu::SFUMATO_NAMESPACE {
 
@@ -50,3 +66,5 @@ SFUMATO_INLINE void store_columns(bool relu, Vector x, std::int64_t count, S* y,
 }
 
 }  // namespace sfumato::cpu::SFUMATO_NAMESPACE
+
+#endif  // the target's guard

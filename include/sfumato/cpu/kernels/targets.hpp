@@ -23,3 +23,7 @@
 #include <immintrin.h>
 #endif
 #endif
+
+#define SFUMATO_ALWAYS_INLINE __attribute__((always_inline)) inline
+#define SFUMATO_AVX2_INLINE SFUMATO_AVX2 SFUMATO_ALWAYS_INLINE
+#define SFUMATO_AVX512_INLINE SFUMATO_AVX512 SFUMATO_ALWAYS_INLINE

@@ -1,9 +1,26 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+
+#include "sfumato/core/division.hpp"
+#include "sfumato/core/half.hpp"
+#include "sfumato/core/tensor.hpp"
+#include "sfumato/core/threads.hpp"
+#include "sfumato/cpu/device.hpp"
+#include "sfumato/cpu/kernels/convolution_task.hpp"
+#include "sfumato/cpu/kernels/every_target.hpp"
+#include "sfumato/cpu/kernels/strips.hpp"
+
+#ifdef SFUMATO_AMX
+
 /// Convolution as plain sums of products, by the matrix instructions of AMX: one adds the product
 /// of 16 pixels × 32 channels and 32 channels × 16 output channels, in bfloat16, to 16 × 16 sums in
 /// float. At their speed Winograd's transforms would cost more than they save, and bfloat16 is too
 /// coarse for them. Numbers below 2⁻¹²⁶ count as zero. Intel, "Architecture Instruction Set
 /// Extensions Programming Reference", chapter on AMX.
-namespace sfumato::cpu::SFUMATO_NAMESPACE {
+namespace sfumato::cpu::avx512 {
 
 inline constexpr std::int64_t kDot = 32;          ///< channels that one instruction sums over
 inline constexpr std::int64_t kTile = 16 * kDot;  ///< elements of a tile register
@@ -32,14 +49,15 @@ struct PixelRows {
 };
 
 /// load_columns() of a channel; zeros for channels that are none.
-SFUMATO_INLINE Vector load_channel(const Convolution<BFloat16>& task, std::int64_t image,
-                                   std::int64_t channel, std::int64_t row, std::int64_t start) {
+SFUMATO_AVX512_INLINE Vector load_channel(const Convolution<BFloat16>& task, std::int64_t image,
+                                          std::int64_t channel, std::int64_t row,
+                                          std::int64_t start) {
   const std::int64_t channels = task.g.in_channels;
   return channel < channels ? load_columns(task, image * channels + channel, row, start) : zero();
 }
 
 /// Gathers kDot channels from `channel` on of what a strip sees.
-SFUMATO_TARGET inline void gather_pixels(const Convolution<BFloat16>& task, const Strip& strip,
+SFUMATO_AVX512 inline void gather_pixels(const Convolution<BFloat16>& task, const Strip& strip,
                                          std::int64_t channel, PixelRows& pixels) {
   const Conv2dGeometry& g = task.g;
   for (std::int64_t i = 0; i < strip.rows + 2; ++i) {
@@ -67,7 +85,7 @@ inline std::int64_t filter_elements(const Conv2dGeometry& g, std::int64_t outs) 
 /// Lays out the filters of up to two tiles' output channels from `out` on as multiply_pixels()
 /// reads them: for each row of the filters, each kDot input channels and each column the tiles,
 /// in which each row has pairs of input channels.
-SFUMATO_TARGET inline void gather_filters(const Convolution<BFloat16>& task, std::int64_t out,
+SFUMATO_AVX512 inline void gather_filters(const Convolution<BFloat16>& task, std::int64_t out,
                                           BFloat16* target) {
   const Filters<BFloat16>& filters = task.filters;
   const Conv2dGeometry& g = task.g;
@@ -164,7 +182,7 @@ class TileRegisters {
 
 /// Writes kLanes pixels of up to kLanes output channels from `channel` on.
 template <class S>
-SFUMATO_TARGET inline void write_pixels(const Convolution<S>& task, std::int64_t image,
+SFUMATO_AVX512 inline void write_pixels(const Convolution<S>& task, std::int64_t image,
                                         std::int64_t row, std::int64_t column, std::int64_t channel,
                                         const float (*pixels)[kLanes]) {
   const Conv2dGeometry& g = task.g;
@@ -262,4 +280,6 @@ inline void convolve_by_matrices(const Convolution<BFloat16>& task) {
   }
 }
 
-}  // namespace sfumato::cpu::SFUMATO_NAMESPACE
+}  // namespace sfumato::cpu::avx512
+
+#endif

@@ -1,3 +1,16 @@
+// Compiled once for each target; see every_target.hpp.
+#if defined(SFUMATO_CPU_KERNELS_POOLING) == defined(SFUMATO_NEXT_TARGET)
+#ifdef SFUMATO_CPU_KERNELS_POOLING
+#undef SFUMATO_CPU_KERNELS_POOLING
+#else
+#define SFUMATO_CPU_KERNELS_POOLING
+#endif
+
+#include <cstdint>
+
+#include "sfumato/core/geometry.hpp"
+#include "sfumato/cpu/kernels/target.hpp"
+
 /// Max pooling over windows of 2 × 2 side by side, a vector of windows at a time.
 namespace sfumato::cpu::SFUMATO_NAMESPACE {
 
@@ -94,3 +107,5 @@ SFUMATO_TARGET inline void max_pool2d_scatter_row(const Pool2dGeometry& g, std::
 }
 
 }  // namespace sfumato::cpu::SFUMATO_NAMESPACE
+
+#endif  // the target's guard

@@ -1,3 +1,17 @@
+// Compiled once for each target; see every_target.hpp.
+#if defined(SFUMATO_CPU_KERNELS_RECTIFY) == defined(SFUMATO_NEXT_TARGET)
+#ifdef SFUMATO_CPU_KERNELS_RECTIFY
+#undef SFUMATO_CPU_KERNELS_RECTIFY
+#else
+#define SFUMATO_CPU_KERNELS_RECTIFY
+#endif
+
+#include <cstdint>
+#include <cstring>
+
+#include "sfumato/cpu/kernels/columns.hpp"
+#include "sfumato/cpu/kernels/target.hpp"
+
 namespace sfumato::cpu::SFUMATO_NAMESPACE {
 
 template <class S>
@@ -33,3 +47,5 @@ SFUMATO_TARGET inline void gate_run(std::int64_t count, const S* x, const std::u
 }
 
 }  // namespace sfumato::cpu::SFUMATO_NAMESPACE
+
+#endif  // the target's guard

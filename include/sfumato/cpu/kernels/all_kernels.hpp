@@ -1,0 +1,38 @@
+// Compiled once for each target; see every_target.hpp.
+#if defined(SFUMATO_CPU_KERNELS_ALL_KERNELS) == defined(SFUMATO_NEXT_TARGET)
+#ifdef SFUMATO_CPU_KERNELS_ALL_KERNELS
+#undef SFUMATO_CPU_KERNELS_ALL_KERNELS
+#else
+#define SFUMATO_CPU_KERNELS_ALL_KERNELS
+#endif
+
+#include "sfumato/core/half.hpp"
+#include "sfumato/cpu/kernels/direct.hpp"
+#include "sfumato/cpu/kernels/gemm.hpp"
+#include "sfumato/cpu/kernels/kernel_table.hpp"
+#include "sfumato/cpu/kernels/pooling.hpp"
+#include "sfumato/cpu/kernels/rectify.hpp"
+#include "sfumato/cpu/kernels/target.hpp"
+#include "sfumato/cpu/kernels/winograd.hpp"
+
+/// The kernels of a target.
+namespace sfumato::cpu::SFUMATO_NAMESPACE {
+
+template <class S>
+inline constexpr TensorKernels<S> kTensorKernels{
+    .relu_run = relu_run<S>,
+    .gate_run = gate_run<S>,
+    .max_pool2d_row = max_pool2d_row<S>,
+    .max_pool2d_scatter_row = max_pool2d_scatter_row<S>,
+    .convolve_by_winograd = convolve_by_winograd<S>,
+    .convolve_directly = convolve_directly<S>,
+    .convolve_by_matrices = nullptr};
+
+inline constexpr VectorKernels kKernels{.lanes = kLanes,
+                                        .multiply_block = multiply_block,
+                                        .float32 = kTensorKernels<float>,
+                                        .bfloat16 = kTensorKernels<BFloat16>};
+
+}  // namespace sfumato::cpu::SFUMATO_NAMESPACE
+
+#endif  // the target's guard
