@@ -1,5 +1,10 @@
 #pragma once
 
+#if !(defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__))) && \
+    !defined(SFUMATO_TRY_ANY_PLATFORM)
+#error "sfumato is for Linux on x86-64 or aarch64; SFUMATO_TRY_ANY_PLATFORM tries another one"
+#endif
+
 /// Marks what must also compile for a GPU: functors that devices map over elements.
 #if defined(__CUDACC__)
 #define SFUMATO_HOST_DEVICE __host__ __device__
