@@ -8,6 +8,7 @@
 #include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/gradcheck.hpp"
 #include "sfumato/autodiff/graphviz.hpp"
+#include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/cpu/cpu.hpp"
 #include "sfumato/losses/losses.hpp"

@@ -14,6 +14,7 @@
 #include "sfumato/autodiff/any_variable.hpp"
 #include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/node.hpp"
+#include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/tensor.hpp"
 

@@ -12,6 +12,7 @@
 
 #include "sfumato/autodiff/backward.hpp"
 #include "sfumato/autodiff/grad_mode.hpp"
+#include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/random_journal.hpp"
 

@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include "sfumato/autodiff/grad_mode.hpp"
+#include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/ops/apply.hpp"
 #include "sfumato/ops/arithmetic.hpp"

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "sfumato/autodiff/grad_mode.hpp"
+#include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/half.hpp"
 #include "sfumato/losses/mean_squared_error.hpp"

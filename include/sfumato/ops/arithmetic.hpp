@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "sfumato/autodiff/backward.hpp"
+#include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/half.hpp"
 #include "sfumato/ops/apply.hpp"

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/ops/convolution.hpp"
 #include "sfumato/ops/relu.hpp"

@@ -5,6 +5,7 @@
 #include <string>
 #include <type_traits>
 
+#include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/geometry.hpp"
 #include "sfumato/core/half.hpp"

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/half.hpp"
 #include "sfumato/ops/apply.hpp"

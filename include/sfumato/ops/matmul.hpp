@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/backend.hpp"
 #include "sfumato/ops/in_float.hpp"

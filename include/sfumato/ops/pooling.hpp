@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/geometry.hpp"
 #include "sfumato/ops/arithmetic.hpp"

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/half.hpp"
 #include "sfumato/ops/apply.hpp"

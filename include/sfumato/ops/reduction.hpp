@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/half.hpp"
 #include "sfumato/ops/arithmetic.hpp"

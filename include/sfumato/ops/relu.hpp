@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/geometry.hpp"
 #include "sfumato/core/tensor.hpp"

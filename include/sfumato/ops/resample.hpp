@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/backend.hpp"
 #include "sfumato/core/half.hpp"

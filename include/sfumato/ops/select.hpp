@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/ops/apply.hpp"
 #include "sfumato/ops/arithmetic.hpp"

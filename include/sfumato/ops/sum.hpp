@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/backend.hpp"
 #include "sfumato/ops/apply.hpp"
@@ -48,6 +49,13 @@ Tensor<Out, Device> reduce(const Reduction& reduction, const Tensor<T, Device>& 
   Device::reduce(reduction, axes.kept, axes.reduced, out.data(), x.data(), axes.kept_strides,
                  axes.reduced_strides);
   return out;
+}
+
+/// Σ x of all elements, not rounded to T.
+template <class T, class Device>
+double wide_sum(const Tensor<T, Device>& x) {
+  const ReducedAxes all("sum", x.shape(), {});
+  return static_cast<double>(reduce<Wide<T>>(SumReduction{}, x, all).item());
 }
 
 }  // namespace detail

@@ -24,11 +24,7 @@ double clip_grad_norm(const std::vector<Variable<T, Device>>& parameters, double
   double squares = 0.0;
   for (const auto& parameter : parameters) {
     const auto gradient = parameter.grad();
-    if (!gradient.defined()) continue;
-    const auto product = gradient * gradient;
-    const ops::detail::ReducedAxes all("clip_grad_norm", product.shape(), {});
-    squares += static_cast<double>(
-        ops::detail::reduce<Wide<T>>(SumReduction{}, product.value(), all).item());
+    if (gradient.defined()) squares += ops::detail::wide_sum((gradient * gradient).value());
   }
   const double norm = std::sqrt(squares);
   if (!std::isfinite(norm)) {

@@ -103,10 +103,8 @@ class Lbfgs {
   static double dot(const Tensors& a, const Tensors& b) {
     double total = 0.0;
     for (std::size_t i = 0; i < a.size(); ++i) {
-      const auto product = no_grad([&] { return constant(a[i]) * constant(b[i]); });
-      const ops::detail::ReducedAxes all("lbfgs", product.shape(), {});
-      total += static_cast<double>(
-          ops::detail::reduce<Wide<T>>(SumReduction{}, product.value(), all).item());
+      const NoGrad off;
+      total += ops::detail::wide_sum((constant(a[i]) * constant(b[i])).value());
     }
     return total;
   }
