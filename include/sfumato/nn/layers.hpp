@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <span>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,13 @@
 #include "sfumato/ops/relu.hpp"
 
 namespace sfumato::nn {
+
+/// ops::relu.
+template <class T, class Device = Cpu>
+class ReLU : public Module<T, Device> {
+ public:
+  Variable<T, Device> forward(const Variable<T, Device>& x) override { return ops::relu(x); }
+};
 
 /// ops::conv2d with a weight (out, in / groups, kernel h, kernel w) and a bias (out,).
 template <class T, class Device = Cpu>
@@ -40,8 +48,10 @@ class Conv2d : public Module<T, Device> {
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
     return ops::conv2d(x, weight_, bias_, options_);
   }
-  /// ops::relu(forward(x)), in one pass over memory.
-  Variable<T, Device> forward_then_relu(const Variable<T, Device>& x) {
+  /// With a ReLU, in one pass over memory. What is derived from either may compute something else.
+  Variable<T, Device> forward_fused(const Variable<T, Device>& x,
+                                    const Module<T, Device>& next) override {
+    if (typeid(*this) != typeid(Conv2d) || typeid(next) != typeid(ReLU<T, Device>)) return {};
     return ops::conv2d_relu(x, weight_, bias_, options_);
   }
 
@@ -84,13 +94,6 @@ class Linear : public Module<T, Device> {
  private:
   Variable<T, Device> weight_;
   Variable<T, Device> bias_;
-};
-
-/// ops::relu.
-template <class T, class Device = Cpu>
-class ReLU : public Module<T, Device> {
- public:
-  Variable<T, Device> forward(const Variable<T, Device>& x) override { return ops::relu(x); }
 };
 
 /// ops::max_pool2d.

@@ -6,11 +6,9 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
-#include <typeinfo>
 #include <utility>
 #include <vector>
 
-#include "sfumato/nn/layers.hpp"
 #include "sfumato/nn/module.hpp"
 
 namespace sfumato::nn {
@@ -69,8 +67,8 @@ class Sequential : public Module<T, Device> {
 
   /// Calls `visit(i, result)` with the result of layers[i] as soon as it is computed. What is done
   /// with it there comes after the layers behind it in a backward pass, so that the memory of one
-  /// gradient is free again when the next one's is needed. A convolution that is not visited
-  /// computes the ReLU behind it along with its own work. `x` is the input of layer `first`.
+  /// gradient is free again when the next one's is needed. A layer that is not visited may
+  /// compute the one behind it along with its own work. `x` is the input of layer `first`.
   template <class Visit>
   void visit_features(const Variable<T, Device>& x, const std::vector<std::size_t>& layers,
                       const Visit& visit, std::size_t first = 0) {
@@ -84,11 +82,10 @@ class Sequential : public Module<T, Device> {
     };
     Variable<T, Device> y = x;
     for (std::size_t i = first; i < end; ++i) {
-      if (!is_visited(i) && i + 1 < end && is<Conv2d<T, Device>>(i) && is<ReLU<T, Device>>(i + 1)) {
-        y = static_cast<Conv2d<T, Device>&>(*layers_[i++]).forward_then_relu(y);
-      } else {
-        y = layers_[i]->forward(y);
-      }
+      Variable<T, Device> both;
+      if (!is_visited(i) && i + 1 < end) both = layers_[i]->forward_fused(y, *layers_[i + 1]);
+      y = both.defined() ? both : layers_[i]->forward(y);
+      if (both.defined()) ++i;
       for (std::size_t j = 0; j < layers.size(); ++j) {
         if (layers[j] == i) visit(j, y);
       }
@@ -96,13 +93,6 @@ class Sequential : public Module<T, Device> {
   }
 
  private:
-  /// Whether a layer is a Kind itself; what is derived from one may compute something else.
-  template <class Kind>
-  bool is(std::size_t layer) const {
-    const Module<T, Device>& module = *layers_[layer];
-    return typeid(module) == typeid(Kind);
-  }
-
   std::vector<Layer> layers_;
 };
 
