@@ -218,7 +218,7 @@ Tensor<float> by_matrices(const Case& c, const Tensor<float>& x, const Data& dat
 }  // namespace
 
 // Also where choose_convolution() takes another algorithm: few channels, narrow images.
-TEST_CASE("floats multiplied digit by digit are as exact as by Winograd's algorithm") {
+TEST_CASE("floats multiplied slice by slice are as exact as by Winograd's algorithm") {
   if (!matrices_multiply_floats()) return;
   for (const Case& c : std::vector<Case>{{1, 3, 5, 4, 4, 1},
                                          {1, 16, 20, 5, 6, 1},
@@ -231,7 +231,7 @@ TEST_CASE("floats multiplied digit by digit are as exact as by Winograd's algori
     const Data data(c);
     CHECK(difference(by_matrices(c, data.x, data), exactly(c, data.x, data.weight, data.bias)) <
           2e-6);
-    // Of any size: digits are of a unit that is chosen by the largest number.
+    // Of any size: slices are of a unit that is chosen by the largest number.
     for (const float size : {1e-25F, 1e25F}) {
       Data scaled(c);
       for (Tensor<float>* const values : {&scaled.x, &scaled.bias}) {
@@ -369,7 +369,7 @@ TEST_CASE("infinity and NaN spread no farther than conv2d says") {
   for (const std::int64_t channels : {4, 16, 64, 128}) {
     const Case c{2, channels, channels, kRows, kColumns, 1};
     const auto weight = random_tensor({channels, channels, 3, 3}, 14);
-    const bool in_digits = cpu::choose_convolution<float>(c.geometry()) ==
+    const bool in_slices = cpu::choose_convolution<float>(c.geometry()) ==
                            cpu::ConvolutionAlgorithm::kMatrixInstructions;
     for (const float bad :
          {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
@@ -387,7 +387,7 @@ TEST_CASE("infinity and NaN spread no farther than conv2d says") {
             const std::int64_t right = std::abs(i % kColumns - column);
             const bool other_image = i < y.elements() / 2;
             const bool spread = !std::isfinite(values[static_cast<std::size_t>(i)]);
-            const bool near = in_digits ? down <= 4 : down <= 6 && right <= 6;
+            const bool near = in_slices ? down <= 4 : down <= 6 && right <= 6;
             too_far += spread && (other_image || !near);
             missing += !spread && !other_image && down <= 1 && right <= 1;
           }

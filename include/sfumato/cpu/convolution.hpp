@@ -141,9 +141,9 @@ void convolve(const Conv2dGeometry& g, const T* x, const T* weight, const T* bia
   if (relu) Cpu::relu(output_rows(g), y, y, positive);
 }
 
-/// dx, of dy only where it is let through if `gate`: conv2d_input_gradient and its companion.
+/// dx of dy, or of dy where the bits of `mask` are set: conv2d_input_gradient and its companion.
 template <class T>
-void convolve_backwards(const Conv2dGeometry& g, const T* dy, const std::uint8_t* gate,
+void convolve_backwards(const Conv2dGeometry& g, const T* dy, const std::uint8_t* mask,
                         const T* weight, T* dx) {
   // With few input channels the gradient has few rows, and gathering patches of the many output
   // channels would cost more than the product.
@@ -154,14 +154,14 @@ void convolve_backwards(const Conv2dGeometry& g, const T* dy, const std::uint8_t
     if (convolves_backwards(g) &&
         convolve_in_vectors<T>(
             choose_convolution<T>(b),
-            {.g = b, .x = dy, .gate = gate, .filters = backward_filters(g, weight), .y = dx})) {
+            {.g = b, .x = dy, .mask = mask, .filters = backward_filters(g, weight), .y = dx})) {
       return;
     }
   }
   Tensor<T, Cpu> passed;
-  if (gate != nullptr) {
+  if (mask != nullptr) {
     passed = Tensor<T, Cpu>::empty({g.batch, g.out_channels, g.out_h, g.out_w});
-    Cpu::gate(output_rows(g), dy, gate, passed.data());
+    Cpu::gate(output_rows(g), dy, mask, passed.data());
     dy = passed.data();
   }
   if (backwards_pays) {

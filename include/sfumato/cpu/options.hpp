@@ -30,8 +30,8 @@ struct Options {
   /// The highest instruction set that kernels may use, if the processor has it. The environment
   /// variable SFUMATO_VECTORS is its default.
   InstructionSet highest = InstructionSet::kAmx;
-  /// Keeps convolutions of floats in float. Otherwise matrix instructions (AMX) multiply them as
-  /// whole numbers of a unit that neighbours share, which far smaller neighbours lose digits by.
+  /// Keeps convolutions of floats in float. Otherwise AMX multiplies them by the Ozaki scheme, as
+  /// whole numbers of a unit that neighbours share; those far smaller than the largest lose digits.
   bool exact = false;
 };
 

@@ -13,7 +13,7 @@ namespace sfumato::cpu::avx2 {
 
 using Vector = __m256;
 using Integers = __m256i;
-using Lanes = __m256i;  ///< all bits set in the elements that are meant
+using Mask = __m256i;  ///< all bits set in the elements that are meant
 
 inline constexpr std::int64_t kLanes = 8;
 inline constexpr std::int64_t kTileRows = 6;
@@ -30,11 +30,11 @@ SFUMATO_AVX2_INLINE Vector load(const float* from) {
 SFUMATO_AVX2_INLINE void store(float* to, Vector x) {
   _mm256_storeu_ps(to, x);
 }
-SFUMATO_AVX2_INLINE Vector load(Lanes lanes, const float* from) {
-  return _mm256_maskload_ps(from, lanes);
+SFUMATO_AVX2_INLINE Vector load(Mask mask, const float* from) {
+  return _mm256_maskload_ps(from, mask);
 }
-SFUMATO_AVX2_INLINE void store(Lanes lanes, float* to, Vector x) {
-  _mm256_maskstore_ps(to, lanes, x);
+SFUMATO_AVX2_INLINE void store(Mask mask, float* to, Vector x) {
+  _mm256_maskstore_ps(to, mask, x);
 }
 
 SFUMATO_AVX2_INLINE Vector add(Vector a, Vector b) {
@@ -49,40 +49,40 @@ SFUMATO_AVX2_INLINE Vector multiply(Vector a, Vector b) {
 SFUMATO_AVX2_INLINE Vector multiply_add(Vector a, Vector b, Vector c) {
   return _mm256_fmadd_ps(a, b, c);
 }
-SFUMATO_AVX2_INLINE Vector multiply_subtract(Vector a, Vector b, Vector c) {
+SFUMATO_AVX2_INLINE Vector negated_multiply_add(Vector a, Vector b, Vector c) {
   return _mm256_fnmadd_ps(a, b, c);
 }
 SFUMATO_AVX2_INLINE Vector rectify(Vector x) {
   return _mm256_max_ps(_mm256_setzero_ps(), x);
 }
 
-SFUMATO_AVX2_INLINE Lanes lanes_below(std::int64_t count) {
+SFUMATO_AVX2_INLINE Mask mask_below(std::int64_t count) {
   const __m256i places = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   const std::int64_t clamped = count < 0 ? 0 : count > kLanes ? kLanes : count;
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<std::int32_t>(clamped)), places);
 }
-SFUMATO_AVX2_INLINE Lanes lanes_between(std::int64_t first, std::int64_t last) {
-  return _mm256_andnot_si256(lanes_below(first), lanes_below(last));
+SFUMATO_AVX2_INLINE Mask mask_between(std::int64_t first, std::int64_t last) {
+  return _mm256_andnot_si256(mask_below(first), mask_below(last));
 }
-SFUMATO_AVX2_INLINE Lanes lanes_with_bits(Lanes lanes, std::uint32_t bits) {
+SFUMATO_AVX2_INLINE Mask mask_with_bits(Mask mask, std::uint32_t bits) {
   const __m256i own = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
   const __m256i set = _mm256_and_si256(_mm256_set1_epi32(static_cast<std::int32_t>(bits)), own);
-  return _mm256_and_si256(lanes, _mm256_cmpeq_epi32(set, own));
+  return _mm256_and_si256(mask, _mm256_cmpeq_epi32(set, own));
 }
 SFUMATO_AVX2_INLINE std::uint32_t positive_bits(Vector x) {
   return static_cast<std::uint32_t>(
       _mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_NLE_UQ)));
 }
-SFUMATO_AVX2_INLINE Lanes exceeds(Vector b, Vector a) {
+SFUMATO_AVX2_INLINE Mask exceeds(Vector b, Vector a) {
   return _mm256_castps_si256(
       _mm256_and_ps(_mm256_cmp_ps(b, a, _CMP_NLE_UQ), _mm256_cmp_ps(a, a, _CMP_ORD_Q)));
 }
-SFUMATO_AVX2_INLINE Vector select(Lanes lanes, Vector a, Vector otherwise) {
-  return _mm256_blendv_ps(otherwise, a, _mm256_castsi256_ps(lanes));
+SFUMATO_AVX2_INLINE Vector select(Mask mask, Vector a, Vector otherwise) {
+  return _mm256_blendv_ps(otherwise, a, _mm256_castsi256_ps(mask));
 }
 
-SFUMATO_AVX2_INLINE Vector keep(Lanes lanes, Vector x) {
-  return _mm256_and_ps(x, _mm256_castsi256_ps(lanes));
+SFUMATO_AVX2_INLINE Vector if_then_else_zero(Mask mask, Vector x) {
+  return _mm256_and_ps(x, _mm256_castsi256_ps(mask));
 }
 
 SFUMATO_AVX2_INLINE Vector load(const BFloat16* from) {
@@ -102,8 +102,8 @@ SFUMATO_AVX2_INLINE void store(BFloat16* to, Vector x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), round_to_halves(x));
 }
 // AVX2 has no masks for 16-bit elements; these are for the edges of images.
-SFUMATO_AVX2_INLINE Vector load(Lanes lanes, const BFloat16* from) {
-  const auto meant = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(lanes)));
+SFUMATO_AVX2_INLINE Vector load(Mask mask, const BFloat16* from) {
+  const auto meant = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(mask)));
   if (meant == 0xff) return load(from);
   alignas(32) float values[kLanes] = {};
   for (std::uint32_t lane = 0; lane < kLanes; ++lane) {
@@ -111,8 +111,8 @@ SFUMATO_AVX2_INLINE Vector load(Lanes lanes, const BFloat16* from) {
   }
   return load(values);
 }
-SFUMATO_AVX2_INLINE void store(Lanes lanes, BFloat16* to, Vector x) {
-  const auto meant = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(lanes)));
+SFUMATO_AVX2_INLINE void store(Mask mask, BFloat16* to, Vector x) {
+  const auto meant = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(mask)));
   if (meant == 0xff) return store(to, x);
   BFloat16 values[kLanes];
   store(values, x);
@@ -130,17 +130,17 @@ SFUMATO_AVX2_INLINE Integers even_numbers() {
 SFUMATO_AVX2_INLINE Integers add(Integers a, Integers b) {
   return _mm256_add_epi32(a, b);
 }
-SFUMATO_AVX2_INLINE Lanes equal(Integers a, Integers b) {
+SFUMATO_AVX2_INLINE Mask equal(Integers a, Integers b) {
   return _mm256_cmpeq_epi32(a, b);
 }
-SFUMATO_AVX2_INLINE Integers select(Lanes lanes, Integers a, Integers otherwise) {
-  return _mm256_blendv_epi8(otherwise, a, lanes);
+SFUMATO_AVX2_INLINE Integers select(Mask mask, Integers a, Integers otherwise) {
+  return _mm256_blendv_epi8(otherwise, a, mask);
 }
-SFUMATO_AVX2_INLINE Integers load(Lanes lanes, const std::int32_t* from) {
-  return _mm256_maskload_epi32(from, lanes);
+SFUMATO_AVX2_INLINE Integers load(Mask mask, const std::int32_t* from) {
+  return _mm256_maskload_epi32(from, mask);
 }
-SFUMATO_AVX2_INLINE void store(Lanes lanes, std::int32_t* to, Integers x) {
-  _mm256_maskstore_epi32(to, lanes, x);
+SFUMATO_AVX2_INLINE void store(Mask mask, std::int32_t* to, Integers x) {
+  _mm256_maskstore_epi32(to, mask, x);
 }
 
 /// Swaps the two middle quarters, as shuffles that work on each half alone need it.

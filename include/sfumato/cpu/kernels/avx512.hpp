@@ -14,7 +14,7 @@ namespace sfumato::cpu::avx512 {
 
 using Vector = __m512;
 using Integers = __m512i;
-using Lanes = __mmask16;  ///< which elements of a vector are meant
+using Mask = __mmask16;  ///< which elements of a vector are meant
 
 inline constexpr std::int64_t kLanes = 16;     ///< floats of a vector
 inline constexpr std::int64_t kTileRows = 12;  ///< rows of two vectors that fit the registers
@@ -32,11 +32,11 @@ SFUMATO_AVX512_INLINE void store(float* to, Vector x) {
   _mm512_storeu_ps(to, x);
 }
 /// The lanes that are meant; zeros in the others, whose memory is not touched.
-SFUMATO_AVX512_INLINE Vector load(Lanes lanes, const float* from) {
-  return _mm512_maskz_loadu_ps(lanes, from);
+SFUMATO_AVX512_INLINE Vector load(Mask mask, const float* from) {
+  return _mm512_maskz_loadu_ps(mask, from);
 }
-SFUMATO_AVX512_INLINE void store(Lanes lanes, float* to, Vector x) {
-  _mm512_mask_storeu_ps(to, lanes, x);
+SFUMATO_AVX512_INLINE void store(Mask mask, float* to, Vector x) {
+  _mm512_mask_storeu_ps(to, mask, x);
 }
 
 SFUMATO_AVX512_INLINE Vector add(Vector a, Vector b) {
@@ -53,7 +53,7 @@ SFUMATO_AVX512_INLINE Vector multiply_add(Vector a, Vector b, Vector c) {
   return _mm512_fmadd_ps(a, b, c);
 }
 /// c - a · b
-SFUMATO_AVX512_INLINE Vector multiply_subtract(Vector a, Vector b, Vector c) {
+SFUMATO_AVX512_INLINE Vector negated_multiply_add(Vector a, Vector b, Vector c) {
   return _mm512_fnmadd_ps(a, b, c);
 }
 /// max(x, 0); NaN stays NaN.
@@ -62,32 +62,32 @@ SFUMATO_AVX512_INLINE Vector rectify(Vector x) {
 }
 
 /// The lanes `first` … `last` - 1; either may lie outside the vector.
-SFUMATO_AVX512_INLINE Lanes lanes_between(std::int64_t first, std::int64_t last) {
+SFUMATO_AVX512_INLINE Mask mask_between(std::int64_t first, std::int64_t last) {
   const auto below = [](std::int64_t count) {
     return count <= 0 ? 0U : count >= kLanes ? 0xffffU : (1U << count) - 1U;
   };
-  return static_cast<Lanes>(below(last) & ~below(first));
+  return static_cast<Mask>(below(last) & ~below(first));
 }
-/// The lanes of `lanes` whose bit is set.
-SFUMATO_AVX512_INLINE Lanes lanes_with_bits(Lanes lanes, std::uint32_t bits) {
-  return static_cast<Lanes>(lanes & bits);
+/// The lanes of `mask` whose bit is set.
+SFUMATO_AVX512_INLINE Mask mask_with_bits(Mask mask, std::uint32_t bits) {
+  return static_cast<Mask>(mask & bits);
 }
 /// A bit for each lane that is positive or NaN.
 SFUMATO_AVX512_INLINE std::uint32_t positive_bits(Vector x) {
   return _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_NLE_UQ);
 }
 /// Whether b replaces a as the largest: the first NaN wins over everything.
-SFUMATO_AVX512_INLINE Lanes exceeds(Vector b, Vector a) {
-  return static_cast<Lanes>(_mm512_cmp_ps_mask(b, a, _CMP_NLE_UQ) &
-                            _mm512_cmp_ps_mask(a, a, _CMP_ORD_Q));
+SFUMATO_AVX512_INLINE Mask exceeds(Vector b, Vector a) {
+  return static_cast<Mask>(_mm512_cmp_ps_mask(b, a, _CMP_NLE_UQ) &
+                           _mm512_cmp_ps_mask(a, a, _CMP_ORD_Q));
 }
-SFUMATO_AVX512_INLINE Vector select(Lanes lanes, Vector a, Vector otherwise) {
-  return _mm512_mask_mov_ps(otherwise, lanes, a);
+SFUMATO_AVX512_INLINE Vector select(Mask mask, Vector a, Vector otherwise) {
+  return _mm512_mask_mov_ps(otherwise, mask, a);
 }
 
 /// x in the lanes that are meant, zeros in the others.
-SFUMATO_AVX512_INLINE Vector keep(Lanes lanes, Vector x) {
-  return _mm512_maskz_mov_ps(lanes, x);
+SFUMATO_AVX512_INLINE Vector if_then_else_zero(Mask mask, Vector x) {
+  return _mm512_maskz_mov_ps(mask, x);
 }
 
 /// bfloat16 is the upper half of a float.
@@ -100,7 +100,7 @@ SFUMATO_AVX512_INLINE __m256i round_to_halves(Vector x) {
   const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
   const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
   const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
-  const Lanes nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+  const Mask nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
   return _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_mask_mov_epi32(rounded, nan, quiet), 16));
 }
 SFUMATO_AVX512_INLINE Vector load(const BFloat16* from) {
@@ -109,11 +109,11 @@ SFUMATO_AVX512_INLINE Vector load(const BFloat16* from) {
 SFUMATO_AVX512_INLINE void store(BFloat16* to, Vector x) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), round_to_halves(x));
 }
-SFUMATO_AVX512_INLINE Vector load(Lanes lanes, const BFloat16* from) {
-  return widen(_mm256_maskz_loadu_epi16(lanes, from));
+SFUMATO_AVX512_INLINE Vector load(Mask mask, const BFloat16* from) {
+  return widen(_mm256_maskz_loadu_epi16(mask, from));
 }
-SFUMATO_AVX512_INLINE void store(Lanes lanes, BFloat16* to, Vector x) {
-  _mm256_mask_storeu_epi16(to, lanes, round_to_halves(x));
+SFUMATO_AVX512_INLINE void store(Mask mask, BFloat16* to, Vector x) {
+  _mm256_mask_storeu_epi16(to, mask, round_to_halves(x));
 }
 
 /// Elements that bfloat16 holds, of two vectors, in pairs of 16 bits.
@@ -141,17 +141,17 @@ SFUMATO_AVX512_INLINE Integers even_numbers() {
 SFUMATO_AVX512_INLINE Integers add(Integers a, Integers b) {
   return _mm512_add_epi32(a, b);
 }
-SFUMATO_AVX512_INLINE Lanes equal(Integers a, Integers b) {
+SFUMATO_AVX512_INLINE Mask equal(Integers a, Integers b) {
   return _mm512_cmpeq_epi32_mask(a, b);
 }
-SFUMATO_AVX512_INLINE Integers select(Lanes lanes, Integers a, Integers otherwise) {
-  return _mm512_mask_mov_epi32(otherwise, lanes, a);
+SFUMATO_AVX512_INLINE Integers select(Mask mask, Integers a, Integers otherwise) {
+  return _mm512_mask_mov_epi32(otherwise, mask, a);
 }
-SFUMATO_AVX512_INLINE Integers load(Lanes lanes, const std::int32_t* from) {
-  return _mm512_maskz_loadu_epi32(lanes, from);
+SFUMATO_AVX512_INLINE Integers load(Mask mask, const std::int32_t* from) {
+  return _mm512_maskz_loadu_epi32(mask, from);
 }
-SFUMATO_AVX512_INLINE void store(Lanes lanes, std::int32_t* to, Integers x) {
-  _mm512_mask_storeu_epi32(to, lanes, x);
+SFUMATO_AVX512_INLINE void store(Mask mask, std::int32_t* to, Integers x) {
+  _mm512_mask_storeu_epi32(to, mask, x);
 }
 
 SFUMATO_AVX512_INLINE Integers round_to_integers(Vector x) {
@@ -176,9 +176,9 @@ SFUMATO_AVX512_INLINE float largest_lane(Integers magnitudes) {
 SFUMATO_AVX512_INLINE __m512i choose_bits(std::uint32_t which, __m512i a, __m512i b) {
   return _mm512_ternarylogic_epi32(_mm512_set1_epi32(static_cast<int>(which)), a, b, 0xca);
 }
-/// Of four vectors of numbers below 2²⁴ whose bytes are digits, each increased by 128: the digits
-/// of each lane side by side.
-SFUMATO_AVX512_INLINE void join_digits(const Integers (&x)[4], Integers& high, Integers& middle,
+/// The slices of four vectors, which are the bytes of numbers below 2²⁴, each increased by 128: of
+/// each lane side by side.
+SFUMATO_AVX512_INLINE void join_slices(const Integers (&x)[4], Integers& high, Integers& middle,
                                        Integers& low) {
   constexpr std::uint32_t kEvenBytes = 0x00ff00ff;
   constexpr std::uint32_t kEvenPairs = 0x0000ffff;
@@ -250,7 +250,7 @@ SFUMATO_AVX512_INLINE void load_nines(const S* first, std::int64_t stride, std::
   Vector nine[kLanes];
 #pragma GCC unroll 16
   for (int row = 0; row < kLanes; ++row) {
-    nine[row] = row < rows ? load(lanes_between(0, 9), first + row * stride) : zero();
+    nine[row] = row < rows ? load(mask_between(0, 9), first + row * stride) : zero();
   }
   transpose(nine);
 #pragma GCC unroll 9

@@ -14,7 +14,7 @@
 #include "sfumato/cpu/kernels/convolution_task.hpp"
 #include "sfumato/cpu/kernels/target.hpp"
 
-/// Columns of an image as vectors, as far as there are any and a gate lets them through.
+/// Columns of an image as vectors, with zeros outside the image and where a mask has zeros.
 namespace sfumato::cpu::SFUMATO_NAMESPACE {
 
 inline constexpr std::int64_t kLaneBytes = kLanes / 8;  ///< of a vector's bits
@@ -27,25 +27,25 @@ inline std::uint32_t bits_from(const std::uint8_t* row, std::int64_t start) {
   return bits >> (first % 8) << (first - start);
 }
 
-/// The pixels of kLanes columns from `start` on of a row of a plane, as far as the gate lets them
-/// through; zeros outside the image.
+/// The pixels of kLanes columns from `start` on of a row of a plane; zeros outside the image and
+/// where the task's mask has zeros.
 template <class S>
 SFUMATO_INLINE Vector load_columns(const Convolution<S>& task, std::int64_t plane, std::int64_t row,
                                    std::int64_t start) {
   const Conv2dGeometry& g = task.g;
   if (row < 0 || row >= g.in_h || start <= -kLanes || start >= g.in_w) return zero();
   const std::int64_t line = plane * g.in_h + row;
-  Lanes lanes = lanes_between(-start, g.in_w - start);
-  if (task.gate != nullptr) {
+  Mask mask = mask_between(-start, g.in_w - start);
+  if (task.mask != nullptr) {
     const std::int64_t bytes = BitRows{1, g.in_w}.bytes_per_row();
-    lanes = lanes_with_bits(lanes, bits_from(task.gate + line * bytes, start));
+    mask = mask_with_bits(mask, bits_from(task.mask + line * bytes, start));
   }
-  return load(lanes, task.x + line * g.in_w + start);
+  return load(mask, task.x + line * g.in_w + start);
 }
 
 /// x where the bits of a row from column `start` on are set, and zeros elsewhere.
 SFUMATO_INLINE Vector let_through(const std::uint8_t* row, std::int64_t start, Vector x) {
-  return keep(lanes_with_bits(lanes_between(0, kLanes), bits_from(row, start)), x);
+  return if_then_else_zero(mask_with_bits(mask_between(0, kLanes), bits_from(row, start)), x);
 }
 
 /// Writes the first `count` columns of x, all if there are more, rectified if `relu`, and where
@@ -57,7 +57,7 @@ SFUMATO_INLINE void store_columns(bool relu, Vector x, std::int64_t count, S* y,
   if (count >= kLanes) {
     store(y, value);
   } else {
-    store(lanes_between(0, count), y, value);
+    store(mask_between(0, count), y, value);
   }
   if (positive != nullptr) {
     const std::uint32_t bits = positive_bits(value);

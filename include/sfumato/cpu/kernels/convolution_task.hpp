@@ -35,7 +35,7 @@ template <class S>
 struct Convolution {
   Conv2dGeometry g;
   const S* x;
-  const std::uint8_t* gate = nullptr;  ///< bits of x; where they are 0, so is x. Null: no gate
+  const std::uint8_t* mask = nullptr;  ///< bits of x; where they are 0, so is x. May be null
   Filters<S> filters;
   const S* bias = nullptr;  ///< may be null
   S* y;

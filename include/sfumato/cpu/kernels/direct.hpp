@@ -89,10 +89,10 @@ SFUMATO_TARGET inline void pad_row(const Convolution<S>& task, std::int64_t plan
     const std::int64_t line = plane * g.in_h + row;
     const S* const source = task.x + line * g.in_w - g.padding_w;
     const std::int64_t end = std::min(columns, g.in_w + g.padding_w - kLanes + 1);
-    if (task.gate == nullptr) {
+    if (task.mask == nullptr) {
       for (; column < end; column += kLanes) store(target + column, load(source + column));
     } else {
-      const std::uint8_t* const bits = task.gate + line * BitRows{1, g.in_w}.bytes_per_row();
+      const std::uint8_t* const bits = task.mask + line * BitRows{1, g.in_w}.bytes_per_row();
       for (; column < end; column += kLanes) {
         store(target + column, let_through(bits, column - g.padding_w, load(source + column)));
       }

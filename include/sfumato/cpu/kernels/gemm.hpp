@@ -146,7 +146,7 @@ SFUMATO_TARGET inline void pack_panels(std::int64_t depth, std::int64_t columns,
       prefetch_to_l1(ahead + j);
       store(target(i, j), load(row + j));
     }
-    if (j < columns) store(target(i, j), load(lanes_between(0, columns - j), row + j));
+    if (j < columns) store(target(i, j), load(mask_between(0, columns - j), row + j));
   }
   for (std::int64_t j = 0; b.transposed && j < columns; j += kLanes) {
     for (std::int64_t i = 0; i < depth; i += kLanes) {
@@ -156,7 +156,7 @@ SFUMATO_TARGET inline void pack_panels(std::int64_t depth, std::int64_t columns,
         const float* const source = b.data + (j + lane) * b.stride + i;
         values[lane] = j + lane >= columns   ? zero()
                        : i + kLanes <= depth ? load(source)
-                                             : load(lanes_between(0, depth - i), source);
+                                             : load(mask_between(0, depth - i), source);
       }
       transpose(values);
 #pragma GCC unroll 16

@@ -17,17 +17,17 @@
 
 #ifdef SFUMATO_AMX
 
-/// Convolution of floats by the matrix instructions of AMX, one of which adds the product of
-/// 16 pixels × 64 channels and 64 channels × 16 output channels, all of them bytes, to 16 × 16
-/// whole numbers. Floats are multiplied digit by digit, which is exact; the smallest products of
-/// digits are left out. To multiply bytes six or eight times in the place of floats once would take
-/// longer than Winograd's algorithm in float does, so F(4, 3) halves that: four rows of outputs are
-/// taken together. F(4 × 4, 3 × 3) would halve it again, but have more bytes to move than that is
+/// Convolution of floats by the Ozaki scheme (see ozaki_slices.hpp) with the matrix instructions of
+/// AMX. One of them adds the product of 16 pixels × 64 channels and 64 channels × 16 output
+/// channels, all of them bytes, to 16 × 16 whole numbers. Products of slices are exact; the
+/// smallest ones are left out. Six or eight products of bytes for one of floats would take longer
+/// than Winograd's algorithm in float, so F(4, 3) halves their number: four rows of outputs are
+/// computed together. F(4 × 4, 3 × 3) would halve it again, but moves more bytes than that is
 /// worth.
 namespace sfumato::cpu::avx512 {
 
-/// What multiply_digits() multiplies.
-struct DigitProduct {
+/// What multiply_slices() multiplies.
+struct SliceProduct {
   const std::uint8_t* pixels;
   const std::uint8_t* next_pixels;  ///< of the product after this one
   std::int64_t pixel_stride;
@@ -40,15 +40,15 @@ using TileSums = std::int32_t[kLanes][kLanes];
 /// Of two tiles of pixels and two of output channels.
 using PixelProducts = float[2][2][kLanes][kLanes];
 
-/// Adds the products of a digit of pixels and a digit of filters to the sums.
+/// Adds the products of a slice of pixels and a slice of filters to the sums.
 template <int kPixelTiles>
-SFUMATO_AMX __attribute__((always_inline)) inline void multiply_digit(const std::uint8_t* pixels,
+SFUMATO_AMX __attribute__((always_inline)) inline void multiply_slice(const std::uint8_t* pixels,
                                                                       std::int64_t stride,
                                                                       const std::uint8_t* filters) {
   _tile_loadd(4, pixels, stride);
   _tile_loadd(6, filters, 64);
   _tile_dpbssd(0, 4, 6);
-  _tile_loadd(7, filters + DigitFilters::kTileBytes, 64);
+  _tile_loadd(7, filters + SliceFilters::kTileBytes, 64);
   _tile_dpbssd(1, 4, 7);
   if constexpr (kPixelTiles == 2) {
     _tile_loadd(5, pixels + kLanes * stride, stride);
@@ -57,13 +57,13 @@ SFUMATO_AMX __attribute__((always_inline)) inline void multiply_digit(const std:
   }
 }
 
-/// The sums of all products of digits whose places, of which 0 is the high one, add up to kPlace.
+/// The sums of all products of slices whose places, of which 0 is the high one, add up to kPlace.
 template <int kPixelTiles, int kPlace>
-SFUMATO_AMX inline void multiply_place(const DigitProduct& p, TileSums (*sums)[2]) {
-  constexpr int kFirst = std::max(0, kPlace - kDigits + 1);
-  constexpr int kLast = std::min(kPlace, kDigits - 1);
+SFUMATO_AMX inline void multiply_place(const SliceProduct& p, TileSums (*sums)[2]) {
+  constexpr int kFirst = std::max(0, kPlace - kSlices + 1);
+  constexpr int kLast = std::min(kPlace, kSlices - 1);
   constexpr int kFetched = 6 * kPixelTiles;  // pixels, of which three columns need all
-  // All places of few channels find their digits where the first one has fetched them.
+  // All places of few channels find their slices where the first one has fetched them.
   const bool fetches = kPlace == 2 || p.groups > 1;
   const std::uint8_t* pixels = p.pixels;
   const std::uint8_t* filters = p.filters;
@@ -72,22 +72,22 @@ SFUMATO_AMX inline void multiply_place(const DigitProduct& p, TileSums (*sums)[2
   _tile_zero(2);
   _tile_zero(3);
   for (std::int64_t group = 0; group < p.groups; ++group) {
-    const std::uint8_t* next = group + 1 < p.groups ? pixels + kDigits * kGroup : p.next_pixels;
+    const std::uint8_t* next = group + 1 < p.groups ? pixels + kSlices * kGroup : p.next_pixels;
     for (std::int64_t column = 0; column < 3; ++column) {
 #pragma GCC unroll 3
-      for (int digit = kFirst; digit <= kLast; ++digit) {
-        const std::uint8_t* tiles = filters + (kPlace - digit) * DigitFilters::kDigitStride;
-        multiply_digit<kPixelTiles>(pixels + column * p.pixel_stride + digit * kGroup,
+      for (int slice = kFirst; slice <= kLast; ++slice) {
+        const std::uint8_t* tiles = filters + (kPlace - slice) * SliceFilters::kSliceStride;
+        multiply_slice<kPixelTiles>(pixels + column * p.pixel_stride + slice * kGroup,
                                     p.pixel_stride, tiles);
         if (fetches) {
-          fetch(tiles + DigitFilters::kColumnStride, 64, 32);
-          fetch(next + column * kFetched * p.pixel_stride + digit * kGroup, p.pixel_stride,
+          fetch(tiles + SliceFilters::kColumnStride, 64, 32);
+          fetch(next + column * kFetched * p.pixel_stride + slice * kGroup, p.pixel_stride,
                 kFetched);
         }
       }
-      filters += DigitFilters::kColumnStride;
+      filters += SliceFilters::kColumnStride;
     }
-    pixels += kDigits * kGroup;
+    pixels += kSlices * kGroup;
   }
   _tile_stored(0, sums[0][0], 64);
   _tile_stored(1, sums[0][1], 64);
@@ -100,10 +100,10 @@ SFUMATO_AMX inline void multiply_place(const DigitProduct& p, TileSums (*sums)[2
 /// The products of one or two tiles of pixels and two of filters at a point, from the first kPlaces
 /// places. `pixel_unit` and `filter_units` are the sizes of their units.
 template <int kPixelTiles, int kPlaces>
-SFUMATO_AMX inline void multiply_digits(const DigitProduct& p, float pixel_unit,
+SFUMATO_AMX inline void multiply_slices(const SliceProduct& p, float pixel_unit,
                                         const float* filter_units, PixelProducts& products) {
   alignas(64) TileSums sums[kPlaces][2][2];
-  multiply_place<kPixelTiles, 2>(p, sums[2]);  // which reads all digits
+  multiply_place<kPixelTiles, 2>(p, sums[2]);  // which reads all slices
   multiply_place<kPixelTiles, 1>(p, sums[1]);
   multiply_place<kPixelTiles, 0>(p, sums[0]);
   if constexpr (kPlaces == 4) multiply_place<kPixelTiles, 3>(p, sums[3]);
@@ -136,7 +136,7 @@ SFUMATO_AVX512 inline void write_rows(const Convolution<float>& task, const RowB
   const Conv2dGeometry& g = task.g;
   const std::int64_t channels = std::min(kLanes, g.out_channels - out);
   const Vector bias =
-      task.bias == nullptr ? zero() : load(lanes_between(0, channels), task.bias + out);
+      task.bias == nullptr ? zero() : load(mask_between(0, channels), task.bias + out);
   alignas(64) float pixels[kRowOutputs][kLanes][kLanes];
   for (int pixel = 0; pixel < kLanes; ++pixel) {
     Vector m[kRowPoints];
@@ -168,8 +168,8 @@ SFUMATO_AMX inline void fetch_results(const Convolution<float>& task, const RowB
 /// All results of a block of rows for kPanel output channels from `out` on.
 template <int kPlaces>
 inline void multiply_block_of_rows(const Convolution<float>& task, const RowBlock& block,
-                                   DigitRows& pixels, std::int64_t index, std::int64_t out,
-                                   const DigitFilters& filters) {
+                                   SliceRows& pixels, std::int64_t index, std::int64_t out,
+                                   const SliceFilters& filters) {
   const Conv2dGeometry& g = task.g;
   const TileRegisters registers;
   PointValues units;
@@ -178,7 +178,7 @@ inline void multiply_block_of_rows(const Convolution<float>& task, const RowBloc
   for (std::int64_t column = 0; column < g.out_w; column += 2 * kLanes) {
     const int pixel_tiles = g.out_w - column > kLanes ? 2 : 1;
     const auto multiply =
-        pixel_tiles == 2 ? multiply_digits<2, kPlaces> : multiply_digits<1, kPlaces>;
+        pixel_tiles == 2 ? multiply_slices<2, kPlaces> : multiply_slices<1, kPlaces>;
     for (int point = 0; point < kRowPoints; ++point) {
       fetch_results(task, block, column, out, point);
       multiply({.pixels = pixels.at(index, point, column),
@@ -201,20 +201,20 @@ inline void multiply_block_of_rows(const Convolution<float>& task, const RowBloc
 /// own.
 inline void convolve_row_blocks(const Convolution<float>& task) {
   const Conv2dGeometry& g = task.g;
-  std::vector<DigitFilters> panels;
+  std::vector<SliceFilters> panels;
   for (std::int64_t out = 0; out < g.out_channels; out += kPanel) panels.emplace_back(g);
   const auto count = static_cast<std::int64_t>(panels.size());
   parallel_for(count, 1, [&](std::int64_t panel, std::int64_t) {
-    gather_filter_digits(task, panel * kPanel, panels[static_cast<std::size_t>(panel)]);
+    gather_filter_slices(task, panel * kPanel, panels[static_cast<std::size_t>(panel)]);
   });
   parallel_for(row_blocks(g), 1, [&](std::int64_t index, std::int64_t) {
     const RowBlock block = row_block(g, index);
-    DigitRows pixels(g, 1);
+    SliceRows pixels(g, 1);
     for (std::int64_t group = 0; group < pixels.groups; ++group) {
       find_largest(task, block, group, pixels.largest_of(0, group));
     }
     for (std::int64_t group = 0; group < pixels.groups; ++group) {
-      gather_digits(task, block, group, pixels, 0);
+      gather_slices(task, block, group, pixels, 0);
     }
     for (std::int64_t panel = 0; panel < count; ++panel) {
       multiply_block_of_rows<4>(task, block, pixels, 0, panel * kPanel,
@@ -230,10 +230,10 @@ inline void convolve_filter_panels(const Convolution<float>& task) {
   constexpr std::int64_t kMostBytes = 12 << 20;  // of pixels
   const Conv2dGeometry& g = task.g;
   const std::int64_t all = row_blocks(g);
-  const std::int64_t most = std::max<std::int64_t>(1, kMostBytes / DigitRows(g).block_stride);
+  const std::int64_t most = std::max<std::int64_t>(1, kMostBytes / SliceRows(g).block_stride);
   const std::int64_t rounds = (all + most - 1) / most;
   const std::int64_t together = (all + rounds - 1) / rounds;
-  DigitRows pixels(g, together);
+  SliceRows pixels(g, together);
   for (std::int64_t first = 0; first < all; first += together) {
     const std::int64_t count = std::min(together, all - first);
     // Group by group: so each thread reads channels that it wrote in the layer before.
@@ -245,11 +245,11 @@ inline void convolve_filter_panels(const Convolution<float>& task) {
       find_largest(task, row_block(g, first + index), group, pixels.largest_of(index, group));
     });
     for_each_group([&](std::int64_t index, std::int64_t group) {
-      gather_digits(task, row_block(g, first + index), group, pixels, index);
+      gather_slices(task, row_block(g, first + index), group, pixels, index);
     });
     parallel_for((g.out_channels + kPanel - 1) / kPanel, 1, [&](std::int64_t panel, std::int64_t) {
-      DigitFilters filters(g);
-      gather_filter_digits(task, panel * kPanel, filters);
+      SliceFilters filters(g);
+      gather_filter_slices(task, panel * kPanel, filters);
       for (std::int64_t index = 0; index < count; ++index) {
         multiply_block_of_rows<kPlaces>(task, row_block(g, first + index), pixels, index,
                                         panel * kPanel, filters);
@@ -258,10 +258,10 @@ inline void convolve_filter_panels(const Convolution<float>& task) {
   }
 }
 
-/// A 3 × 3 convolution that winograd_applies() to, by products of digits: with so many filters that
+/// A 3 × 3 convolution that winograd_applies() to, by products of slices: with so many filters that
 /// Winograd's algorithm in float loses as much to rounding, of three places, else of four.
 inline void convolve_by_matrices(const Convolution<float>& task) {
-  constexpr std::int64_t kInCache = 128 * 128;  // filters whose digits stay in the L2 cache
+  constexpr std::int64_t kInCache = 128 * 128;  // filters whose slices stay in the L2 cache
   constexpr std::int64_t kFourPlaces = 256 * 256;
   if (row_blocks(task.g) == 0) return;
   const std::int64_t filters = task.g.in_channels * task.g.out_channels;

@@ -17,15 +17,21 @@
 
 #ifdef SFUMATO_AMX
 
-/// Floats as whole numbers of a unit, and these as three signed bytes, their digits:
-/// x = unit (2¹⁶ high + 2⁸ middle + low). The unit is chosen by the largest number of those that
-/// share it, so that these are as exact as floats and numbers far smaller are less so. Here for the
-/// six rows of pixels that four rows of outputs see, and for filters, both at the points of
-/// Winograd's F(4, 3).
+/// The slices of the Ozaki scheme, which multiplies floats exactly, part by part, with instructions
+/// for shorter numbers: Ozaki, Ogita, Oishi and Rump, "Error-free transformations of matrix
+/// multiplication by using fast routines of matrix multiplication and its applications" (2012);
+/// with whole numbers as here: Ootomo, Ozaki and Yokota, "DGEMM on integer matrix multiplication
+/// unit" (2024).
+///
+/// A float is a whole number of a unit, and this three signed bytes, its slices:
+/// x = unit (2¹⁶ high + 2⁸ middle + low). The largest of the numbers that share a unit determines
+/// it, so the large ones are as exact as floats, and those far smaller are less so. The numbers
+/// here are the six rows of pixels that four rows of outputs see, and the filters, both at the
+/// points of Winograd's F(4, 3).
 namespace sfumato::cpu::avx512 {
 
 inline constexpr std::int64_t kGroup = 64;  ///< channels whose bytes stand together
-inline constexpr int kDigits = 3;
+inline constexpr int kSlices = 3;
 inline constexpr std::int64_t kRowOutputs = 4;  ///< rows of outputs
 inline constexpr int kRowPoints = 6;            ///< points, and rows of pixels
 
@@ -38,7 +44,7 @@ struct Unit {
   float size = 0.0F;
   float per_one = 0.0F;  ///< 1 / size
   explicit Unit(float largest) {
-    constexpr float kMost = 8355000.0F;  // a little less than 0x7f7f7f, all of whose digits are 127
+    constexpr float kMost = 8355000.0F;  // a little less than 0x7f7f7f, all of whose slices are 127
     constexpr float kSmallest = 1e-30F;
     if (!(largest <= std::numeric_limits<float>::max())) {
       size = std::numeric_limits<float>::quiet_NaN();
@@ -49,18 +55,18 @@ struct Unit {
   }
 };
 
-/// x in units as a whole number, with each of its digits increased by 128.
-SFUMATO_AVX512_INLINE Integers to_digits(Vector x, Vector units_per_one) {
+/// x in units as a whole number, with each of its slices increased by 128.
+SFUMATO_AVX512_INLINE Integers to_slices(Vector x, Vector units_per_one) {
   return add(round_to_integers(multiply(x, units_per_one)), broadcast(0x808080));
 }
 
-/// Writes the digits of four vectors side by side: high, middle and low ones, `stride` apart.
-SFUMATO_AVX512_INLINE void store_digits(const Integers (&x)[4], std::uint8_t* to,
+/// Writes the slices of four vectors side by side: high, middle and low ones, `stride` apart.
+SFUMATO_AVX512_INLINE void store_slices(const Integers (&x)[4], std::uint8_t* to,
                                         std::int64_t stride) {
   Integers high;
   Integers middle;
   Integers low;
-  join_digits(x, high, middle, low);
+  join_slices(x, high, middle, low);
   store_bits(to, high);
   store_bits(to + stride, middle);
   store_bits(to + 2 * stride, low);
@@ -81,8 +87,8 @@ inline RowBlock row_block(const Conv2dGeometry& g, std::int64_t index) {
 }
 
 /// What some blocks of rows see: for each of them and each point a row of pixels, of which each has
-/// for each group the high, the middle and the low digits of its channels.
-struct DigitRows {
+/// for each group the high, the middle and the low slices of its channels.
+struct SliceRows {
   std::int64_t groups;
   std::int64_t columns;       ///< pixels of a row
   std::int64_t pixel_stride;  ///< bytes
@@ -93,13 +99,13 @@ struct DigitRows {
 
   // A row is read to the end of its last tile, and two columns on. An odd number of cache lines
   // keeps pixels out of each other's cache sets.
-  explicit DigitRows(const Conv2dGeometry& g)
+  explicit SliceRows(const Conv2dGeometry& g)
       : groups(round_up(g.in_channels, kGroup) / kGroup),
         columns(round_up(g.out_w, kLanes) + 2),
-        pixel_stride((groups * kDigits / 2 * 2 + 1) * kGroup),
+        pixel_stride((groups * kSlices / 2 * 2 + 1) * kGroup),
         point_stride(columns * pixel_stride),
         block_stride(kRowPoints * point_stride) {}
-  DigitRows(const Conv2dGeometry& g, std::int64_t blocks) : DigitRows(g) {
+  SliceRows(const Conv2dGeometry& g, std::int64_t blocks) : SliceRows(g) {
     bytes = Tensor<std::uint8_t, Cpu>::empty({blocks * block_stride});
     largest.resize(static_cast<std::size_t>(blocks * groups));
   }
@@ -137,11 +143,11 @@ SFUMATO_AVX512_INLINE void load_points(const Convolution<float>& task, const See
     const std::int64_t line = rows.plane * g.in_h + rows.first;
 #pragma GCC unroll 6
     for (int i = 0; i < kRowPoints; ++i) d[i] = load(task.x + (line + i) * g.in_w + start);
-    if (task.gate != nullptr) {
+    if (task.mask != nullptr) {
       const std::int64_t bytes = BitRows{1, g.in_w}.bytes_per_row();
 #pragma GCC unroll 6
       for (int i = 0; i < kRowPoints; ++i) {
-        d[i] = let_through(task.gate + (line + i) * bytes, start, d[i]);
+        d[i] = let_through(task.mask + (line + i) * bytes, start, d[i]);
       }
     }
   } else {
@@ -187,13 +193,13 @@ SFUMATO_AVX512 inline void find_largest(const Convolution<float>& task, const Ro
   for (std::size_t i = 0; i < kRowPoints; ++i) result[i] = largest_lane(largest[i]);
 }
 
-/// Writes the digits of a group of channels.
-SFUMATO_AVX512 inline void gather_digits(const Convolution<float>& task, const RowBlock& block,
-                                         std::int64_t group, DigitRows& pixels,
+/// Writes the slices of a group of channels.
+SFUMATO_AVX512 inline void gather_slices(const Convolution<float>& task, const RowBlock& block,
+                                         std::int64_t group, SliceRows& pixels,
                                          std::int64_t index) {
   constexpr std::int64_t kQuads = kGroup / 4;
   const Conv2dGeometry& g = task.g;
-  alignas(64) std::uint8_t digits[kRowPoints][kDigits][kQuads][4 * kLanes];
+  alignas(64) std::uint8_t slices[kRowPoints][kSlices][kQuads][4 * kLanes];
   PointValues per_one;
   for (std::size_t i = 0; i < kRowPoints; ++i) per_one[i] = pixels.unit(index, i).per_one;
   for (std::int64_t column = 0; column < g.out_w + 2; column += kLanes) {
@@ -208,23 +214,23 @@ SFUMATO_AVX512 inline void gather_digits(const Convolution<float>& task, const R
         }
 #pragma GCC unroll 6
         for (std::size_t point = 0; point < kRowPoints; ++point) {
-          numbers[point][i] = to_digits(d[point], broadcast(per_one[point]));
+          numbers[point][i] = to_slices(d[point], broadcast(per_one[point]));
         }
       }
 #pragma GCC unroll 6
       for (int point = 0; point < kRowPoints; ++point) {
-        store_digits(numbers[point], digits[point][0][quad], sizeof(digits[0][0]));
+        store_slices(numbers[point], slices[point][0][quad], sizeof(slices[0][0]));
       }
     }
     const std::int64_t columns = std::min(kLanes, pixels.columns - column);
     for (int point = 0; point < kRowPoints; ++point) {
-      for (int digit = 0; digit < kDigits; ++digit) {
+      for (int slice = 0; slice < kSlices; ++slice) {
         Vector channels[kLanes];  // of each column four; then of four channels each column
 #pragma GCC unroll 16
         for (int quad = 0; quad < kLanes; ++quad)
-          channels[quad] = load_bits(digits[point][digit][quad]);
+          channels[quad] = load_bits(slices[point][slice][quad]);
         transpose(channels);
-        std::uint8_t* target = pixels.at(index, point, column) + (group * kDigits + digit) * kGroup;
+        std::uint8_t* target = pixels.at(index, point, column) + (group * kSlices + slice) * kGroup;
         for (std::int64_t j = 0; j < columns; ++j, target += pixels.pixel_stride) {
           store_bits(target, channels[j]);
         }
@@ -234,17 +240,17 @@ SFUMATO_AVX512 inline void gather_digits(const Convolution<float>& task, const R
 }
 
 /// The filters of kPanel output channels: for each point, group and column of the filters, and each
-/// digit, two tiles, of which each row has four input channels of kLanes output channels.
-struct DigitFilters {
+/// slice, two tiles, of which each row has four input channels of kLanes output channels.
+struct SliceFilters {
   static constexpr std::int64_t kTileBytes = kGroup * kLanes;
-  static constexpr std::int64_t kDigitStride = 2 * kTileBytes;
-  static constexpr std::int64_t kColumnStride = kDigits * kDigitStride;
+  static constexpr std::int64_t kSliceStride = 2 * kTileBytes;
+  static constexpr std::int64_t kColumnStride = kSlices * kSliceStride;
 
   std::int64_t point_stride;
   Tensor<std::uint8_t, Cpu> bytes;
   float units[kRowPoints][kPanel];  ///< sizes
 
-  explicit DigitFilters(const Conv2dGeometry& g)
+  explicit SliceFilters(const Conv2dGeometry& g)
       : point_stride(round_up(g.in_channels, kGroup) / kGroup * 3 * kColumnStride),
         bytes(Tensor<std::uint8_t, Cpu>::empty({kRowPoints * point_stride})) {}
 };
@@ -253,7 +259,7 @@ struct DigitFilters {
 /// at `weight`.
 SFUMATO_AVX512 inline void find_filter_units(const Convolution<float>& task, const float* weight,
                                              std::int64_t outs, std::int64_t half,
-                                             DigitFilters& target,
+                                             SliceFilters& target,
                                              float (&per_one)[kRowPoints][kLanes]) {
   Integers largest[kRowPoints];
   for (Integers& magnitudes : largest) magnitudes = broadcast(0);
@@ -281,9 +287,9 @@ SFUMATO_AVX512 inline void find_filter_units(const Convolution<float>& task, con
   }
 }
 
-/// Writes the digits of the filters of kPanel output channels from `out` on.
-SFUMATO_AVX512 inline void gather_filter_digits(const Convolution<float>& task, std::int64_t out,
-                                                DigitFilters& target) {
+/// Writes the slices of the filters of kPanel output channels from `out` on.
+SFUMATO_AVX512 inline void gather_filter_slices(const Convolution<float>& task, std::int64_t out,
+                                                SliceFilters& target) {
   const Filters<float>& filters = task.filters;
   const Conv2dGeometry& g = task.g;
   for (std::int64_t half = 0; half < kPanel; half += kLanes) {
@@ -298,9 +304,9 @@ SFUMATO_AVX512 inline void gather_filter_digits(const Convolution<float>& task, 
         const std::int64_t there = c + i < g.in_channels ? outs : 0;
         load_filters(filters, weight + (c + i) * filters.in_stride, there, taps[i]);
       }
-      std::uint8_t* place = target.bytes.data() + c / kGroup * 3 * DigitFilters::kColumnStride +
-                            half / kLanes * DigitFilters::kTileBytes + c % kGroup * kLanes;
-      for (int column = 0; column < 3; ++column, place += DigitFilters::kColumnStride) {
+      std::uint8_t* place = target.bytes.data() + c / kGroup * 3 * SliceFilters::kColumnStride +
+                            half / kLanes * SliceFilters::kTileBytes + c % kGroup * kLanes;
+      for (int column = 0; column < 3; ++column, place += SliceFilters::kColumnStride) {
         Integers numbers[kRowPoints][4];
 #pragma GCC unroll 4
         for (int i = 0; i < 4; ++i) {
@@ -309,13 +315,13 @@ SFUMATO_AVX512 inline void gather_filter_digits(const Convolution<float>& task, 
                                         u);
 #pragma GCC unroll 6
           for (int point = 0; point < kRowPoints; ++point) {
-            numbers[point][i] = to_digits(u[point], load(per_one[point]));
+            numbers[point][i] = to_slices(u[point], load(per_one[point]));
           }
         }
 #pragma GCC unroll 6
         for (int point = 0; point < kRowPoints; ++point) {
-          store_digits(numbers[point], place + point * target.point_stride,
-                       DigitFilters::kDigitStride);
+          store_slices(numbers[point], place + point * target.point_stride,
+                       SliceFilters::kSliceStride);
         }
       }
     }

@@ -27,8 +27,8 @@ SFUMATO_INLINE Neighbours load_neighbours(const S* row, std::int64_t windows) {
   if (windows >= kLanes) {
     separate(load(row), load(row + kLanes), x.even, x.odd);
   } else {
-    separate(load(lanes_between(0, 2 * windows), row),
-             load(lanes_between(0, 2 * windows - kLanes), row + kLanes), x.even, x.odd);
+    separate(load(mask_between(0, 2 * windows), row),
+             load(mask_between(0, 2 * windows - kLanes), row + kLanes), x.even, x.odd);
   }
   return x;
 }
@@ -42,8 +42,8 @@ SFUMATO_INLINE void store_neighbours(Vector even, Vector odd, S* row, std::int64
     store(row, low);
     store(row + kLanes, high);
   } else {
-    store(lanes_between(0, 2 * windows), row, low);
-    store(lanes_between(0, 2 * windows - kLanes), row + kLanes, high);
+    store(mask_between(0, 2 * windows), row, low);
+    store(mask_between(0, 2 * windows - kLanes), row + kLanes, high);
   }
 }
 
@@ -71,13 +71,13 @@ SFUMATO_TARGET inline void max_pool2d_row(const Pool2dGeometry& g, std::int64_t 
     Integers place = start;
 #pragma GCC unroll 3
     for (int i = 0; i < 3; ++i) {
-      const Lanes better = exceeds(others[i], best);
+      const Mask better = exceeds(others[i], best);
       best = select(better, others[i], best);
       place = select(better, add(start, broadcast(offsets[i])), place);
     }
-    const Lanes lanes = lanes_between(0, windows);
-    store(lanes, y + j, best);
-    store(lanes, indices + j, place);
+    const Mask mask = mask_between(0, windows);
+    store(mask, y + j, best);
+    store(mask, indices + j, place);
   }
 }
 
@@ -91,9 +91,9 @@ SFUMATO_TARGET inline void max_pool2d_scatter_row(const Pool2dGeometry& g, std::
   const Integers one = broadcast(std::int32_t{1});
   for (std::int64_t j = 0; j < g.out_w; j += kLanes) {
     const std::int64_t windows = g.out_w - j;
-    const Lanes lanes = lanes_between(0, windows);
-    const Vector gradient = load(lanes, dy + j);
-    const Integers place = load(lanes, indices + j);
+    const Mask mask = mask_between(0, windows);
+    const Vector gradient = load(mask, dy + j);
+    const Integers place = load(mask, indices + j);
     Integers start = first_places(g, out_row, j);
     for (int below = 0; below < 2; ++below) {
       store_neighbours(select(equal(place, start), gradient, zero()),

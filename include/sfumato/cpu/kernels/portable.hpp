@@ -26,7 +26,7 @@ struct Integers {
   Words low;
   Words high;
 };
-using Lanes = Integers;  ///< all bits set in the elements that are meant
+using Mask = Integers;  ///< all bits set in the elements that are meant
 
 inline constexpr std::int64_t kLanes = 8;
 inline constexpr std::int64_t kTileRows = 4;
@@ -59,50 +59,50 @@ SFUMATO_ALWAYS_INLINE Vector multiply(Vector a, Vector b) {
 SFUMATO_ALWAYS_INLINE Vector multiply_add(Vector a, Vector b, Vector c) {
   return {a.low * b.low + c.low, a.high * b.high + c.high};
 }
-SFUMATO_ALWAYS_INLINE Vector multiply_subtract(Vector a, Vector b, Vector c) {
+SFUMATO_ALWAYS_INLINE Vector negated_multiply_add(Vector a, Vector b, Vector c) {
   return {c.low - a.low * b.low, c.high - a.high * b.high};
 }
 
-SFUMATO_ALWAYS_INLINE Lanes lanes_below(std::int64_t count) {
+SFUMATO_ALWAYS_INLINE Mask mask_below(std::int64_t count) {
   const auto last = static_cast<std::int32_t>(std::clamp<std::int64_t>(count, 0, kLanes));
   const Words end{last, last, last, last};
   return {Words{0, 1, 2, 3} < end, Words{4, 5, 6, 7} < end};
 }
-SFUMATO_ALWAYS_INLINE Lanes lanes_between(std::int64_t first, std::int64_t last) {
-  const Lanes below = lanes_below(last);
-  const Lanes left_out = lanes_below(first);
+SFUMATO_ALWAYS_INLINE Mask mask_between(std::int64_t first, std::int64_t last) {
+  const Mask below = mask_below(last);
+  const Mask left_out = mask_below(first);
   return {below.low & ~left_out.low, below.high & ~left_out.high};
 }
-SFUMATO_ALWAYS_INLINE Lanes lanes_with_bits(Lanes lanes, std::uint32_t bits) {
+SFUMATO_ALWAYS_INLINE Mask mask_with_bits(Mask mask, std::uint32_t bits) {
   const auto all = static_cast<std::int32_t>(bits);
   const Words set{all, all, all, all};
-  return {lanes.low & ((set & Words{1, 2, 4, 8}) != Words{}),
-          lanes.high & ((set & Words{16, 32, 64, 128}) != Words{})};
+  return {mask.low & ((set & Words{1, 2, 4, 8}) != Words{}),
+          mask.high & ((set & Words{16, 32, 64, 128}) != Words{})};
 }
 /// A bit for each lane that is meant.
-SFUMATO_ALWAYS_INLINE std::uint32_t bits_of(Lanes lanes) {
-  const Words own = (lanes.low & Words{1, 2, 4, 8}) | (lanes.high & Words{16, 32, 64, 128});
+SFUMATO_ALWAYS_INLINE std::uint32_t bits_of(Mask mask) {
+  const Words own = (mask.low & Words{1, 2, 4, 8}) | (mask.high & Words{16, 32, 64, 128});
   return static_cast<std::uint32_t>(own[0] | own[1] | own[2] | own[3]);
 }
 SFUMATO_ALWAYS_INLINE std::uint32_t positive_bits(Vector x) {
   return bits_of({~(x.low <= Floats{}), ~(x.high <= Floats{})});
 }
-SFUMATO_ALWAYS_INLINE Lanes exceeds(Vector b, Vector a) {
+SFUMATO_ALWAYS_INLINE Mask exceeds(Vector b, Vector a) {
   return {~(b.low <= a.low) & (a.low == a.low), ~(b.high <= a.high) & (a.high == a.high)};
 }
-SFUMATO_ALWAYS_INLINE Integers select(Lanes lanes, Integers a, Integers otherwise) {
-  return {(lanes.low & a.low) | (~lanes.low & otherwise.low),
-          (lanes.high & a.high) | (~lanes.high & otherwise.high)};
+SFUMATO_ALWAYS_INLINE Integers select(Mask mask, Integers a, Integers otherwise) {
+  return {(mask.low & a.low) | (~mask.low & otherwise.low),
+          (mask.high & a.high) | (~mask.high & otherwise.high)};
 }
-SFUMATO_ALWAYS_INLINE Vector select(Lanes lanes, Vector a, Vector otherwise) {
+SFUMATO_ALWAYS_INLINE Vector select(Mask mask, Vector a, Vector otherwise) {
   return std::bit_cast<Vector>(
-      select(lanes, std::bit_cast<Integers>(a), std::bit_cast<Integers>(otherwise)));
+      select(mask, std::bit_cast<Integers>(a), std::bit_cast<Integers>(otherwise)));
 }
-SFUMATO_ALWAYS_INLINE Vector keep(Lanes lanes, Vector x) {
-  return select(lanes, x, zero());
+SFUMATO_ALWAYS_INLINE Vector if_then_else_zero(Mask mask, Vector x) {
+  return select(mask, x, zero());
 }
 SFUMATO_ALWAYS_INLINE Vector rectify(Vector x) {
-  return keep({~(x.low < Floats{}), ~(x.high < Floats{})}, x);
+  return if_then_else_zero({~(x.low < Floats{}), ~(x.high < Floats{})}, x);
 }
 
 SFUMATO_ALWAYS_INLINE Vector load(const BFloat16* from) {
@@ -135,7 +135,7 @@ SFUMATO_ALWAYS_INLINE Integers even_numbers() {
 SFUMATO_ALWAYS_INLINE Integers add(Integers a, Integers b) {
   return {a.low + b.low, a.high + b.high};
 }
-SFUMATO_ALWAYS_INLINE Lanes equal(Integers a, Integers b) {
+SFUMATO_ALWAYS_INLINE Mask equal(Integers a, Integers b) {
   return {a.low == b.low, a.high == b.high};
 }
 SFUMATO_ALWAYS_INLINE Integers load(const std::int32_t* from) {
@@ -148,8 +148,8 @@ SFUMATO_ALWAYS_INLINE void store(std::int32_t* to, Integers x) {
 }
 
 template <class S>
-SFUMATO_ALWAYS_INLINE auto load(Lanes lanes, const S* from) {
-  const std::uint32_t meant = bits_of(lanes);
+SFUMATO_ALWAYS_INLINE auto load(Mask mask, const S* from) {
+  const std::uint32_t meant = bits_of(mask);
   if (meant == 0xff) return load(from);
   S values[kLanes] = {};
   for (std::uint32_t lane = 0; lane < kLanes; ++lane) {
@@ -158,8 +158,8 @@ SFUMATO_ALWAYS_INLINE auto load(Lanes lanes, const S* from) {
   return load(values);
 }
 template <class S, class Elements>
-SFUMATO_ALWAYS_INLINE void store(Lanes lanes, S* to, Elements x) {
-  const std::uint32_t meant = bits_of(lanes);
+SFUMATO_ALWAYS_INLINE void store(Mask mask, S* to, Elements x) {
+  const std::uint32_t meant = bits_of(mask);
   if (meant == 0xff) return store(to, x);
   S values[kLanes];
   store(values, x);

@@ -18,13 +18,13 @@ template <class S>
 SFUMATO_TARGET inline void relu_run(std::int64_t count, const S* x, S* y, std::uint8_t* bits) {
   for (std::int64_t i = 0; i < count; i += kLanes) {
     const bool whole = i + kLanes <= count;
-    const Lanes lanes = lanes_between(0, count - i);
-    const Vector value = whole ? load(x + i) : load(lanes, x + i);
+    const Mask mask = mask_between(0, count - i);
+    const Vector value = whole ? load(x + i) : load(mask, x + i);
     const std::uint32_t positive = positive_bits(value);
     if (whole) {
       store(y + i, rectify(value));
     } else {
-      store(lanes, y + i, rectify(value));
+      store(mask, y + i, rectify(value));
     }
     if (bits != nullptr) std::memcpy(bits + i / 8, &positive, kLaneBytes);
   }
@@ -34,14 +34,14 @@ template <class S>
 SFUMATO_TARGET inline void gate_run(std::int64_t count, const S* x, const std::uint8_t* bits,
                                     S* y) {
   for (std::int64_t i = 0; i < count; i += kLanes) {
-    const Lanes lanes = lanes_between(0, count - i);
+    const Mask mask = mask_between(0, count - i);
     std::uint32_t own = 0;
     std::memcpy(&own, bits + i / 8, kLaneBytes);
-    const Lanes passed = lanes_with_bits(lanes, own);
+    const Mask passed = mask_with_bits(mask, own);
     if (i + kLanes <= count) {
-      store(y + i, keep(passed, load(x + i)));
+      store(y + i, if_then_else_zero(passed, load(x + i)));
     } else {
-      store(lanes, y + i, load(passed, x + i));
+      store(mask, y + i, load(passed, x + i));
     }
   }
 }

@@ -52,7 +52,7 @@ SFUMATO_INLINE void transform_input(Vector (&d)[kOutput + 2]) {
     const Vector even = evaluate<kPairs - 1>(kPoints.others[pair], d + 2);
     const Vector odd = evaluate<kPairs - 1>(kPoints.others[pair], d + 1);
     values[2 * pair + 1] = multiply_add(root, odd, even);
-    values[2 * pair + 2] = multiply_subtract(root, odd, even);
+    values[2 * pair + 2] = negated_multiply_add(root, odd, even);
   }
 #pragma GCC unroll 8
   for (int i = 0; i < kOutput + 2; ++i) d[i] = values[i];
@@ -70,7 +70,7 @@ SFUMATO_INLINE void transform_filter(Vector g0, Vector g1, Vector g2, Vector (&u
                                  multiply_add(broadcast(kPoints.squares[pair]), g2, g0));
     const Vector slope = broadcast(kPoints.slopes[pair]);
     u[2 * pair + 1] = multiply_add(slope, g1, even);
-    u[2 * pair + 2] = multiply_subtract(slope, g1, even);
+    u[2 * pair + 2] = negated_multiply_add(slope, g1, even);
   }
 }
 
@@ -174,8 +174,8 @@ SFUMATO_INLINE void load_pixels(const Convolution<S>& task, std::int64_t first_p
     for (int channel = 0; channel < kLanes; ++channel) {
       values[channel] = load(source + channel * plane);
     }
-    if (task.gate != nullptr) {
-      const std::uint8_t* bits = task.gate + (first_plane * g.in_h + row) * bytes;
+    if (task.mask != nullptr) {
+      const std::uint8_t* bits = task.mask + (first_plane * g.in_h + row) * bytes;
 #pragma GCC unroll 16
       for (int channel = 0; channel < kLanes; ++channel) {
         values[channel] = let_through(bits + channel * g.in_h * bytes, start, values[channel]);
@@ -267,7 +267,7 @@ SFUMATO_TARGET inline void transform_products(const Convolution<S>& task,
   const std::int64_t plane = g.out_h * g.out_w;
   const std::int64_t bytes = BitRows{1, g.out_w}.bytes_per_row();
   const Vector start =
-      task.bias == nullptr ? zero() : load(lanes_between(0, channels), task.bias + first_channel);
+      task.bias == nullptr ? zero() : load(mask_between(0, channels), task.bias + first_channel);
   const std::int64_t left = segment.first * kOutput;
   const std::int64_t width = std::min(segment.tiles * kOutput, g.out_w - left);
   const std::int64_t rows = std::min(kLongOutput, g.out_h - segment.row * kOutput);
