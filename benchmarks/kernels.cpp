@@ -136,12 +136,12 @@ const bool kRegistered = [] {
     };
     add("conv2d_bfloat16", s, convolve, BFloat16{});
     add("conv2d_direct", s, [](const auto& g, const float* x, const float* w, float* y) {
-      cpu::tensor_kernels<float>()->convolve_directly(
+      cpu::kernels<cpu::ConvolutionKernels<float>>().convolve_directly(
           {.g = g, .x = x, .filters = cpu::forward_filters(g, w), .y = y});
     });
-    if (cpu::tensor_kernels<float>()->convolve_by_matrices != nullptr) {
+    if (cpu::kernels<cpu::ConvolutionKernels<float>>().convolve_by_matrices != nullptr) {
       add("conv2d_matrices", s, [](const auto& g, const float* x, const float* w, float* y) {
-        cpu::tensor_kernels<float>()->convolve_by_matrices(
+        cpu::kernels<cpu::ConvolutionKernels<float>>().convolve_by_matrices(
             {.g = g, .x = x, .filters = cpu::forward_filters(g, w), .y = y});
       });
     }
@@ -152,7 +152,7 @@ const bool kRegistered = [] {
           const char* const name = order == cpu::WinogradOrder::kBlocks ? "blocks" : "panels";
           add(message("conv2d_", name, "/", output, "/", most_tiles), s,
               [=](const auto& g, const float* x, const float* w, float* y) {
-                cpu::tensor_kernels<float>()->convolve_by_winograd(
+                cpu::kernels<cpu::ConvolutionKernels<float>>().convolve_by_winograd(
                     {.g = g, .x = x, .filters = cpu::forward_filters(g, w), .y = y},
                     {output, order, most_tiles});
               });

@@ -127,7 +127,7 @@ TEST_CASE("a fused relu and its gate equal those done afterwards") {
     const Conv2dGeometry g = c.geometry();
     const auto [x, weight, bias, dy] = Data(c);
     const Shape shape = dy.shape();
-    const BitRows rows = cpu::output_rows(g);
+    const BitRows rows = sfumato::output_rows(g);
     auto plain = Tensor<float>::empty(shape);
     auto y = Tensor<float>::empty(shape);
     auto bits = Tensor<std::uint8_t>::full({rows.bytes()}, 0xff);
@@ -155,7 +155,7 @@ TEST_CASE("a fused relu and its gate equal those done afterwards") {
 
 // Small images in few tiles and wide ones in several segments; few and many channels.
 TEST_CASE("every plan for Winograd's algorithm gives the same, bits included") {
-  const cpu::VectorKernels* const kernels = cpu::vector_kernels();
+  const auto& kernels = cpu::kernels<cpu::ConvolutionKernels<float>>();
   const std::vector<Case> cases{{1, 16, 20, 5, 6, 1},
                                 {2, 33, 17, 13, 50, 1},
                                 {1, 40, 70, 26, 121, 0},
@@ -163,7 +163,7 @@ TEST_CASE("every plan for Winograd's algorithm gives the same, bits included") {
   for (const Case& c : cases) {
     const Conv2dGeometry g = c.geometry();
     const auto [x, weight, bias, dy] = Data(c);
-    const BitRows rows = cpu::output_rows(g);
+    const BitRows rows = sfumato::output_rows(g);
     auto expected = exactly(c, x, weight, bias);
     for (std::int64_t i = 0; i < expected.elements(); ++i) {
       if (expected.data()[i] < 0.0) expected.data()[i] = 0.0;
@@ -174,14 +174,14 @@ TEST_CASE("every plan for Winograd's algorithm gives the same, bits included") {
           CAPTURE(message(c.name(), ", ", output, ", ", static_cast<int>(order), ", ", most_tiles));
           auto y = Tensor<float>::full(dy.shape(), -1.0F);
           auto bits = Tensor<std::uint8_t>::full({rows.bytes()}, 0xff);
-          kernels->float32.convolve_by_winograd({.g = g,
-                                                 .x = x.data(),
-                                                 .filters = cpu::forward_filters(g, weight.data()),
-                                                 .bias = bias.data(),
-                                                 .y = y.data(),
-                                                 .relu = true,
-                                                 .positive = bits.data()},
-                                                {output, order, most_tiles});
+          kernels.convolve_by_winograd({.g = g,
+                                        .x = x.data(),
+                                        .filters = cpu::forward_filters(g, weight.data()),
+                                        .bias = bias.data(),
+                                        .y = y.data(),
+                                        .relu = true,
+                                        .positive = bits.data()},
+                                       {output, order, most_tiles});
           CHECK(difference(y, expected) < (output == 4 ? 4e-6 : kRounding));
           bool same = true;
           for (std::int64_t i = 0; i < y.elements(); ++i) {
@@ -198,7 +198,7 @@ namespace {
 
 /// Whether matrix instructions multiply floats here. Says so if not.
 bool matrices_multiply_floats() {
-  if (cpu::tensor_kernels<float>()->convolve_by_matrices != nullptr) return true;
+  if (cpu::kernels<cpu::ConvolutionKernels<float>>().convolve_by_matrices != nullptr) return true;
   MESSAGE("skipped: this processor has no AMX, or SFUMATO_VECTORS forbids it");
   return false;
 }
@@ -206,7 +206,7 @@ bool matrices_multiply_floats() {
 /// What matrix instructions make of x, with the weights and the bias of a case.
 Tensor<float> by_matrices(const Case& c, const Tensor<float>& x, const Data& data) {
   auto y = Tensor<float>::full(data.dy.shape(), -1.0F);
-  cpu::vector_kernels()->float32.convolve_by_matrices(
+  cpu::kernels<cpu::ConvolutionKernels<float>>().convolve_by_matrices(
       {.g = c.geometry(),
        .x = x.data(),
        .filters = cpu::forward_filters(c.geometry(), data.weight.data()),
@@ -293,7 +293,7 @@ TEST_CASE("convolutions in bfloat16, with what is fused into them") {
     const auto weight = data.weight.cast<BFloat16>();
     const auto bias = data.bias.cast<BFloat16>();
     const auto dy = data.dy.cast<BFloat16>();
-    const BitRows rows = cpu::output_rows(g);
+    const BitRows rows = sfumato::output_rows(g);
     const auto expected = exactly(c, x, weight, bias);
     // A result is rounded once, or twice.
     constexpr double kRounded = 1.0 / 256.0;

@@ -223,6 +223,17 @@ using __mmask16 = std::uint16_t;
 #include "sfumato/cpu/kernels/choose_kernels.hpp"
 #include "sfumato/cpu/kernels/kernels.hpp"
 
-const sfumato::cpu::VectorKernels* sfumato::cpu::vector_kernels() {
-  return &kAmxKernels;
+namespace sfumato::cpu {
+
+template <class Table>
+const Table& kernels() {
+  return kAmxKernels<Table>;
 }
+
+template const MatrixKernels& kernels();
+template const ElementKernels<float>& kernels();
+template const ElementKernels<BFloat16>& kernels();
+template const ConvolutionKernels<float>& kernels();
+template const ConvolutionKernels<BFloat16>& kernels();
+
+}  // namespace sfumato::cpu

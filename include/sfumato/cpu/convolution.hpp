@@ -37,14 +37,14 @@ bool suits_matrices(const Conv2dGeometry& g) {
 /// benchmarks/ measures all of them for the shapes of VGG-19.
 template <class T>
 ConvolutionAlgorithm choose_convolution(const Conv2dGeometry& g) {
-  if constexpr (HasTensorKernels<T>) {
+  if constexpr (HasKernels<T>) {
     constexpr std::int64_t kFewChannels = 8;
     constexpr std::int64_t kFewPixels = 64;
     if (!winograd_applies(g)) return ConvolutionAlgorithm::kIm2col;
     if (std::min(g.in_channels, g.out_channels) <= kFewChannels) {
       return ConvolutionAlgorithm::kDirect;
     }
-    if (tensor_kernels<T>()->convolve_by_matrices != nullptr && suits_matrices<T>(g)) {
+    if (kernels<ConvolutionKernels<T>>().convolve_by_matrices != nullptr && suits_matrices<T>(g)) {
       return ConvolutionAlgorithm::kMatrixInstructions;
     }
     if (g.batch * g.out_h * g.out_w >= kFewPixels) return ConvolutionAlgorithm::kWinograd;
@@ -107,14 +107,14 @@ template <class T>
 bool convolve_in_vectors(ConvolutionAlgorithm algorithm, const Convolution<T>& task) {
   switch (algorithm) {
     case ConvolutionAlgorithm::kMatrixInstructions:
-      tensor_kernels<T>()->convolve_by_matrices(task);
+      kernels<ConvolutionKernels<T>>().convolve_by_matrices(task);
       return true;
     case ConvolutionAlgorithm::kDirect:
-      tensor_kernels<T>()->convolve_directly(task);
+      kernels<ConvolutionKernels<T>>().convolve_directly(task);
       return true;
     case ConvolutionAlgorithm::kWinograd:
-      tensor_kernels<T>()->convolve_by_winograd(task,
-                                                plan_winograd(task.g, vector_kernels()->lanes));
+      kernels<ConvolutionKernels<T>>().convolve_by_winograd(
+          task, plan_winograd(task.g, kernels<ConvolutionKernels<T>>().lanes));
       return true;
     default:
       return false;
@@ -125,7 +125,7 @@ bool convolve_in_vectors(ConvolutionAlgorithm algorithm, const Convolution<T>& t
 template <class T>
 void convolve(const Conv2dGeometry& g, const T* x, const T* weight, const T* bias, T* y, bool relu,
               std::uint8_t* positive) {
-  if constexpr (HasTensorKernels<T>) {
+  if constexpr (HasKernels<T>) {
     if (convolve_in_vectors<T>(choose_convolution<T>(g), {.g = g,
                                                           .x = x,
                                                           .filters = forward_filters(g, weight),
@@ -149,7 +149,7 @@ void convolve_backwards(const Conv2dGeometry& g, const T* dy, const std::uint8_t
   // channels would cost more than the product.
   constexpr std::int64_t kEnoughRows = 16;
   const bool backwards_pays = convolves_backwards(g) && g.in_channels >= kEnoughRows;
-  if constexpr (HasTensorKernels<T>) {
+  if constexpr (HasKernels<T>) {
     const Conv2dGeometry b = backwards(g);
     if (convolves_backwards(g) &&
         convolve_in_vectors<T>(

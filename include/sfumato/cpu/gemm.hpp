@@ -28,7 +28,7 @@ void multiply_block(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<c
                     MatrixView<const T> b, MatrixView<T> c, bool accumulate,
                     bool symmetric = false) {
   if constexpr (std::same_as<T, float>) {
-    return vector_kernels()->multiply_block(m, n, k, a, b, c, accumulate, symmetric);
+    return kernels<MatrixKernels>().multiply_block(m, n, k, a, b, c, accumulate, symmetric);
   } else {
     using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
     using Input = Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>;

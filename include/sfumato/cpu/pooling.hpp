@@ -52,14 +52,14 @@ inline bool halves(const Pool2dGeometry& g) {
 
 template <class T>
 void Cpu::max_pool2d(const Pool2dGeometry& geometry, const T* x, T* y, std::int32_t* indices) {
-  if constexpr (cpu::HasTensorKernels<T>) {
+  if constexpr (cpu::HasKernels<T>) {
     if (cpu::halves(geometry)) {
-      const auto* const kernels = cpu::tensor_kernels<T>();
+      const auto& kernels = cpu::kernels<cpu::ElementKernels<T>>();
       const std::int64_t in_size = geometry.in_h * geometry.in_w;
       return parallel_for(geometry.planes, 1, [&](std::int64_t plane, std::int64_t) {
         for (std::int64_t i = 0; i < geometry.out_h; ++i) {
           const std::int64_t out = (plane * geometry.out_h + i) * geometry.out_w;
-          kernels->max_pool2d_row(geometry, i, x + plane * in_size, y + out, indices + out);
+          kernels.max_pool2d_row(geometry, i, x + plane * in_size, y + out, indices + out);
         }
       });
     }
@@ -85,14 +85,14 @@ void Cpu::max_pool2d_scatter(const Pool2dGeometry& geometry, const T* dy,
                              const std::int32_t* indices, T* dx) {
   const std::int64_t in_size = geometry.in_h * geometry.in_w;
   const std::int64_t out_size = geometry.out_h * geometry.out_w;
-  if constexpr (cpu::HasTensorKernels<T>) {
+  if constexpr (cpu::HasKernels<T>) {
     if (cpu::halves(geometry)) {
-      const auto* const kernels = cpu::tensor_kernels<T>();
+      const auto& kernels = cpu::kernels<cpu::ElementKernels<T>>();
       return parallel_for(geometry.planes, 1, [&](std::int64_t plane, std::int64_t) {
         T* const target = dx + plane * in_size;
         for (std::int64_t i = 0; i < geometry.out_h; ++i) {
           const std::int64_t row = plane * out_size + i * geometry.out_w;
-          kernels->max_pool2d_scatter_row(geometry, i, dy + row, indices + row, target);
+          kernels.max_pool2d_scatter_row(geometry, i, dy + row, indices + row, target);
         }
         std::fill(target + geometry.out_h * 2 * geometry.in_w, target + in_size, T{0});
       });

@@ -58,8 +58,8 @@ template <class T>
 void Cpu::relu(const BitRows& rows, const T* x, T* y, std::uint8_t* bits) {
   cpu::for_each_bit_run(rows, [&](std::int64_t first, std::int64_t count, std::int64_t byte) {
     std::uint8_t* const own = bits == nullptr ? nullptr : bits + byte;
-    if constexpr (cpu::HasTensorKernels<T>) {
-      cpu::tensor_kernels<T>()->relu_run(count, x + first, y + first, own);
+    if constexpr (cpu::HasKernels<T>) {
+      cpu::kernels<cpu::ElementKernels<T>>().relu_run(count, x + first, y + first, own);
     } else {
       cpu::relu_run(count, x + first, y + first, own);
     }
@@ -69,8 +69,8 @@ void Cpu::relu(const BitRows& rows, const T* x, T* y, std::uint8_t* bits) {
 template <class T>
 void Cpu::gate(const BitRows& rows, const T* x, const std::uint8_t* bits, T* y) {
   cpu::for_each_bit_run(rows, [&](std::int64_t first, std::int64_t count, std::int64_t byte) {
-    if constexpr (cpu::HasTensorKernels<T>) {
-      cpu::tensor_kernels<T>()->gate_run(count, x + first, bits + byte, y + first);
+    if constexpr (cpu::HasKernels<T>) {
+      cpu::kernels<cpu::ElementKernels<T>>().gate_run(count, x + first, bits + byte, y + first);
     } else {
       cpu::gate_run(count, x + first, bits + byte, y + first);
     }

@@ -6,7 +6,8 @@
 #define SFUMATO_CPU_KERNELS_ALL_KERNELS
 #endif
 
-#include "sfumato/core/half.hpp"
+#include <type_traits>
+
 #include "sfumato/cpu/kernels/direct.hpp"
 #include "sfumato/cpu/kernels/gemm.hpp"
 #include "sfumato/cpu/kernels/kernel_table.hpp"
@@ -18,20 +19,26 @@
 /// The kernels of a target.
 namespace sfumato::cpu::SFUMATO_NAMESPACE {
 
+constexpr MatrixKernels make(std::type_identity<MatrixKernels>) {
+  return {.multiply_block = multiply_block};
+}
 template <class S>
-inline constexpr TensorKernels<S> kTensorKernels{
-    .relu_run = relu_run<S>,
-    .gate_run = gate_run<S>,
-    .max_pool2d_row = max_pool2d_row<S>,
-    .max_pool2d_scatter_row = max_pool2d_scatter_row<S>,
-    .convolve_by_winograd = convolve_by_winograd<S>,
-    .convolve_directly = convolve_directly<S>,
-    .convolve_by_matrices = nullptr};
+constexpr ElementKernels<S> make(std::type_identity<ElementKernels<S>>) {
+  return {.relu_run = relu_run<S>,
+          .gate_run = gate_run<S>,
+          .max_pool2d_row = max_pool2d_row<S>,
+          .max_pool2d_scatter_row = max_pool2d_scatter_row<S>};
+}
+template <class S>
+constexpr ConvolutionKernels<S> make(std::type_identity<ConvolutionKernels<S>>) {
+  return {.lanes = kLanes,
+          .convolve_by_winograd = convolve_by_winograd<S>,
+          .convolve_directly = convolve_directly<S>,
+          .convolve_by_matrices = nullptr};
+}
 
-inline constexpr VectorKernels kKernels{.lanes = kLanes,
-                                        .multiply_block = multiply_block,
-                                        .float32 = kTensorKernels<float>,
-                                        .bfloat16 = kTensorKernels<BFloat16>};
+template <class Table>
+inline constexpr Table kKernels = make(std::type_identity<Table>());
 
 }  // namespace sfumato::cpu::SFUMATO_NAMESPACE
 

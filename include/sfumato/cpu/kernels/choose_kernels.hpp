@@ -1,8 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <cstddef>
 
 #include "sfumato/cpu/kernels/amx.hpp"
 #include "sfumato/cpu/kernels/every_target.hpp"
@@ -19,10 +17,12 @@
 namespace sfumato::cpu {
 
 #ifdef SFUMATO_AMX
-inline constexpr VectorKernels kAmxKernels = [] {
-  VectorKernels kernels = avx512::kKernels;
-  kernels.float32.convolve_by_matrices = avx512::convolve_by_matrices;
-  kernels.bfloat16.convolve_by_matrices = avx512::convolve_by_matrices;
+template <class Table>
+inline constexpr Table kAmxKernels = avx512::kKernels<Table>;
+template <class S>
+inline constexpr ConvolutionKernels<S> kAmxKernels<ConvolutionKernels<S>> = [] {
+  auto kernels = avx512::kKernels<ConvolutionKernels<S>>;
+  kernels.convolve_by_matrices = avx512::convolve_by_matrices;
   return kernels;
 }();
 #endif
@@ -45,34 +45,39 @@ inline bool request_amx() {
 }
 #endif
 
-/// The best kernels that this processor has, for each InstructionSet as the highest one.
-using KernelChoices = std::array<const VectorKernels*, 4>;
-
-inline KernelChoices choose_kernels() {
-  KernelChoices choices;
-  choices.fill(&portable::kKernels);
+/// The highest instruction set that this processor has and there are kernels for.
+inline InstructionSet find_instruction_set() {
 #ifdef SFUMATO_AVX2
-  const auto choose_from = [&](InstructionSet set, const VectorKernels& kernels) {
-    std::fill(choices.begin() + static_cast<std::ptrdiff_t>(set), choices.end(), &kernels);
-  };
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    choose_from(InstructionSet::kAvx2, avx2::kKernels);
-  }
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    choose_from(InstructionSet::kAvx512, avx512::kKernels);
 #ifdef SFUMATO_AMX
-    if (request_amx()) choose_from(InstructionSet::kAmx, kAmxKernels);
+    if (request_amx()) return InstructionSet::kAmx;
 #endif
+    return InstructionSet::kAvx512;
   }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return InstructionSet::kAvx2;
 #endif
-  return choices;
+  return InstructionSet::kPortable;
 }
 
-/// What vector_kernels() gives.
-inline const VectorKernels* chosen_kernels() {
-  static const KernelChoices choices = choose_kernels();
-  return choices[static_cast<std::size_t>(options().highest)];
+/// What kernels() gives.
+template <class Table>
+const Table& chosen_kernels() {
+  static const InstructionSet highest = find_instruction_set();
+  switch (std::min(highest, options().highest)) {
+#ifdef SFUMATO_AVX2
+#ifdef SFUMATO_AMX
+    case InstructionSet::kAmx:
+      return kAmxKernels<Table>;
+#endif
+    case InstructionSet::kAvx512:
+      return avx512::kKernels<Table>;
+    case InstructionSet::kAvx2:
+      return avx2::kKernels<Table>;
+#endif
+    default:
+      return portable::kKernels<Table>;
+  }
 }
 
 }  // namespace sfumato::cpu

@@ -11,15 +11,29 @@
 
 namespace sfumato::cpu {
 
-/// What is computed in vectors, for tensors of S, float or BFloat16.
+// Tables of kernels, each apart, so that a program compiles what it uses. S is what tensors are
+// stored in, float or BFloat16.
+
+/// Products of matrices of floats.
+struct MatrixKernels {
+  void (*multiply_block)(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<const float> a,
+                         MatrixView<const float> b, MatrixView<float> c, bool accumulate,
+                         bool symmetric);
+};
+
 template <class S>
-struct TensorKernels {
+struct ElementKernels {
   void (*relu_run)(std::int64_t count, const S* x, S* y, std::uint8_t* bits);
   void (*gate_run)(std::int64_t count, const S* x, const std::uint8_t* bits, S* y);
   void (*max_pool2d_row)(const Pool2dGeometry& g, std::int64_t out_row, const S* plane, S* y,
                          std::int32_t* indices);
   void (*max_pool2d_scatter_row)(const Pool2dGeometry& g, std::int64_t out_row, const S* dy,
                                  const std::int32_t* indices, S* plane);
+};
+
+template <class S>
+struct ConvolutionKernels {
+  std::int64_t lanes;  ///< floats of a vector
   /// A 3 × 3 convolution by Winograd's algorithm.
   void (*convolve_by_winograd)(const Convolution<S>& task, const WinogradPlan& plan);
   /// The same by sums of products.
@@ -28,18 +42,8 @@ struct TensorKernels {
   void (*convolve_by_matrices)(const Convolution<S>& task);
 };
 
-/// The kernels of one kind of processor.
-struct VectorKernels {
-  std::int64_t lanes;  ///< floats of a vector
-  void (*multiply_block)(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<const float> a,
-                         MatrixView<const float> b, MatrixView<float> c, bool accumulate,
-                         bool symmetric);
-  TensorKernels<float> float32;
-  TensorKernels<BFloat16> bfloat16;
-};
-
-/// The element types that there are TensorKernels for.
+/// The element types that there are kernels for.
 template <class T>
-concept HasTensorKernels = std::same_as<T, float> || std::same_as<T, BFloat16>;
+concept HasKernels = std::same_as<T, float> || std::same_as<T, BFloat16>;
 
 }  // namespace sfumato::cpu

@@ -10,23 +10,16 @@
 
 namespace sfumato::cpu {
 
-/// The kernels for the best vectors that this processor has and options() allow.
-#ifdef SFUMATO_COMPILED_KERNELS
-const VectorKernels* vector_kernels();
-#else
-inline const VectorKernels* vector_kernels() {
-  return chosen_kernels();
+/// The kernels for the best vectors that this processor has and options() allow; Table is one of
+/// kernel_table.hpp.
+template <class Table>
+const Table& kernels();
+
+#ifndef SFUMATO_COMPILED_KERNELS
+template <class Table>
+const Table& kernels() {
+  return chosen_kernels<Table>();
 }
 #endif
-
-/// The same for tensors of T.
-template <class T>
-const TensorKernels<T>* tensor_kernels() requires HasTensorKernels<T> {
-  if constexpr (std::same_as<T, float>) {
-    return &vector_kernels()->float32;
-  } else {
-    return &vector_kernels()->bfloat16;
-  }
-}
 
 }  // namespace sfumato::cpu
