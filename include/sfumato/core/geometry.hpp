@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "sfumato/core/division.hpp"
+
 namespace sfumato {
 
 /// A batch of matrix products c = op(a) · op(b), where op transposes or not. c is m × n, the sum
@@ -64,7 +66,7 @@ struct Pool2dGeometry {
 struct BitRows {
   std::int64_t rows = 0;
   std::int64_t columns = 0;
-  std::int64_t bytes_per_row() const { return (columns + 15) / 16 * 2; }
+  std::int64_t bytes_per_row() const { return ceil_div(columns, 16) * 2; }
   /// With room behind the last row, so that 32 bits may be read where any bit is.
   std::int64_t bytes() const { return rows * bytes_per_row() + 4; }
 };

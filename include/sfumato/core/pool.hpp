@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "sfumato/core/device.hpp"
+#include "sfumato/core/division.hpp"
 #include "sfumato/core/error.hpp"
 #include "sfumato/core/fork.hpp"
 #include "sfumato/core/storage.hpp"
@@ -130,10 +131,6 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
     return pool;
   }
 
-  static std::size_t multiple_of(std::size_t unit, std::size_t bytes) {
-    return (bytes + unit - 1) / unit * unit;
-  }
-
   static std::size_t round_up(std::size_t bytes) {
     constexpr std::size_t kSmall = 256;
     constexpr std::size_t kPage = 4096;
@@ -141,7 +138,7 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
     if (bytes > static_cast<std::size_t>(-1) / 2) {
       throw ResourceError(message("pool: ", bytes, " bytes is more than a program can address"));
     }
-    return std::max<std::size_t>(unit, multiple_of(unit, bytes));
+    return std::max<std::size_t>(unit, sfumato::round_up(bytes, unit));
   }
 
   Chunk& take_small(std::size_t size) {
@@ -193,7 +190,7 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
   /// What is taken from the system for a span of `size` bytes.
   static std::size_t whole_pages(std::size_t size) {
     if constexpr (requires { Device::kHugePage; }) {
-      return multiple_of(Device::kHugePage, size);
+      return sfumato::round_up(size, Device::kHugePage);
     }
     return size;
   }

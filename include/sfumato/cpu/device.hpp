@@ -11,6 +11,7 @@
 
 #include "sfumato/core/backend.hpp"
 #include "sfumato/core/device.hpp"
+#include "sfumato/core/division.hpp"
 
 namespace sfumato {
 
@@ -25,8 +26,7 @@ struct Cpu {
 
   static void* allocate(std::size_t bytes) {
     const std::size_t alignment = bytes >= kHugePage ? kHugePage : kAlignment;
-    void* const memory =
-        std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+    void* const memory = std::aligned_alloc(alignment, round_up(bytes, alignment));
 #ifdef MADV_HUGEPAGE
     // Fewer pages to translate, which the many rows that a convolution walks along would overtax.
     if (memory != nullptr && bytes >= kHugePage) {

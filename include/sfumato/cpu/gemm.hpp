@@ -11,6 +11,7 @@
 #include <concepts>
 #include <cstdint>
 
+#include "sfumato/core/division.hpp"
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
@@ -63,8 +64,8 @@ void multiply(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<const T
   constexpr std::int64_t kTile = 256;
   const bool few_tiles = m * n < 4 * kTile * kTile;
   const std::int64_t tile = few_tiles ? kTile / 2 : kTile;
-  const std::int64_t rows = (m + tile - 1) / tile;
-  const std::int64_t columns = (n + tile - 1) / tile;
+  const std::int64_t rows = ceil_div(m, tile);
+  const std::int64_t columns = ceil_div(n, tile);
   // Waking the threads costs more than a small product.
   const bool small = m * n * k < 64 * 64 * 64;
   parallel_for(rows * columns, small ? rows * columns : 1,
@@ -85,7 +86,7 @@ void multiply(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<const T
 template <class T>
 void multiply_long(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<const T> a,
                    MatrixView<const T> b, MatrixView<T> c, std::int64_t slices, bool symmetric) {
-  const std::int64_t length = (k + slices - 1) / slices;
+  const std::int64_t length = ceil_div(k, slices);
   auto partial = Tensor<T, Cpu>::empty({slices * m * n});
   parallel_for(slices, 1, [&](std::int64_t slice, std::int64_t) {
     const std::int64_t first = slice * length;

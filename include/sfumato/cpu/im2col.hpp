@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "sfumato/core/division.hpp"
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
@@ -76,10 +77,10 @@ class PatchBlock {
   template <class T, class Body>
   void for_each_line(std::int64_t tap, T* line, const Body& body) const {
     const std::int64_t in_column = tap % g_.kernel_w * g_.dilation_w - g_.padding_w;
-    const auto ceil_divide = [&](std::int64_t a) { return (a + g_.stride_w - 1) / g_.stride_w; };
-    const std::int64_t first = std::min(g_.out_w, in_column < 0 ? ceil_divide(-in_column) : 0);
-    const std::int64_t last =
-        std::clamp(g_.in_w > in_column ? ceil_divide(g_.in_w - in_column) : 0, first, g_.out_w);
+    const std::int64_t first =
+        std::min(g_.out_w, in_column < 0 ? ceil_div(-in_column, g_.stride_w) : 0);
+    const std::int64_t last = std::clamp(
+        g_.in_w > in_column ? ceil_div(g_.in_w - in_column, g_.stride_w) : 0, first, g_.out_w);
     for (std::int64_t i = first_row_; i < first_row_ + rows_; ++i, line += g_.out_w) {
       const std::int64_t in_row =
           i * g_.stride_h + tap / g_.kernel_w * g_.dilation_h - g_.padding_h;
@@ -119,7 +120,7 @@ void for_each_patch_block(const Conv2dGeometry& g, const Body& body, bool in_par
   if (g.out_h == 0 || g.out_w == 0) return;
   const std::int64_t rows = std::clamp<std::int64_t>(
       most_elements / std::max<std::int64_t>(sizes.patch * g.out_w, 1), 1, g.out_h);
-  const std::int64_t per_image = (g.out_h + rows - 1) / rows;
+  const std::int64_t per_image = ceil_div(g.out_h, rows);
   const std::int64_t count = g.batch * g.groups * per_image;
   parallel_for(count, in_parallel ? 1 : count, [&](std::int64_t begin, std::int64_t end) {
     auto patches = Tensor<T, Cpu>::empty({sizes.patch * rows * g.out_w});

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "sfumato/core/division.hpp"
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
 #include "sfumato/cpu/loops.hpp"
@@ -48,7 +49,7 @@ void map_loops(const Function& function, const Shape& shape, std::index_sequence
   if (shape.elements() == 0) return;
   const StridedLoops<sizeof...(T) + 1> loops(shape, {target.strides, inputs.strides...});
   const std::int64_t inner = loops.inner();
-  const std::int64_t pieces = (inner + kElementsPerChunk - 1) / kElementsPerChunk;
+  const std::int64_t pieces = ceil_div(inner, kElementsPerChunk);
   const std::int64_t grain = pieces > 1 ? 1 : std::max<std::int64_t>(1, kElementsPerChunk / inner);
   parallel_for(loops.rows() * pieces, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t piece = begin; piece < end; ++piece) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "sfumato/core/division.hpp"
 #include "sfumato/core/half.hpp"
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
@@ -46,7 +47,7 @@ template <class Reduction, class T, class Out>
 void reduce_each(const Reduction& reduction, const StridedLoops<1>& kept,
                  const StridedLoops<1>& reduced, Out* out, const T* in) {
   const std::int64_t outputs = kept.rows() * kept.inner();
-  const std::int64_t runs = (reduced.inner() + kRunLength - 1) / kRunLength;
+  const std::int64_t runs = ceil_div(reduced.inner(), kRunLength);
   const std::int64_t pieces = reduced.rows() * runs;
   const std::int64_t count = reduced.rows() * reduced.inner();
   constexpr std::int64_t kManyOutputs = 64;
@@ -55,7 +56,7 @@ void reduce_each(const Reduction& reduction, const StridedLoops<1>& kept,
       outputs >= kManyOutputs ? 1
                               : std::clamp<std::int64_t>(count / kElementsPerChunk, 1, most_parts);
   std::vector<Wide<T>> partial(static_cast<std::size_t>(outputs * parts));
-  const std::int64_t per_part = (pieces + parts - 1) / parts;
+  const std::int64_t per_part = ceil_div(pieces, parts);
   const std::int64_t grain =
       std::max<std::int64_t>(1, kElementsPerChunk * parts / std::max<std::int64_t>(count, 1));
   parallel_for(outputs * parts, grain, [&](std::int64_t begin, std::int64_t end) {
@@ -91,7 +92,7 @@ template <class Reduction, class T, class Out>
 void reduce_rows(const Reduction& reduction, const StridedLoops<1>& kept,
                  const StridedLoops<1>& reduced, Out* out, const T* in) {
   constexpr std::int64_t kWidth = 512;
-  const std::int64_t blocks = (kept.inner() + kWidth - 1) / kWidth;
+  const std::int64_t blocks = ceil_div(kept.inner(), kWidth);
   parallel_for(kept.rows() * blocks, 1, [&](std::int64_t begin, std::int64_t end) {
     std::array<Wide<T>, kWidth> totals;
     for (std::int64_t block = begin; block < end; ++block) {

@@ -11,6 +11,7 @@
 #include "sfumato/core/backend.hpp"
 #include "sfumato/cuda/convolution.hpp"
 #include "sfumato/cuda/launch.hpp"
+#include "sfumato/cuda/lifetime.hpp"
 #include "sfumato/cuda/map.hpp"
 #include "sfumato/cuda/pooling.hpp"
 #include "sfumato/cuda/rectify.hpp"

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "sfumato/core/division.hpp"
 #include "sfumato/cuda/context.hpp"
 #include "sfumato/cuda/error.hpp"
 
@@ -37,7 +38,7 @@ void launch(const char* name, const Kernel& kernel, std::int64_t count)
   if (count == 0) return;
   const Context& context = Context::current();
   constexpr std::int64_t kBlocksPerMultiprocessor = 32;
-  const std::int64_t blocks = (count + kThreadsPerBlock - 1) / kThreadsPerBlock;
+  const std::int64_t blocks = ceil_div(count, kThreadsPerBlock);
   const std::int64_t most = context.multiprocessors() * kBlocksPerMultiprocessor;
   void* arguments[] = {const_cast<Kernel*>(&kernel), &count};
   const cudaError_t status =

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "sfumato/core/division.hpp"
 #include "sfumato/core/loops.hpp"
 #include "sfumato/cuda/device.hpp"
 #include "sfumato/cuda/eight.hpp"
@@ -54,7 +55,7 @@ struct MapKernel {
         strides[0] == 1 && std::all_of(strides.begin(), strides.end(), [](std::int64_t stride) {
           return stride == 0 || stride == 1;
         });
-    return side_by_side && loops.inner() >= kShort ? (loops.inner() + 7) / 8 : 0;
+    return side_by_side && loops.inner() >= kShort ? ceil_div(loops.inner(), 8) : 0;
   }
   std::int64_t count() const {
     return eights == 0 ? loops.rows() * loops.inner() : loops.rows() * eights;

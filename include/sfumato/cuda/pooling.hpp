@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "sfumato/core/division.hpp"
 #include "sfumato/core/half.hpp"
 #include "sfumato/cuda/device.hpp"
 #include "sfumato/cuda/launch.hpp"
@@ -258,8 +259,8 @@ void Cuda::max_pool2d_scatter(const Pool2dGeometry& geometry, const T* dy,
   constexpr const char* kKernel = "max_pool2d_scatter";
   using Tiles = cuda::MaxPoolTilesKernel<T>;
   if (Tiles::applies(geometry)) {
-    const std::int64_t rows = (geometry.in_h + geometry.kernel_h - 1) / geometry.kernel_h;
-    const std::int64_t columns = (geometry.in_w + geometry.kernel_w - 1) / geometry.kernel_w;
+    const std::int64_t rows = ceil_div(geometry.in_h, geometry.kernel_h);
+    const std::int64_t columns = ceil_div(geometry.in_w, geometry.kernel_w);
     cuda::launch(kKernel, Tiles{geometry, rows, columns, dy, indices, dx},
                  geometry.planes * rows * columns);
     return;

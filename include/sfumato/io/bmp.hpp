@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "sfumato/core/division.hpp"
 #include "sfumato/core/error.hpp"
 #include "sfumato/io/picture.hpp"
 
@@ -159,9 +160,10 @@ class BmpReader {
   void read_rows() {
     const auto width = static_cast<std::size_t>(picture_.width);
     const std::size_t row_bits = width * bits_;
-    const std::size_t stride = (row_bits + 31) / 32 * 4;
+    const std::size_t stride = ceil_div(row_bits, 32) * 4;
     const std::size_t last = static_cast<std::size_t>(picture_.height - 1) * stride;
-    const std::size_t needed = last + (row_bits + 7) / 8;  // the last row's padding may be missing
+    const std::size_t needed =
+        last + ceil_div(row_bits, 8);  // the last row's padding may be missing
     if (pixels_at_ > file_.size() || needed > file_.size() - pixels_at_) {
       throw_truncated(name_, file_.size());
     }

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "sfumato/autodiff/variable.hpp"
+#include "sfumato/core/division.hpp"
 #include "sfumato/core/shape.hpp"
 #include "sfumato/ops/padding.hpp"
 
@@ -20,7 +21,7 @@ enum class Borders {
 
 /// The least multiple of `pixel` that is not less than a side.
 inline std::int64_t extended_side(std::int64_t side, std::int64_t pixel) {
-  return (side + pixel - 1) / pixel * pixel;
+  return round_up(side, pixel);
 }
 
 /// True where extend_borders() has something to do for images (n, c, h, w).

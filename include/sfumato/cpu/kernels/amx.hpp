@@ -236,7 +236,7 @@ inline void convolve_strips(const Convolution<BFloat16>& task) {
   const auto filters_of = [&](std::int64_t out) {
     return filters.data() + filter_elements(g, out);
   };
-  const std::int64_t panels = (g.out_channels + kPanel - 1) / kPanel;
+  const std::int64_t panels = ceil_div(g.out_channels, kPanel);
   parallel_for(panels, 1, [&](std::int64_t panel, std::int64_t) {
     gather_filters(task, panel * kPanel, filters_of(panel * kPanel));
   });
@@ -259,10 +259,10 @@ inline void convolve_panels(const Convolution<BFloat16>& task) {
   PixelRows pixels(g, strips.rows);
   for (std::int64_t index = 0; index < g.batch * strips.per_image; ++index) {
     const Strip strip = strips.strip(g, index);
-    parallel_for((g.in_channels + kDot - 1) / kDot, 1, [&](std::int64_t group, std::int64_t) {
+    parallel_for(ceil_div(g.in_channels, kDot), 1, [&](std::int64_t group, std::int64_t) {
       gather_pixels(task, strip, group * kDot, pixels);
     });
-    parallel_for((g.out_channels + kPanel - 1) / kPanel, 1, [&](std::int64_t panel, std::int64_t) {
+    parallel_for(ceil_div(g.out_channels, kPanel), 1, [&](std::int64_t panel, std::int64_t) {
       auto filters = Tensor<BFloat16, Cpu>::empty({filter_elements(g, kPanel)});
       gather_filters(task, panel * kPanel, filters.data());
       multiply_strip(task, strip, pixels, panel * kPanel, filters.data());

@@ -236,8 +236,8 @@ void convolve_strip(const Convolution<S>& task, const float* filters, const Stri
       while (column < g.out_w) {
         // Runs of nearly equal length, as a short one takes more than its share of time.
         const std::int64_t left = round_up(g.out_w - column, kLanes) / kLanes;
-        const std::int64_t runs = (left + kRunVectors - 1) / kRunVectors;
-        const std::int64_t vectors = (left + runs - 1) / runs;
+        const std::int64_t runs = ceil_div(left, kRunVectors);
+        const std::int64_t vectors = ceil_div(left, runs);
         convolve_run(outs, vectors, task,
                      {.pixels = rows.pixel(0, row, column),
                       .row_stride = rows.columns,

@@ -101,8 +101,8 @@ inline void multiply_rows(std::int64_t rows, std::int64_t k, const float* a, std
 /// How many of `rows` rows the next tile takes, so that tiles are nearly equal: 13 rows are 7 and
 /// 6, not 12 and 1.
 inline std::int64_t next_tile(std::int64_t rows) {
-  const std::int64_t tiles = (rows + kTileRows - 1) / kTileRows;
-  return (rows + tiles - 1) / tiles;
+  const std::int64_t tiles = ceil_div(rows, kTileRows);
+  return ceil_div(rows, tiles);
 }
 
 /// c (m × columns) = a (m × k) · panels, for any m, where c has room for whole vectors. The

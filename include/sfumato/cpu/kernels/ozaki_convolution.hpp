@@ -156,7 +156,7 @@ SFUMATO_AVX512 inline void write_rows(const Convolution<float>& task, const RowB
 SFUMATO_AMX inline void fetch_results(const Convolution<float>& task, const RowBlock& block,
                                       std::int64_t column, std::int64_t out, int sixth) {
   const Conv2dGeometry& g = task.g;
-  constexpr std::int64_t kChannels = (kPanel + kRowPoints - 1) / kRowPoints;
+  constexpr std::int64_t kChannels = ceil_div(kPanel, kRowPoints);
   const std::int64_t last = std::min({out + (sixth + 1) * kChannels, out + kPanel, g.out_channels});
   for (std::int64_t channel = out + sixth * kChannels; channel < last; ++channel) {
     const std::int64_t line = (block.image * g.out_channels + channel) * g.out_h + block.first;
@@ -231,8 +231,8 @@ inline void convolve_filter_panels(const Convolution<float>& task) {
   const Conv2dGeometry& g = task.g;
   const std::int64_t all = row_blocks(g);
   const std::int64_t most = std::max<std::int64_t>(1, kMostBytes / SliceRows(g).block_stride);
-  const std::int64_t rounds = (all + most - 1) / most;
-  const std::int64_t together = (all + rounds - 1) / rounds;
+  const std::int64_t rounds = ceil_div(all, most);
+  const std::int64_t together = ceil_div(all, rounds);
   SliceRows pixels(g, together);
   for (std::int64_t first = 0; first < all; first += together) {
     const std::int64_t count = std::min(together, all - first);
@@ -247,7 +247,7 @@ inline void convolve_filter_panels(const Convolution<float>& task) {
     for_each_group([&](std::int64_t index, std::int64_t group) {
       gather_slices(task, row_block(g, first + index), group, pixels, index);
     });
-    parallel_for((g.out_channels + kPanel - 1) / kPanel, 1, [&](std::int64_t panel, std::int64_t) {
+    parallel_for(ceil_div(g.out_channels, kPanel), 1, [&](std::int64_t panel, std::int64_t) {
       SliceFilters filters(g);
       gather_filter_slices(task, panel * kPanel, filters);
       for (std::int64_t index = 0; index < count; ++index) {

@@ -79,7 +79,7 @@ struct RowBlock {
 };
 /// How many there are in a batch, and which one comes at `index`.
 inline std::int64_t row_blocks(const Conv2dGeometry& g) {
-  return g.batch * ((g.out_h + kRowOutputs - 1) / kRowOutputs);
+  return g.batch * ceil_div(g.out_h, kRowOutputs);
 }
 inline RowBlock row_block(const Conv2dGeometry& g, std::int64_t index) {
   const std::int64_t per_image = row_blocks(g) / g.batch;

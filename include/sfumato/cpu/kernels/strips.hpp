@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "sfumato/core/division.hpp"
 #include "sfumato/core/geometry.hpp"
 
 namespace sfumato::cpu {
@@ -25,10 +26,10 @@ struct Strips {
   Strips(const Conv2dGeometry& g, std::int64_t row_elements, std::int64_t most_elements,
          std::int64_t threads) {
     const std::int64_t most = std::max<std::int64_t>(1, most_elements / row_elements - 2);
-    const std::int64_t strips = (g.out_h + most - 1) / most;
-    const std::int64_t shared = (strips + threads - 1) / threads * threads;
-    rows = (g.out_h + shared - 1) / shared;
-    per_image = (g.out_h + rows - 1) / rows;
+    const std::int64_t strips = ceil_div(g.out_h, most);
+    const std::int64_t shared = round_up(strips, threads);
+    rows = ceil_div(g.out_h, shared);
+    per_image = ceil_div(g.out_h, rows);
   }
   Strip strip(const Conv2dGeometry& g, std::int64_t index) const {
     const std::int64_t first = index % per_image * rows;

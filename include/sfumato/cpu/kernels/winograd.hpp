@@ -110,7 +110,7 @@ void convolve_by_panels(const Convolution<S>& task, std::int64_t most_tiles) {
   constexpr std::int64_t kManyTiles = 144;
   const Conv2dGeometry& g = task.g;
   const std::int64_t in = round_up(g.in_channels, kLanes);
-  const std::int64_t jobs = (g.out_channels + kTogether - 1) / kTogether;
+  const std::int64_t jobs = ceil_div(g.out_channels, kTogether);
   const TileBlocks blocks(TileGrid(g, kOutput), most_tiles, 1);
   // The fewer filters at a time, the surer they are still in the cache when they are overwritten;
   // the more, the less often the products are loaded to be added to.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "sfumato/core/division.hpp"
 #include "sfumato/core/geometry.hpp"
 
 /// How the kernels of Winograd's algorithm cut up what they compute.
@@ -39,17 +40,15 @@ struct TileGrid {
   /// pixels of one vector of channels stay in the L1 cache while they are transformed, and begins
   /// at a whole 16-bit word of BitRows.
   TileGrid(const Conv2dGeometry& g, std::int64_t output)
-      : images(g.batch),
-        rows((g.out_h + output - 1) / output),
-        columns((g.out_w + output - 1) / output) {
+      : images(g.batch), rows(ceil_div(g.out_h, output)), columns(ceil_div(g.out_w, output)) {
     const std::int64_t most = 48 / output;
     const std::int64_t unit = output == 4 ? 4 : 8;  // tiles whose columns are a multiple of 16
-    const std::int64_t segments = (columns + most - 1) / most;
-    const std::int64_t even = (columns + segments - 1) / segments;
-    longest = (even + unit - 1) / unit * unit;
+    const std::int64_t segments = ceil_div(columns, most);
+    const std::int64_t even = ceil_div(columns, segments);
+    longest = round_up(even, unit);
   }
 
-  std::int64_t segments_per_row() const { return (columns + longest - 1) / longest; }
+  std::int64_t segments_per_row() const { return ceil_div(columns, longest); }
   std::int64_t segments() const { return images * rows * segments_per_row(); }
   Segment segment(std::int64_t index) const {
     const std::int64_t row = index / segments_per_row();
@@ -78,11 +77,11 @@ struct TileBlocks {
   /// Blocks of nearly equal size; where they are few, as many as there are threads or a multiple.
   TileBlocks(const TileGrid& tiles, std::int64_t most_tiles, std::int64_t threads) : grid(tiles) {
     const std::int64_t most = std::max<std::int64_t>(1, most_tiles / grid.longest);
-    const std::int64_t blocks = (grid.segments() + most - 1) / most;
-    const std::int64_t shared = (blocks + threads - 1) / threads * threads;
+    const std::int64_t blocks = ceil_div(grid.segments(), most);
+    const std::int64_t shared = round_up(blocks, threads);
     segments = std::max<std::int64_t>(1, grid.segments() / shared);
     if (segments * shared < grid.segments()) ++segments;
-    count = (grid.segments() + segments - 1) / segments;
+    count = ceil_div(grid.segments(), segments);
   }
   /// The most tiles that a block has.
   std::int64_t tiles() const { return segments * grid.longest; }
@@ -119,7 +118,7 @@ inline WinogradPlan plan_winograd(const Conv2dGeometry& g, std::int64_t lanes) {
   // which takes many tiles to pay, and rounding errors are twice as large, which matters most next
   // to the image.
   const std::int64_t enough_tiles = many_filters ? 200 : 1000;
-  const std::int64_t tiles = g.batch * ((g.out_h + 5) / 6) * ((g.out_w + 5) / 6);
+  const std::int64_t tiles = g.batch * ceil_div(g.out_h, 6) * ceil_div(g.out_w, 6);
   const std::int64_t output = tiles >= enough_tiles ? 6 : 4;
   if (many_filters) {
     // The transformed tiles stay in the cache that the cores share.
