@@ -292,7 +292,10 @@ TEST_CASE("losses have as many digits as a person reads, and a rise is said") {
   CHECK(readable_loss(722415839944376320.0) == "7.22416e+17");
   const auto rise = [](const std::vector<double>& totals) {
     std::vector<sfumato::style::Iteration> history;
-    for (const double total : totals) history.push_back({.total = total});
+    for (const double total : totals) {
+      history.emplace_back();
+      history.back().total = total;
+    }
     return rise_of_loss(history);
   };
   CHECK(rise({}).empty());
