@@ -14,11 +14,13 @@ struct Access {
   struct Dimension {
     std::int64_t extent;
     std::int64_t stride;  ///< in bytes
+    friend bool operator==(const Dimension&, const Dimension&) = default;
   };
 
   std::uintptr_t address = 0;
   std::size_t run = 0;
   std::vector<Dimension> dimensions;  ///< outermost first
+  std::vector<Dimension> given;       ///< in the order of the indices of a kernel
   bool writes = false;
   bool scratch = false;    ///< written, but not counted as traffic
   std::uintptr_t end = 0;  ///< behind the last byte
@@ -31,6 +33,7 @@ struct Access {
     access.address = reinterpret_cast<std::uintptr_t>(data);
     access.run = element;
     access.writes = writes;
+    access.given = places;
     bool empty = element == 0;
     for (Dimension& place : places) {
       empty = empty || place.extent == 0;
@@ -64,6 +67,11 @@ struct Access {
     std::size_t product = run;
     for (const Dimension& d : dimensions) product *= static_cast<std::size_t>(d.extent);
     return product;
+  }
+
+  /// Whether the same index of a kernel touches the same bytes of both.
+  bool is_in_place_of(const Access& other) const {
+    return address == other.address && given == other.given;
   }
 
   /// Whether any byte is in both.

@@ -13,38 +13,23 @@ namespace sfumato::cuda {
 
 namespace {
 
-emulator::Access converted(const Access& access, bool writes) {
-  std::vector<emulator::Access::Dimension> places;
-  for (std::size_t level = 0; level < static_cast<std::size_t>(access.levels); ++level) {
-    places.push_back({access.extents[level],
-                      access.strides[level] * static_cast<std::int64_t>(access.element_bytes)});
-  }
-  return emulator::Access::make(access.first, access.element_bytes, std::move(places), writes);
-}
-
-bool same_places(const Access& a, const Access& b) {
-  return a.first == b.first && a.element_bytes == b.element_bytes && a.levels == b.levels &&
-         a.extents == b.extents && a.strides == b.strides;
-}
-
 /// Indices run in any order, so none may touch what another one writes. An index may read what it
-/// writes itself: in the places of the same strides.
-void check_independence(const char* name, Accesses reads, Accesses writes) {
-  for (const Access& write : writes) {
-    const emulator::Access written = converted(write, true);
-    for (std::size_t level = 0; level < static_cast<std::size_t>(write.levels); ++level) {
-      if (written.run > 0 && write.strides[level] == 0 && write.extents[level] > 1) {
+/// writes itself.
+void check_independence(const char* name, const std::vector<emulator::Access>& accesses) {
+  for (const emulator::Access& written : accesses) {
+    if (!written.writes) continue;
+    for (const auto& [extent, stride] : written.given) {
+      if (written.run > 0 && stride == 0 && extent > 1) {
         emulator::violation(name, ": writes the same place for several indices");
       }
     }
-    for (const Access& read : reads) {
-      if (same_places(read, write) || !converted(read, false).overlaps(written)) continue;
-      emulator::violation(name, ": reads what other indices write");
-    }
-    for (const Access& other : writes) {
-      if (&other == &write || !converted(other, true).overlaps(written)) continue;
-      emulator::violation(name, ": writes the same place twice");
-      break;
+    for (const emulator::Access& other : accesses) {
+      if (&other == &written || !other.overlaps(written)) continue;
+      if (other.writes) {
+        emulator::violation(name, ": writes the same place twice");
+      } else if (!other.is_in_place_of(written)) {
+        emulator::violation(name, ": reads what other indices write");
+      }
     }
   }
 }
@@ -53,8 +38,8 @@ void check_independence(const char* name, Accesses reads, Accesses writes) {
 
 cudaError_t emulator_launch(const char* name, cudaStream_t stream, std::int64_t count,
                             void (*body)(const void* functor, std::int64_t begin, std::int64_t end),
-                            const void* functor, std::size_t functor_bytes, Accesses reads,
-                            Accesses writes) {
+                            const void* functor, std::size_t functor_bytes,
+                            const std::vector<emulator::Access>& accesses) {
   using namespace emulator;
   return runtime_call("cudaLaunchKernel", InCapture::kLegal, [&] {
     if (!stream_alive(name, stream)) return cudaErrorInvalidResourceHandle;
@@ -62,12 +47,11 @@ cudaError_t emulator_launch(const char* name, cudaStream_t stream, std::int64_t 
       violation(name, ": launched for ", count, " indices");
       return cudaErrorInvalidConfiguration;
     }
-    check_independence(name, reads, writes);
+    check_independence(name, accesses);
     Work work;
     work.name = name;
     work.kind = Work::Kind::kKernel;
-    for (const auto& access : reads) work.accesses.push_back(converted(access, false));
-    for (const auto& access : writes) work.accesses.push_back(converted(access, true));
+    work.accesses = accesses;
     std::vector<std::max_align_t> copy((functor_bytes + sizeof(std::max_align_t) - 1) /
                                        sizeof(std::max_align_t));
     std::memcpy(copy.data(), functor, functor_bytes);

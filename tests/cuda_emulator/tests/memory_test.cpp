@@ -53,17 +53,15 @@ TEST_CASE("what was never written is not read") {
   }
   SUBCASE("in a gap between written rows") {
     const Buffer<float> y(device, 16);
-    sfumato::cuda::Access columns = all_of(x);  // columns 0 and 1 of four rows of four
-    columns.levels = 2;
-    columns.extents = {2, 4};
-    columns.strides = {1, 4};
+    const auto columns = [&](std::int64_t count) {  // the first of four rows of four
+      return elements(x.data, {{count, 1}, {4, 4}});
+    };
     const auto fill = [to = x.data](std::int64_t i) { to[i / 2 * 4 + i % 2] = 1.0f; };
-    CHECK(launch(device.stream, fill, 8, {}, {columns}) == cudaSuccess);
+    CHECK(launch(device.stream, fill, 8, {}, {columns(2)}) == cudaSuccess);
     const auto nothing = [](std::int64_t) {};
-    CHECK(launch(device.stream, nothing, 1, {columns}, {}) == cudaSuccess);
+    CHECK(launch(device.stream, nothing, 1, {columns(2)}, {}) == cudaSuccess);
     CHECK(emulator::violation_count() == 0);
-    ++columns.extents[0];
-    CHECK(launch(device.stream, nothing, 1, {columns}, {}) == cudaSuccess);
+    CHECK(launch(device.stream, nothing, 1, {columns(3)}, {}) == cudaSuccess);
     CHECK(caught("reads byte 8 of block"));
   }
   SUBCASE("after it was given back to the library's pool") {
@@ -79,11 +77,7 @@ TEST_CASE("strides of zero and below are followed") {
   Device device;
   const Buffer<float> x(device, std::vector<float>{1, 2, 3, 4});
   const Buffer<float> y(device, 8);
-  sfumato::cuda::Access backwards = all_of(x);
-  backwards.first = x.data + 3;
-  backwards.levels = 2;
-  backwards.extents = {4, 2};
-  backwards.strides = {-1, 0};
+  const auto backwards = elements(x.data + 3, {{4, -1}, {2, 0}});
   const auto kernel = [from = x.data, to = y.data](std::int64_t i) { to[i] = from[3 - i % 4]; };
   emulator::reset_counters();
   CHECK(launch(device.stream, kernel, 8, {backwards}, {all_of(y)}) == cudaSuccess);
@@ -143,7 +137,7 @@ TEST_CASE("pointers that are not what they should be") {
   CHECK(caught("kind of copy"));
   CHECK(cudaMemsetAsync(host.data(), 0, 8, device.stream) == cudaErrorIllegalAddress);
   CHECK(caught("host memory"));
-  const sfumato::cuda::Access on_host = sfumato::cuda::dense(host.data(), 100);
+  const auto on_host = elements(host.data(), {{100, 1}});
   CHECK(launch(device.stream, [](std::int64_t) {}, 1, {on_host}, {}) == cudaErrorIllegalAddress);
   CHECK(caught("host memory"));
 }
@@ -178,28 +172,20 @@ TEST_CASE("indices of a kernel do not depend on one another") {
   Device device;
   const Buffer<float> x(device, std::vector<float>(16, 1.0f));
   const auto nothing = [](std::int64_t) {};
-  sfumato::cuda::Access rows = all_of(x);
-  rows.levels = 2;
-  rows.extents = {4, 4};
-  rows.strides = {4, 1};
-  sfumato::cuda::Access columns = rows;
-  columns.strides = {1, 4};
+  const auto rows = elements(x.data, {{4, 4}, {4, 1}});
+  const auto columns = elements(x.data, {{4, 1}, {4, 4}});
   CHECK(launch(device.stream, nothing, 16, {rows}, {rows}) == cudaSuccess);  // in place
   CHECK(emulator::violation_count() == 0);
   CHECK(launch(device.stream, nothing, 16, {columns}, {rows}) == cudaSuccess);
   CHECK(caught("reads what other indices write"));
-  sfumato::cuda::Access repeated = rows;
-  repeated.strides = {4, 0};
+  const auto repeated = elements(x.data, {{4, 4}, {4, 0}});
   CHECK(launch(device.stream, nothing, 16, {}, {repeated}) == cudaSuccess);
   CHECK(caught("writes the same place for several indices"));
   CHECK(launch(device.stream, nothing, 16, {}, {rows, columns}) == cudaSuccess);
   CHECK(emulator::take_violations().size() == 2);
 
   // Even and odd columns are no business of each other's.
-  sfumato::cuda::Access even = rows;
-  even.extents = {4, 2};
-  even.strides = {4, 2};
-  sfumato::cuda::Access odd = even;
-  odd.first = x.data + 1;
+  const auto even = elements(x.data, {{4, 4}, {2, 2}});
+  const auto odd = elements(x.data + 1, {{4, 4}, {2, 2}});
   CHECK(launch(device.stream, nothing, 8, {even}, {odd}) == cudaSuccess);
 }

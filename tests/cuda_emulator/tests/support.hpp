@@ -119,22 +119,30 @@ constexpr double kRounding = std::is_same_v<T, double>          ? 1e-13
                              : std::is_same_v<T, sfumato::Half> ? 1.5 * 0x1p-10
                                                                 : 1.5 * 0x1p-7;
 
+/// The elements first + Σ i · strides, of places {extent, stride}.
+template <class T>
+emulator::Access elements(const T* first, std::vector<emulator::Access::Dimension> places) {
+  for (auto& place : places) place.stride *= static_cast<std::int64_t>(sizeof(T));
+  return emulator::Access::make(first, sizeof(T), std::move(places), false);
+}
+template <class T>
+emulator::Access all_of(const Buffer<T>& buffer) {
+  return elements(buffer.data, {{static_cast<std::int64_t>(buffer.count), 1}});
+}
+
 /// Launches kernel(index) for every index, as the library does.
 template <class Kernel>
 cudaError_t launch(cudaStream_t stream, const Kernel& kernel, std::size_t count,
-                   std::vector<sfumato::cuda::Access> reads,
-                   std::vector<sfumato::cuda::Access> writes) {
+                   std::vector<emulator::Access> reads, std::vector<emulator::Access> writes) {
   const auto body = [](const void* functor, std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) (*static_cast<const Kernel*>(functor))(i);
   };
+  for (auto& access : writes) {
+    access.writes = true;
+    reads.push_back(access);
+  }
   return sfumato::cuda::emulator_launch("test kernel", stream, static_cast<std::int64_t>(count),
-                                        body, &kernel, sizeof(Kernel), reads, writes);
-}
-
-template <class T>
-sfumato::cuda::Access all_of(const Buffer<T>& buffer) {
-  return sfumato::cuda::dense(static_cast<const T*>(buffer.data),
-                              static_cast<std::int64_t>(buffer.count));
+                                        body, &kernel, sizeof(Kernel), reads);
 }
 
 /// y[i] = 2 x[i]
