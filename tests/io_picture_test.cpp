@@ -395,6 +395,13 @@ TEST_CASE("PNG and WebP are turned by the orientation in their XMP, which Pillow
 
 // ---- WebP ---------------------------------------------------------------------------------------
 
+TEST_CASE("a WebP picture may be one pixel wide") {
+  const Image narrow = read(
+      from_hex("524946461e000000574542505650384c110000002f0040000007508f2257abff8188e87f0000"));
+  REQUIRE(narrow.shape() == Shape{2, 1, 3});
+  CHECK(narrow.to_vector() == std::vector<std::uint8_t>{200, 30, 90, 200, 30, 90});
+}
+
 TEST_CASE("WebP keeps its alpha, and is refused when it is cut off or damaged") {
   const Image kept = read(fixture("lossless-alpha.webp"), io::Alpha::kKeep);
   const Image png = read(fixture("rgba8.png"), io::Alpha::kKeep);

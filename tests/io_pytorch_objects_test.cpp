@@ -196,6 +196,9 @@ TEST_CASE("parameters, buffers and subclasses are the tensors in them") {
   for (const std::string& value : {plain, parameter, with_state, buffer, of_parameter, old}) {
     CHECK(File(dictionary(text("w") + value) + ".").read("w") == Floats{0, 1});
   }
+  // What somebody else makes of a tensor may be anything.
+  const File other(dictionary(text("w") + call("my", "negated", plain)) + ".");
+  CHECK_FALSE(other.says("w").empty());
 }
 
 TEST_CASE("strides of any kind within the storage are followed") {

@@ -47,6 +47,7 @@ TEST_CASE("cross entropy, of large logits too") {
   const Variable<double> logits(Tensor<double>::from({1, 2, -1, 100, -100, 0.5}, {2, 3}));
   const auto labels = Tensor<std::int64_t>::from({2, 0}, {2});
   CHECK(losses::cross_entropy(logits, labels).item() == doctest::Approx(1.67450610838409));
+  CHECK(losses::cross_entropy(logits, labels).shape() == Shape{});
   check_derivatives([&](const Inputs& x) { return losses::cross_entropy(x[0], labels); },
                     {random_variable({2, 3}, 4)});
   CHECK_THROWS_WITH_AS(losses::cross_entropy(logits, Tensor<std::int64_t>::from({0, 3}, {2})),
