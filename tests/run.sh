@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds everything and runs every test, on a machine as it comes: what is missing is installed first.
-#   tests/run.sh [--preset NAME]        release, debug, asan or ci (the default)
+#   tests/run.sh [--preset NAME]        release, debug, asan, full (with slow tests) or ci (the default)
 # Ends with ctest's closing line and ctest's exit status.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

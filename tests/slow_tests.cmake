@@ -1,0 +1,36 @@
+# What takes minutes to build: the preset `full` has it, `ci` does not.
+
+# The vector kernels as a program gets them that is compiled without flags for this processor.
+add_executable(untuned_tests main.cpp cpu_convolution_test.cpp)
+target_link_libraries(untuned_tests PRIVATE sfumato::sfumato doctest::doctest)
+sfumato_optimise(untuned_tests -O1)
+add_test(NAME cpu_convolution_untuned COMMAND untuned_tests)
+
+# The kernels for AVX-512 where no processor has it: with SIMDe's vectors in the place of the processor's.
+find_path(SFUMATO_SIMDE simde/x86/avx512.h)
+mark_as_advanced(SFUMATO_SIMDE)
+if(SFUMATO_SIMDE)
+  add_executable(emulated_avx512_tests support/emulated_avx512.cpp cpu_convolution_test.cpp
+    ops_matmul_test.cpp ops_pooling_test.cpp)
+  target_link_libraries(emulated_avx512_tests PRIVATE sfumato_test_main)
+  sfumato_optimise(emulated_avx512_tests -O1)
+  target_include_directories(emulated_avx512_tests SYSTEM PRIVATE "${SFUMATO_SIMDE}")
+  # SIMDe must not use the processor's own AVX-512, but may make halves of AVX2; more optimisation takes minutes.
+  set_source_files_properties(support/emulated_avx512.cpp PROPERTIES COMPILE_OPTIONS "-march=x86-64-v3;-Wno-psabi;-w;-O1")
+  add_test(NAME emulated_avx512 COMMAND emulated_avx512_tests)
+else()
+  message(STATUS "sfumato: no SIMDe (Debian libsimde-dev, Homebrew simde), so kernels for AVX-512 are "
+    "tested only on processors that have it")
+endif()
+
+# What is installed serves a program elsewhere.
+add_test(NAME install_consumer
+  COMMAND "${CMAKE_COMMAND}" -D "BUILD=${PROJECT_BINARY_DIR}" -D "CONFIG=$<CONFIG>"
+          -D "GENERATOR=${CMAKE_GENERATOR}" -D "CXX=${CMAKE_CXX_COMPILER}"
+          -D "CXX_FLAGS=${CMAKE_CXX_FLAGS}" -D "LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER}"
+          -D "SCRATCH=${CMAKE_CURRENT_BINARY_DIR}/install_consumer"
+          -P "${CMAKE_CURRENT_SOURCE_DIR}/install_consumer.cmake")
+set_tests_properties(install_consumer PROPERTIES PROCESSORS 2)
+if(NOT SFUMATO_INSTALL)
+  set_tests_properties(install_consumer PROPERTIES DISABLED ON)
+endif()
