@@ -14,9 +14,11 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-.ci/install g++ cmake ninja-build ccache pkg-config libeigen3-dev libxtensor-dev doctest-dev \
-  libbenchmark-dev libsimde-dev libjpeg62-turbo-dev libpng-dev libwebp-dev liblcms2-dev libcli11-dev \
-  nlohmann-json3-dev libzip-dev python3 curl
+packages=(g++ cmake ninja-build ccache pkg-config libeigen3-dev libxtensor-dev doctest-dev
+  libbenchmark-dev libsimde-dev libjpeg62-turbo-dev libpng-dev libwebp-dev liblcms2-dev libcli11-dev
+  nlohmann-json3-dev libzip-dev python3 curl)
+case $preset in asan | tsan) packages+=(clang libclang-rt-dev) ;; esac
+.ci/install "${packages[@]}"
 
 cmake --preset "$preset"
 cmake --build --preset "$preset"
