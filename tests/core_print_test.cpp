@@ -44,6 +44,10 @@ TEST_CASE("long rows go on in the next line, large tensors show their edges") {
         " [ 100  101  102 ...  147  148  149]\n ...\n"
         " [1850 1851 1852 ... 1897 1898 1899]\n [1900 1901 1902 ... 1947 1948 1949]\n"
         " [1950 1951 1952 ... 1997 1998 1999]]");
+  // What is left out has no say in the layout.
+  auto hidden = Tensor<double>::ones({2000});
+  hidden(1000) = 1e30;
+  CHECK(text(hidden) == "[1. 1. 1. ... 1. 1. 1.]");
 }
 
 TEST_CASE("scalars, nothing, shapes and Variables print, too") {

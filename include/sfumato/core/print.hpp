@@ -82,14 +82,19 @@ class NumberFormat {
   std::size_t digits_ = 0;  // of the longest number, which are all written with an exponent
 };
 
-/// The lines of one tensor.
-template <class Number>
+/// The lines of one tensor. What is left out of many elements is not looked at.
+template <class T>
 class TensorText {
  public:
-  TensorText(const Shape& shape, const std::vector<Number>& values)
-      : shape_(shape), abbreviated_(values.size() > 1000), format_({values.begin(), values.end()}) {
-    for (const Number value : values) {
-      texts_.push_back(format_(value));
+  using Number = std::conditional_t<Real<T>, double, std::int64_t>;
+
+  TensorText(const Shape& shape, const std::vector<T>& values)
+      : shape_(shape), abbreviated_(values.size() > 1000) {
+    std::vector<Number> shown;
+    collect(shown, values, 0, 0);
+    const NumberFormat format({shown.begin(), shown.end()});
+    for (const Number number : shown) {
+      texts_.push_back(format(number));
       const auto& [before, after, digits] = texts_.back();
       if (!after.empty() || std::is_integral_v<Number>) before_ = std::max(before_, before.size());
       after_ = std::max(after_, after.size());
@@ -102,24 +107,51 @@ class TensorText {
   std::string to_string() const {
     if (shape_.elements() == 0) return "[] of shape " + shape_.to_string();
     std::string text;
-    add(text, 0, 0);
+    std::size_t next = 0;
+    add(text, 0, next);
     return text;
   }
 
  private:
-  void add(std::string& text, int axis, std::size_t first) const {
+  /// Calls visit(index, is_left_out) for what is shown along an axis; for the gap with true.
+  template <class Visit>
+  void for_each_shown(int axis, const Visit& visit) const {
+    constexpr std::int64_t kEdge = 3;
+    const std::int64_t extent = shape_[axis];
+    const bool has_gap = abbreviated_ && extent > 2 * kEdge;
+    for (std::int64_t i = 0; i < extent; ++i) {
+      if (has_gap && i == kEdge) {
+        visit(i, true);
+        i = extent - kEdge;
+      }
+      visit(i, false);
+    }
+  }
+
+  void collect(std::vector<Number>& shown, const std::vector<T>& values, int axis,
+               std::size_t first) const {
     if (axis == shape_.rank()) {
-      const auto& [before, after, digits] = texts_[first];
+      if constexpr (Real<T>) {
+        shown.push_back(shortest(values[first]));
+      } else {
+        shown.push_back(values[first]);
+      }
+      return;
+    }
+    for_each_shown(axis, [&](std::int64_t i, bool is_gap) {
+      const std::size_t inside = first * static_cast<std::size_t>(shape_[axis]);
+      if (!is_gap) collect(shown, values, axis + 1, inside + static_cast<std::size_t>(i));
+    });
+  }
+
+  /// `next` is the number of the next text.
+  void add(std::string& text, int axis, std::size_t& next) const {
+    if (axis == shape_.rank()) {
+      const auto& [before, after, digits] = texts_[next++];
       const std::size_t right = after.empty() ? after_ : 0;
       text += std::string(before_ + right - before.size(), ' ') + before + after;
       if (right == 0) text += std::string(after_ - after.size(), ' ');
       return;
-    }
-    constexpr std::int64_t kEdge = 3;
-    const std::int64_t extent = shape_[axis];
-    std::size_t step = 1;
-    for (int inner = axis + 1; inner < shape_.rank(); ++inner) {
-      step *= static_cast<std::size_t>(shape_[inner]);
     }
     const bool is_last = axis + 1 == shape_.rank();
     const std::string between =
@@ -127,15 +159,15 @@ class TensorText {
                 : std::string(static_cast<std::size_t>(shape_.rank() - axis - 1), '\n') +
                       std::string(static_cast<std::size_t>(axis + 1), ' ');
     text += '[';
-    for (std::int64_t i = 0; i < extent; ++i) {
+    for_each_shown(axis, [&](std::int64_t i, bool is_gap) {
       if (i > 0) text += between;
-      if (abbreviated_ && extent > 2 * kEdge && i == kEdge) {
-        text += "..." + between;
-        i = extent - kEdge;
+      if (is_gap) {
+        text += "...";
+      } else {
+        if (is_last) wrap(text, axis);
+        add(text, axis + 1, next);
       }
-      if (is_last) wrap(text, axis);
-      add(text, axis + 1, first + static_cast<std::size_t>(i) * step);
-    }
+    });
     text += ']';
   }
 
@@ -150,8 +182,7 @@ class TensorText {
 
   Shape shape_;
   bool abbreviated_;
-  NumberFormat format_;
-  std::vector<NumberFormat::Text> texts_;
+  std::vector<NumberFormat::Text> texts_;  // of what is shown, in order
   std::size_t before_ = 0;
   std::size_t after_ = 0;
 };
@@ -162,17 +193,7 @@ class TensorText {
 template <class T, class Device>
 std::string to_string(const Tensor<T, Device>& tensor) {
   if (!tensor.defined()) return "undefined";
-  using Number = std::conditional_t<Real<T>, double, std::int64_t>;
-  const std::vector<T> values = tensor.to_vector();
-  std::vector<Number> numbers;
-  for (const T value : values) {
-    if constexpr (Real<T>) {
-      numbers.push_back(detail::shortest(value));
-    } else {
-      numbers.push_back(value);
-    }
-  }
-  return detail::TensorText<Number>(tensor.shape(), numbers).to_string();
+  return detail::TensorText<T>(tensor.shape(), tensor.to_vector()).to_string();
 }
 
 // With <iosfwd> alone: whoever prints has included the stream.
