@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "support/derivatives.hpp"
 #include "support/device.hpp"
 
 namespace sfumato::tested {
@@ -17,13 +18,6 @@ Variable<double> random_variable(const Shape& shape, std::uint64_t seed) {
   return Variable<double>(Tensor<double>::normal(shape, random), true);
 }
 using Inputs = std::vector<Variable<double>>;
-template <class Function>
-void check_derivatives(const Function& function, const Inputs& inputs) {
-  const auto first = gradcheck(function, inputs);
-  CHECK_MESSAGE(first.passed, first.report);
-  const auto second = gradgradcheck(function, inputs);
-  CHECK_MESSAGE(second.passed, second.report);
-}
 }  // namespace
 
 TEST_CASE("mean squared error") {

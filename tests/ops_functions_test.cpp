@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/complaint.hpp"
+#include "support/derivatives.hpp"
 #include "support/device.hpp"
 
 namespace sfumato::tested {
@@ -32,11 +33,7 @@ Variable<double> vector(const List& values) {
 
 template <class Function>
 void check(const Function& function, const Variable<double>& x) {
-  const auto on_inputs = [&](const Inputs& in) { return function(in[0]); };
-  const auto first = gradcheck(on_inputs, Inputs{x});
-  CHECK_MESSAGE(first.passed, "first derivative: ", first.report);
-  const auto second = gradgradcheck(on_inputs, Inputs{x});
-  CHECK_MESSAGE(second.passed, "second derivative: ", second.report);
+  check_derivatives([&](const Inputs& in) { return function(in[0]); }, {x});
 }
 
 template <class Function>

@@ -25,6 +25,13 @@ struct IsClass {
     return label == class_number;
   }
 };
+
+/// Throws ValueError for a label that is none of so many classes.
+inline void check_label(std::int64_t label, std::int64_t classes) {
+  if (label >= 0 && label < classes) return;
+  throw ValueError(message("cross_entropy: label ", label, " is not one of ", classes,
+                           " classes, 0 to ", classes - 1));
+}
 }  // namespace detail
 
 /// The mean of -log softmax(logits)[label] over a batch: logits (n, classes), labels (n,) in
@@ -43,12 +50,7 @@ Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
   }
   const std::int64_t n = logits.shape()[0];
   const std::int64_t classes = logits.shape()[1];
-  for (const std::int64_t label : labels.to_vector()) {
-    if (label < 0 || label >= classes) {
-      throw ValueError(message("cross_entropy: label ", label, " is not one of ", classes,
-                               " classes, 0 to ", classes - 1));
-    }
-  }
+  for (const std::int64_t label : labels.to_vector()) detail::check_label(label, classes);
   const Tensor<std::uint8_t, Device> is_label =
       ops::apply("cross_entropy", detail::IsClass{}, labels.reshape({n, 1}),
                  Tensor<std::int64_t, Device>::arange(classes));
@@ -108,10 +110,7 @@ Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
       share += classes;
       continue;
     }
-    if (label < 0 || label >= classes) {
-      throw ValueError(message("cross_entropy: label ", label, " is not one of ", classes,
-                               " classes, 0 to ", classes - 1));
-    }
+    detail::check_label(label, classes);
     total += weight_of(label);
     for (std::int64_t i = 0; i < classes; ++i) {
       const double own = i == label ? 1.0 - options.label_smoothing : 0.0;

@@ -16,6 +16,16 @@ namespace sfumato::losses {
 
 namespace detail {
 
+/// Throws ShapeError, naming the loss, for different shapes: broadcasting here is nearly always a
+/// mistake.
+template <class T, class Device>
+void check_same_shape(const char* loss, const Variable<T, Device>& prediction,
+                      const Variable<T, Device>& target) {
+  if (prediction.shape() == target.shape()) return;
+  throw ShapeError(message(loss, ": prediction ", prediction.shape(), " and target ",
+                           target.shape(), " must have the same shape"));
+}
+
 /// a b / divisor.
 template <class T>
 struct ProductOver {
@@ -57,10 +67,7 @@ Variable<T, Device> mean_square(const Variable<T, Device>& x) {
 template <Real T, class Device>
 Variable<T, Device> mean_squared_error(const Variable<T, Device>& prediction,
                                        const Variable<T, Device>& target) {
-  if (prediction.shape() != target.shape()) {
-    throw ShapeError(message("mean_squared_error: prediction ", prediction.shape(), " and target ",
-                             target.shape(), " must have the same shape"));
-  }
+  detail::check_same_shape("mean_squared_error", prediction, target);
   return ops::detail::in_float<T, Device>(
       "mean_squared_error", {prediction, target},
       [](const auto& in) { return detail::mean_square(in[0] - in[1]); });

@@ -2,6 +2,7 @@
 
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/half.hpp"
+#include "sfumato/losses/mean_squared_error.hpp"
 #include "sfumato/ops/activation.hpp"
 #include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/in_float.hpp"
@@ -12,16 +13,6 @@
 /// Losses that compare numbers one by one: means over all elements, scalars, computed in float
 /// where they have 16 bits. Throw ShapeError unless the shapes are equal.
 namespace sfumato::losses {
-
-namespace detail {
-template <class T, class Device>
-void check_same_shape(const char* loss, const Variable<T, Device>& prediction,
-                      const Variable<T, Device>& target) {
-  if (prediction.shape() == target.shape()) return;
-  throw ShapeError(message(loss, ": prediction ", prediction.shape(), " and target ",
-                           target.shape(), " must have the same shape"));
-}
-}  // namespace detail
 
 /// mean |prediction - target|; the gradient where they are equal is 0.
 template <Real T, class Device>
