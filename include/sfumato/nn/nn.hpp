@@ -4,6 +4,7 @@
 
 #include "sfumato/nn/batch_norm.hpp"
 #include "sfumato/nn/initializers.hpp"
+#include "sfumato/nn/layer_names.hpp"
 #include "sfumato/nn/layers.hpp"
 #include "sfumato/nn/module.hpp"
 #include "sfumato/nn/resnet.hpp"

@@ -13,6 +13,7 @@
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/nn/batch_norm.hpp"
 #include "sfumato/nn/initializers.hpp"
+#include "sfumato/nn/layer_names.hpp"
 #include "sfumato/nn/layers.hpp"
 #include "sfumato/nn/module.hpp"
 #include "sfumato/nn/sequential.hpp"
@@ -82,7 +83,7 @@ class BasicBlock : public Module<T, Device> {
 /// blocks "layer1.0" … "layer4.1". Call eval() to use the statistics that were learnt.
 ///
 ///     nn::ResNet<float> network({.depth = 18}, random);
-///     network.load_state_dict(io::load_pytorch<float>("resnet18.pth"), false);
+///     network.load_state_dict(state, false);   // as torchvision's, which has a classifier, too
 template <class T, class Device = Cpu>
 class ResNet : public Module<T, Device> {
  public:
@@ -117,9 +118,7 @@ class ResNet : public Module<T, Device> {
 
   /// The index of a layer from its name or number. Throws ValueError for one that there isn't.
   std::size_t layer_index(std::string_view layer) const {
-    for (std::size_t i = 0; i < layer_names_.size(); ++i) {
-      if (layer == layer_names_[i] || layer == std::to_string(i)) return i;
-    }
+    if (const auto found = detail::find_layer(layer_names_, layer)) return *found;
     throw ValueError(message("ResNet: there is no layer '", layer,
                              "'; layers are relu1, pool1, layer1.0, …, ", layer_names_.back()));
   }

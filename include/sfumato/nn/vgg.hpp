@@ -13,6 +13,7 @@
 
 #include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
+#include "sfumato/nn/layer_names.hpp"
 #include "sfumato/nn/layers.hpp"
 #include "sfumato/nn/module.hpp"
 #include "sfumato/nn/sequential.hpp"
@@ -130,9 +131,7 @@ class Vgg : public Module<T, Device> {
   /// The index of a feature layer from its name or its number.
   /// Throws ValueError for one that the network does not have.
   std::size_t layer_index(std::string_view layer) const {
-    for (std::size_t i = 0; i < layer_names_.size(); ++i) {
-      if (layer == layer_names_[i] || layer == std::to_string(i)) return i;
-    }
+    if (const auto found = detail::find_layer(layer_names_, layer)) return *found;
     throw ValueError(message("Vgg: there is no layer '", layer,
                              "'; layers are conv1_1, relu1_1, …, ", layer_names_.back(),
                              " or 0 to ", layer_names_.size() - 1));
