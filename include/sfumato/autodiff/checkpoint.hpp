@@ -100,10 +100,8 @@ auto checkpoint(const char* name, const Function& function,
     randoms = journal.entries();
   }
   for (const auto& node : outside) all.nodes.push_back(node->requires_grad() ? node : nullptr);
-  if (std::count(all.nodes.begin(), all.nodes.end(), nullptr) ==
-      static_cast<std::ptrdiff_t>(all.nodes.size())) {
-    return value;
-  }
+  const auto is_constant = [](const auto& node) { return node == nullptr; };
+  if (std::all_of(all.nodes.begin(), all.nodes.end(), is_constant)) return value;
 
   auto gradient = [function, inputs, outside, randoms](const auto& ctx) {
     // A pass that is itself recorded goes on from here to what the inputs came from.

@@ -129,7 +129,7 @@ class Node {
   AnyVariable grad_;
 };
 
-/// What an operation's gradient function is given: `ctx` by custom.
+/// What an operation's gradient function is given, as its `ctx`.
 template <class T, class Device>
 class Backward {
  public:

@@ -32,12 +32,10 @@ struct Inputs {
   Inputs(const char* name, const std::vector<Variable<T, Device>>& inputs) {
     nodes.reserve(inputs.size());
     versions.reserve(inputs.size() + 1);
-    for (const auto& input : inputs) add(name, input);
-  }
-  template <class T, class Device>
-  void add(const char* name, const Variable<T, Device>& input) {
-    nodes.push_back(input.requires_grad() ? input.node() : nullptr);
-    if (input.defined()) versions.push_back(input.value(name).version());
+    for (const auto& input : inputs) {
+      nodes.push_back(input.requires_grad() ? input.node() : nullptr);
+      if (input.defined()) versions.push_back(input.value(name).version());
+    }
   }
 
   std::vector<std::shared_ptr<Node>> nodes;

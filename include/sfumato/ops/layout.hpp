@@ -189,6 +189,21 @@ Variable<T, Device> concat(std::initializer_list<Variable<T, Device>> parts, int
   return concat(std::vector<Variable<T, Device>>(parts), axis);
 }
 
+/// x with a new axis of extent 1, number `axis` of the result. Throws ShapeError out of range.
+template <class T, class Device>
+Variable<T, Device> unsqueeze(const Variable<T, Device>& x, int axis) {
+  const int rank = x.rank() + 1;
+  const int added = axis < 0 ? axis + rank : axis;
+  if (added < 0 || added >= rank) {
+    throw ShapeError(message("unsqueeze: axis ", axis, " is out of range for ", x.shape()));
+  }
+  Shape shape;
+  for (int i = 0; i < rank; ++i) {
+    shape.push_back(i == added ? 1 : x.shape()[i < added ? i : i - 1]);
+  }
+  return reshape(x, shape);
+}
+
 /// Parts of one shape along a new axis. Throws ShapeError when the shapes differ.
 template <class T, class Device>
 Variable<T, Device> stack(const std::vector<Variable<T, Device>>& parts, int axis = 0) {
@@ -199,16 +214,12 @@ Variable<T, Device> stack(const std::vector<Variable<T, Device>>& parts, int axi
   if (normalized < 0 || normalized >= rank) {
     throw ShapeError(message("stack: axis ", axis, " is out of range for parts of ", shape));
   }
-  Shape with_one;
-  for (int i = 0; i < rank; ++i) {
-    with_one.push_back(i == normalized ? 1 : shape[i < normalized ? i : i - 1]);
-  }
   std::vector<Variable<T, Device>> slabs;
   for (const auto& part : parts) {
     if (part.shape() != shape) {
       throw ShapeError(message("stack: ", part.shape(), " does not fit ", shape));
     }
-    slabs.push_back(reshape(part, with_one));
+    slabs.push_back(unsqueeze(part, normalized));
   }
   return concat(slabs, normalized);
 }

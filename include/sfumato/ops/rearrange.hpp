@@ -35,21 +35,6 @@ Variable<T, Device> squeeze(const Variable<T, Device>& x) {
   return reshape(x, rest);
 }
 
-/// x with a new axis of extent 1, number `axis` of the result. Throws ShapeError out of range.
-template <class T, class Device>
-Variable<T, Device> unsqueeze(const Variable<T, Device>& x, int axis) {
-  const int rank = x.rank() + 1;
-  const int added = axis < 0 ? axis + rank : axis;
-  if (added < 0 || added >= rank) {
-    throw ShapeError(message("unsqueeze: axis ", axis, " is out of range for ", x.shape()));
-  }
-  Shape shape;
-  for (int i = 0; i < rank; ++i) {
-    shape.push_back(i == added ? 1 : x.shape()[i < added ? i : i - 1]);
-  }
-  return reshape(x, shape);
-}
-
 /// The axes from `first` to `last` as one, all of them by default.
 template <class T, class Device>
 Variable<T, Device> flatten(const Variable<T, Device>& x, int first = 0, int last = -1) {

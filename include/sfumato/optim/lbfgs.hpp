@@ -67,7 +67,7 @@ class Lbfgs {
       return LinePoint{step, now, slope_now};
     };
     const auto found =
-        wolfe_search({0.0, loss_, slope}, first_step(direction), options_.search, evaluate);
+        wolfe_search({0.0, loss_, slope}, first_step(from, direction), options_.search, evaluate);
     if (!found || !(found->loss < loss_)) {
       move(from, direction, 0.0);
       return false;
@@ -184,9 +184,9 @@ class Lbfgs {
 
   /// 1, as the estimate has the right scale; where there is none, a hundredth of the parameters'
   /// own size.
-  double first_step(const Tensors& direction) const {
+  double first_step(const Tensors& from, const Tensors& direction) const {
     if (!history_.empty()) return 1.0;
-    const double size = std::sqrt(dot(values(), values()));
+    const double size = std::sqrt(dot(from, from));
     return 0.01 * (size > 0.0 ? size : 1.0) / std::sqrt(dot(direction, direction));
   }
 
