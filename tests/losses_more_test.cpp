@@ -46,6 +46,9 @@ TEST_CASE("l1, Huber's and binary cross entropy losses are PyTorch's") {
         "huber_loss: prediction (4,) and target (1,) must have the same shape");
   CHECK(complaint([&] { losses::huber_loss(a, b, 0.0); }) ==
         "huber_loss: delta 0 must be positive");
+  CHECK(complaint([&] {
+          losses::l1_loss(a, Variable<double>());
+        }).starts_with("l1_loss: the Variable is undefined"));
 }
 
 TEST_CASE("cross entropy has PyTorch's class weights, ignored labels, smoothing and images") {

@@ -21,7 +21,7 @@ namespace detail {
 template <class T, class Device>
 void check_same_shape(const char* loss, const Variable<T, Device>& prediction,
                       const Variable<T, Device>& target) {
-  if (prediction.shape() == target.shape()) return;
+  if (prediction.shape(loss) == target.shape(loss)) return;  // an undefined one is the loss's
   throw ShapeError(message(loss, ": prediction ", prediction.shape(), " and target ",
                            target.shape(), " must have the same shape"));
 }
