@@ -186,7 +186,7 @@ TEST_CASE("a graph with everything in it leaves no memory behind") {
     const auto features = ops::max_pool2d(ops::relu(ops::conv2d(x, w, {}, {.padding = 1})));
     const auto flat = ops::reshape(features, {4, 16});
     const auto loss = ops::mean(ops::matmul(ops::softmax(flat), flat, {.transpose_b = true}));
-    const auto gradients = grad({loss + ops::sum(ops::tanh(ops::concat({x, x}, 1)))}, {x, w},
+    const auto gradients = grad({loss + ops::sum(ops::tanh(ops::cat({x, x}, 1)))}, {x, w},
                                 {.create_graph = create_graph});
     CHECK(gradients[0].requires_grad() == create_graph);
   }

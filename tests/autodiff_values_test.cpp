@@ -63,9 +63,9 @@ const std::vector<Case>& cases() {
          return ops::permute(a, {3, 2, 1, 0});
        },
        false, false, false},
-      {"concat",
+      {"cat",
        [](D a, D b) {
-         return ops::concat({a, b}, 1);
+         return ops::cat({a, b}, 1);
        },
        false, false, false},
       {"matmul", [](D a, D b) { return ops::matmul(a, b); }, true, true, false},
@@ -205,7 +205,7 @@ TEST_CASE("an undefined Variable is an error that names the op") {
   says("reshape", [&] { ops::reshape(nothing, {0}); });
   says("permute", [&] { ops::permute(nothing, {0}); });
   says("slice", [&] { ops::slice(nothing, 0, {}); });
-  says("concat", [&] { ops::concat({nothing, nothing}, 0); });
+  says("cat", [&] { ops::cat({nothing, nothing}, 0); });
   says("stack", [&] { ops::stack({nothing, nothing}); });
   says("pad", [&] { ops::pad(nothing, 0, 1, 1); });
   says("diff", [&] { ops::diff(nothing, 0); });

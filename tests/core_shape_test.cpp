@@ -27,7 +27,7 @@ TEST_CASE("shapes know their extents and print like Python's") {
   CHECK(shape[0] == 64);
   CHECK(shape[-1] == 5);
   CHECK(shape[-4] == 64);
-  CHECK(shape.elements() == 2880);
+  CHECK(shape.numel() == 2880);
   CHECK(shape.to_string() == "(64, 3, 3, 5)");
   CHECK(Shape{5}.to_string() == "(5,)");
   CHECK(Shape{}.to_string() == "()");
@@ -38,9 +38,9 @@ TEST_CASE("shapes know their extents and print like Python's") {
 
 TEST_CASE("a scalar has one element and an empty shape none") {
   CHECK(Shape{}.rank() == 0);
-  CHECK(Shape().elements() == 1);
-  CHECK(Shape{0}.elements() == 0);
-  CHECK(Shape{2, 0, 3}.elements() == 0);
+  CHECK(Shape().numel() == 1);
+  CHECK(Shape{0}.numel() == 0);
+  CHECK(Shape{2, 0, 3}.numel() == 0);
 }
 
 TEST_CASE("shapes are equal when all their extents are") {
@@ -60,13 +60,13 @@ TEST_CASE("with changes one extent of a copy and push_back adds the innermost") 
   for (const std::int64_t extent : {4, 5}) grown.push_back(extent);
   CHECK(grown == Shape{4, 5});
   // Replacing a huge extent forgets its size.
-  CHECK(Shape{kMost, 1}.with(0, 2).with(1, 3).elements() == 6);
+  CHECK(Shape{kMost, 1}.with(0, 2).with(1, 3).numel() == 6);
 }
 
 TEST_CASE("a shape has at most eight dimensions") {
   const Shape eight{1, 2, 1, 2, 1, 2, 1, 2};
   CHECK(eight.rank() == kMaxRank);
-  CHECK(eight.elements() == 16);
+  CHECK(eight.numel() == 16);
   CHECK(eight[7] == 2);
   CHECK(complaint([] {
           shape_of({1, 1, 1, 1, 1, 1, 1, 1, 1});
@@ -86,8 +86,8 @@ TEST_CASE("negative extents are refused") {
 }
 
 TEST_CASE("the number of elements never overflows") {
-  CHECK(Shape{kMost}.elements() == kMost);
-  CHECK(Shape{kMost / 2, 2}.elements() == kMost);
+  CHECK(Shape{kMost}.numel() == kMost);
+  CHECK(Shape{kMost / 2, 2}.numel() == kMost);
   CHECK(complaint([] { shape_of({kMost + 1}); }) ==
         "shape: () times 576460752303423489 has too many elements");
   CHECK(complaint([] {

@@ -30,7 +30,7 @@ TEST_CASE_TEMPLATE("tensors are made and read", T, float, double, std::uint8_t, 
 
 TEST_CASE("arange walks backwards and refuses to walk forever") {
   CHECK(Tensor<int>::arange(5, 0, -2).to_vector() == std::vector<int>{5, 3, 1});
-  CHECK(Tensor<double>::arange(0.0, 1.0, 0.25).elements() == 4);
+  CHECK(Tensor<double>::arange(0.0, 1.0, 0.25).numel() == 4);
   CHECK_THROWS_WITH_AS(Tensor<int>::arange(0, 3, 0),
                        "arange: can't go from 0 to 3 in steps of 0; the step must be non-zero and "
                        "lead from start to stop",
@@ -57,9 +57,9 @@ TEST_CASE("arange stops before its stop, in every type") {
   using Floats = std::vector<float>;
   CHECK(Tensor<float>::arange(0.0F, 0.3F, 0.1F).to_vector() == Floats{0.0F, 0.1F, 0.2F});
   CHECK(Tensor<double>::arange(0.0, 0.3, 0.1).to_vector() == std::vector<double>{0.0, 0.1, 0.2});
-  CHECK(Tensor<double>::arange(0.0, 1.0, 0.1).elements() == 10);
+  CHECK(Tensor<double>::arange(0.0, 1.0, 0.1).numel() == 10);
   CHECK(Tensor<float>::arange(1.0F, -0.5F, -0.5F).to_vector() == Floats{1.0F, 0.5F, 0.0F});
-  CHECK(Tensor<float>::arange(2.0F, 2.0F, 0.5F).elements() == 0);
+  CHECK(Tensor<float>::arange(2.0F, 2.0F, 0.5F).numel() == 0);
   CHECK(Tensor<float>::arange(0.0F, 0.1F, 5.0F).to_vector() == Floats{0.0F});
   for (int n = 1; n < 200; ++n) {
     const auto parts = Tensor<float>::arange(0.0F, 1.0F, 1.0F / static_cast<float>(n)).to_vector();
@@ -74,7 +74,7 @@ TEST_CASE("arange stops before its stop, in every type") {
   // A step that floats of this size do not see still ends.
   const auto large = Tensor<float>::arange(16777216.0F, 16777220.0F, 0.5F).to_vector();
   CHECK(large.back() < 16777220.0F);
-  CHECK(Tensor<Half>::arange(Half(0.0F), Half(1.0F), Half(0.25F)).elements() == 4);
+  CHECK(Tensor<Half>::arange(Half(0.0F), Half(1.0F), Half(0.25F)).numel() == 4);
 }
 
 TEST_CASE("arange of integers is exact wherever they are") {
@@ -131,7 +131,7 @@ TEST_CASE_TEMPLATE("tensors are copied out of spans and vectors, not kept", T, f
   CHECK(x.rank() == 2);
   CHECK(x.at({1, 0}) == T{3});
   CHECK(Tensor<T>::full({3}, 5).to_vector() == std::vector<T>{5, 5, 5});
-  CHECK(Tensor<T>::from({}, {0, 3}).elements() == 0);
+  CHECK(Tensor<T>::from({}, {0, 3}).numel() == 0);
   CHECK(complaint([&] { Tensor<T>::from(values, {5}); }) ==
         "tensor: 4 values for the shape (5,), which has 5 elements");
 }

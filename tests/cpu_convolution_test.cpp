@@ -61,7 +61,7 @@ Tensor<float> random_tensor(const Shape& shape, std::uint64_t seed) {
 double difference(const Tensor<float>& a, const Tensor<double>& b) {
   double errors = 0.0;
   double squares = 0.0;
-  for (std::int64_t i = 0; i < a.elements(); ++i) {
+  for (std::int64_t i = 0; i < a.numel(); ++i) {
     const double error = static_cast<double>(a.data()[i]) - b.data()[i];
     errors += error * error;
     squares += b.data()[i] * b.data()[i];
@@ -135,7 +135,7 @@ TEST_CASE("a fused relu and its gate equal those done afterwards") {
     Cpu::conv2d_relu(g, x.data(), weight.data(), bias.data(), y.data(), bits.data());
     auto gated = Tensor<float>::empty(shape);
     bool same = true;
-    for (std::int64_t i = 0; i < shape.elements(); ++i) {
+    for (std::int64_t i = 0; i < shape.numel(); ++i) {
       const bool positive = plain.data()[i] > 0.0F;
       same = same && y.data()[i] == (positive ? plain.data()[i] : 0.0F);
       same = same && bit(bits, rows, i / c.out_w(), i % c.out_w()) == positive;
@@ -165,7 +165,7 @@ TEST_CASE("every plan for Winograd's algorithm gives the same, bits included") {
     const auto [x, weight, bias, dy] = Data(c);
     const BitRows rows = sfumato::output_rows(g);
     auto expected = exactly(c, x, weight, bias);
-    for (std::int64_t i = 0; i < expected.elements(); ++i) {
+    for (std::int64_t i = 0; i < expected.numel(); ++i) {
       if (expected.data()[i] < 0.0) expected.data()[i] = 0.0;
     }
     for (const std::int64_t output : {4, 6}) {
@@ -184,7 +184,7 @@ TEST_CASE("every plan for Winograd's algorithm gives the same, bits included") {
                                        {output, order, most_tiles});
           CHECK(difference(y, expected) < (output == 4 ? 4e-6 : kRounding));
           bool same = true;
-          for (std::int64_t i = 0; i < y.elements(); ++i) {
+          for (std::int64_t i = 0; i < y.numel(); ++i) {
             same = same && bit(bits, rows, i / c.out_w(), i % c.out_w()) == (y.data()[i] > 0.0F);
           }
           CHECK(same);
@@ -235,7 +235,7 @@ TEST_CASE("floats multiplied slice by slice are as exact as by Winograd's algori
     for (const float size : {1e-25F, 1e25F}) {
       Data scaled(c);
       for (Tensor<float>* const values : {&scaled.x, &scaled.bias}) {
-        for (std::int64_t i = 0; i < values->elements(); ++i) values->data()[i] *= size;
+        for (std::int64_t i = 0; i < values->numel(); ++i) values->data()[i] *= size;
       }
       CHECK(difference(by_matrices(c, scaled.x, scaled),
                        exactly(c, scaled.x, scaled.weight, scaled.bias)) < 2e-6);
@@ -305,7 +305,7 @@ TEST_CASE("convolutions in bfloat16, with what is fused into them") {
     Cpu::conv2d_relu(g, x.data(), weight.data(), bias.data(), rectified.data(), bits.data());
     auto gated = dy.cast<double>();
     bool same = true;
-    for (std::int64_t i = 0; i < y.elements(); ++i) {
+    for (std::int64_t i = 0; i < y.numel(); ++i) {
       const auto value = static_cast<float>(y.data()[i]);
       const bool positive = value > 0.0F;
       same = same && static_cast<float>(rectified.data()[i]) == (positive ? value : 0.0F);
@@ -337,7 +337,7 @@ TEST_CASE("a batch of no images takes every algorithm to no results") {
     auto y = Tensor<float>::empty({0, channels, 20, 20});
     Cpu::conv2d<float>(c.geometry(), nothing.data(), weight.data(), nullptr, y.data());
     Cpu::conv2d_input_gradient<float>(c.geometry(), nothing.data(), weight.data(), y.data());
-    CHECK(y.elements() == 0);
+    CHECK(y.numel() == 0);
   }
 }
 
@@ -382,10 +382,10 @@ TEST_CASE("infinity and NaN spread no farther than conv2d says") {
           const auto values = y.to_vector();
           std::int64_t too_far = 0;
           std::int64_t missing = 0;
-          for (std::int64_t i = 0; i < y.elements(); ++i) {
+          for (std::int64_t i = 0; i < y.numel(); ++i) {
             const std::int64_t down = std::abs(i / kColumns % kRows - row);
             const std::int64_t right = std::abs(i % kColumns - column);
-            const bool other_image = i < y.elements() / 2;
+            const bool other_image = i < y.numel() / 2;
             const bool spread = !std::isfinite(values[static_cast<std::size_t>(i)]);
             const bool near = in_slices ? down <= 4 : down <= 6 && right <= 6;
             too_far += spread && (other_image || !near);
@@ -418,7 +418,7 @@ TEST_CASE("relu and gate of rows of any length") {
     CHECK(std::isnan(y.data()[0]));
     CHECK(std::isnan(passed.data()[0]));
     bool right = true;
-    for (std::int64_t i = 1; i < x.elements(); ++i) {
+    for (std::int64_t i = 1; i < x.numel(); ++i) {
       const float expected = x.data()[i] > 0.0F ? x.data()[i] : 0.0F;
       right = right && y.data()[i] == expected && passed.data()[i] == expected &&
               bit(bits, rows, i / columns, i % columns) == (expected > 0.0F);

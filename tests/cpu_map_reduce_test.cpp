@@ -23,7 +23,7 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 template <class Visit>
 void for_each_index(const Shape& shape, const Visit& visit) {
   std::array<std::int64_t, kMaxRank> index{};
-  for (std::int64_t i = 0; i < shape.elements(); ++i) {
+  for (std::int64_t i = 0; i < shape.numel(); ++i) {
     visit(index);
     for (int axis = shape.rank() - 1; axis >= 0; --axis) {
       if (++index[static_cast<std::size_t>(axis)] < shape[axis]) break;

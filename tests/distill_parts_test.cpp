@@ -123,7 +123,7 @@ TEST_CASE("balancing a student leaves what its projections decode alone") {
   const auto layers = convolution_layers(student.network);
   for (const auto& [name, bias] : student.network.named_parameters()) {
     if (bias.rank() != 1) continue;
-    student.projections.emplace_back(Tensor<float>::normal({8, bias.elements()}, random), true);
+    student.projections.emplace_back(Tensor<float>::normal({8, bias.numel()}, random), true);
   }
   const auto x = Variable<float>(images(10));
   const auto decoded = [&] {
@@ -144,7 +144,7 @@ TEST_CASE(
   std::vector<Tensor<std::uint8_t>> pictures;
   for (int i = 0; i < 3; ++i) {
     auto picture = Tensor<std::uint8_t>::empty({40, 40, 3});
-    for (std::int64_t k = 0; k < picture.elements(); ++k) {
+    for (std::int64_t k = 0; k < picture.numel(); ++k) {
       picture.data()[k] = static_cast<std::uint8_t>(pixels.below(256));
     }
     pictures.push_back(picture);
@@ -171,7 +171,7 @@ TEST_CASE(
 
 TEST_CASE("crops are inside their picture, the same for the same seed, and keep their colours") {
   auto picture = Tensor<std::uint8_t>::empty({50, 90, 3});
-  for (std::int64_t i = 0; i < picture.elements(); ++i) {
+  for (std::int64_t i = 0; i < picture.numel(); ++i) {
     picture.data()[i] = static_cast<std::uint8_t>(i % 3 == 0 ? 255 : 0);
   }
   Random one(7);
@@ -199,7 +199,7 @@ TEST_CASE("loss scales make a network's losses those of another, and outlive a f
   // The same network with conv5_1, the last layer that counts, twice as active.
   for (const char* const name : {"features.28.weight", "features.28.bias"}) {
     auto doubled = state.at(name).clone();
-    for (std::int64_t i = 0; i < doubled.elements(); ++i) doubled.data()[i] *= 2.0F;
+    for (std::int64_t i = 0; i < doubled.numel(); ++i) doubled.data()[i] *= 2.0F;
     state[name] = doubled;
   }
   Network slim({.widths = {4, 4, 4, 4, 4}}, state);

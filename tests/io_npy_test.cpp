@@ -72,14 +72,14 @@ TEST_CASE_TEMPLATE("tensors of every type and shape round trip", T, float, doubl
   for (const Shape& shape : {Shape{}, Shape{1}, Shape{5}, Shape{0}, Shape{0, 3}, Shape{3, 0, 2},
                              Shape{2, 3, 4}, Shape{1, 2, 1, 2, 1, 2, 1, 2}}) {
     CAPTURE(shape.to_string());
-    const auto x = Tensor<T>::arange(static_cast<T>(shape.elements())).reshape(shape);
+    const auto x = Tensor<T>::arange(static_cast<T>(shape.numel())).reshape(shape);
     io::write_npy(folder / "x.npy", x);
     const auto y = io::read_npy<T>(folder / "x.npy");
     CHECK(y.shape() == shape);
     CHECK(y.to_vector() == x.to_vector());
     // NumPy wants the values to start at a multiple of 64.
     const std::string bytes = read_bytes(folder / "x.npy");
-    CHECK((bytes.size() - static_cast<std::size_t>(shape.elements()) * sizeof(T)) % 64 == 0);
+    CHECK((bytes.size() - static_cast<std::size_t>(shape.numel()) * sizeof(T)) % 64 == 0);
   }
   const auto values = Tensor<T>::from(extremes<T>(), {6});
   io::write_npy(folder / "x.npy", values);
@@ -343,6 +343,6 @@ TEST_CASE("single damaged bytes give an error or a tensor, never a crash") {
     std::string bytes = good;
     const std::int64_t place = random.below(static_cast<std::int64_t>(bytes.size()));
     bytes[static_cast<std::size_t>(place)] = static_cast<char>(random.below(256));
-    if (says(bytes) == "nothing") REQUIRE(read<float>(bytes).elements() == 6);
+    if (says(bytes) == "nothing") REQUIRE(read<float>(bytes).numel() == 6);
   }
 }

@@ -55,7 +55,7 @@ double mean_difference(const Tensor<std::uint8_t>& a, const Tensor<std::uint8_t>
   REQUIRE(a.shape() == b.shape());
   double sum = 0.0;
   for (std::size_t i = 0; i < a.span().size(); ++i) sum += std::abs(a.span()[i] - b.span()[i]);
-  return sum / static_cast<double>(a.elements());
+  return sum / static_cast<double>(a.numel());
 }
 
 }  // namespace

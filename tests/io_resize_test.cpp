@@ -40,7 +40,7 @@ Image noise(const Shape& shape) {
 Image channel(const Image& image, std::int64_t wanted) {
   const std::int64_t channels = image.shape()[2];
   auto result = Image::empty(image.shape().with(2, 1));
-  for (std::int64_t i = 0; i < result.elements(); ++i) {
+  for (std::int64_t i = 0; i < result.numel(); ++i) {
     result.data()[i] = image.data()[i * channels + wanted];
   }
   return result;
@@ -78,9 +78,9 @@ TEST_CASE("every pixel is Pillow's, at sizes up and down") {
       CAPTURE(size[1]);
       const Image result = io::resize(source, size[0], size[1], named.filter);
       REQUIRE(result.shape() == Shape{size[0], size[1], 3});
-      REQUIRE(result.elements() <= expected.end() - next);
+      REQUIRE(result.numel() <= expected.end() - next);
       CHECK(std::equal(result.span().begin(), result.span().end(), next));
-      next += result.elements();
+      next += result.numel();
     }
     CHECK(next == expected.end());
   }

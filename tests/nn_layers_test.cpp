@@ -196,7 +196,7 @@ TEST_CASE("uniform initialisers fill their range and not more") {
     double mean = 0.0;
     for (const double value : weight.to_vector()) {
       largest = std::max(largest, std::abs(value));
-      mean += value / static_cast<double>(weight.elements());
+      mean += value / static_cast<double>(weight.numel());
     }
     CHECK(largest <= bound);
     CHECK(largest > 0.999 * bound);

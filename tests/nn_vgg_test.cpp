@@ -127,7 +127,7 @@ TEST_CASE("the feature parameters of every depth are torchvision's, in name, sha
     REQUIRE(named.size() == state.size());
     for (const auto& [name, parameter] : named) {
       CHECK(state.contains(name));
-      elements += parameter.elements();
+      elements += parameter.numel();
     }
     CHECK(elements == expected.feature_elements);
   }

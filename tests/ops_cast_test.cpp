@@ -22,7 +22,7 @@ using Host = sfumato::Variable<T, Cpu>;
 Variable<double> quarters(const Shape& shape, std::uint64_t seed) {
   Random random(seed);
   std::vector<double> values;
-  for (std::int64_t i = 0; i < shape.elements(); ++i) {
+  for (std::int64_t i = 0; i < shape.numel(); ++i) {
     values.push_back(0.25 * (static_cast<double>(random.below(33)) - 16.0) + 0.125);
   }
   return Variable<double>(Tensor<double>::from(values, shape), true);
@@ -111,7 +111,7 @@ TEST_CASE("a layer split over two devices is the layer in one piece") {
     return ops::matmul(in, w, {.transpose_b = true});
   };
   const auto joined =
-      ops::concat({product(x, here), ops::to<Device>(product(ops::to<Cpu>(x), there))}, 1);
+      ops::cat({product(x, here), ops::to<Device>(product(ops::to<Cpu>(x), there))}, 1);
   const auto expected = product(x, whole);
   CHECK(joined.value().to_vector() == expected.value().to_vector());
   backward(ops::sum(ops::square(joined)));

@@ -60,7 +60,7 @@ Tensor<T> random_tensor(const Shape& shape, std::uint64_t seed) {
 /// The largest difference between actual values and exact ones, relative to the largest of those.
 template <class T>
 double difference(const Tensor<T>& actual, const std::vector<double>& expected) {
-  REQUIRE(actual.elements() == static_cast<std::int64_t>(expected.size()));
+  REQUIRE(actual.numel() == static_cast<std::int64_t>(expected.size()));
   const std::vector<T> values = actual.to_vector();
   double largest = 1.0;
   double error = 0.0;
@@ -108,13 +108,13 @@ TEST_CASE_TEMPLATE("conv2d and both its gradients equal plain sums", T, float, d
 
     const std::int64_t plane = g.out_h * g.out_w;
     const std::vector<T> biases = bias.value().to_vector();
-    std::vector<double> expected_y(static_cast<std::size_t>(y.elements()));
+    std::vector<double> expected_y(static_cast<std::size_t>(y.numel()));
     for (std::size_t i = 0; i < expected_y.size(); ++i) {
       const auto channel = static_cast<std::int64_t>(i) / plane % g.out_channels;
       expected_y[i] = biases[static_cast<std::size_t>(channel)];
     }
-    std::vector<double> expected_dx(static_cast<std::size_t>(x.elements()));
-    std::vector<double> expected_dw(static_cast<std::size_t>(w.elements()));
+    std::vector<double> expected_dx(static_cast<std::size_t>(x.numel()));
+    std::vector<double> expected_dw(static_cast<std::size_t>(w.numel()));
     const auto at = [](auto& values, std::int64_t i) -> auto& {
       return values[static_cast<std::size_t>(i)];
     };

@@ -72,7 +72,7 @@ void check_product(const Case& c, bool ta, bool tb) {
   auto left = a.value().template to<Cpu>();
   auto right = b.value().template to<Cpu>();
   const std::vector<T> seeds = dy.value().to_vector();
-  for (std::int64_t i = 0; i < c.batch.elements(); ++i) {
+  for (std::int64_t i = 0; i < c.batch.numel(); ++i) {
     for (std::int64_t row = 0; row < m; ++row) {
       for (std::int64_t column = 0; column < n; ++column) {
         const std::int64_t place = (i * m + row) * n + column;

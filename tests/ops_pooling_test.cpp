@@ -56,7 +56,7 @@ TEST_CASE_TEMPLATE("pooling and its gradients equal plain loops", T, float, doub
     const auto dy = random_variable<T>(largest.shape(), 2);
     const auto d_largest = grad(std::vector{largest}, std::vector{x}, {}, std::vector{dy})[0];
     const auto d_average = grad(std::vector{average}, std::vector{x}, {}, std::vector{dy})[0];
-    std::vector<double> expected_d_largest(static_cast<std::size_t>(x.elements()));
+    std::vector<double> expected_d_largest(static_cast<std::size_t>(x.numel()));
     std::vector<double> expected_d_average(expected_d_largest.size());
     const double area = static_cast<double>(g.kernel_h * g.kernel_w);
     const auto of = [](const Variable<T>& y) {
@@ -66,7 +66,7 @@ TEST_CASE_TEMPLATE("pooling and its gradients equal plain loops", T, float, doub
     const auto seeds = of(dy);
     const auto maxima = of(largest);
     const auto averages = of(average);
-    for (std::int64_t place = 0; place < largest.elements(); ++place) {
+    for (std::int64_t place = 0; place < largest.numel(); ++place) {
       const std::int64_t plane = place / (g.out_h * g.out_w);
       const std::int64_t top = place / g.out_w % g.out_h * g.stride_h - g.padding_h;
       const std::int64_t left = place % g.out_w * g.stride_w - g.padding_w;

@@ -191,13 +191,13 @@ const std::map<std::string, Call>& calls() {
       {"mean", [](auto& in, auto& c) { return ops::mean(in[0], c.axes(1), c.numbers[0] != 0.0); }},
       {"max", [](auto& in, auto& c) { return ops::max(in[0], c.axes(1), c.numbers[0] != 0.0); }},
       {"min", [](auto& in, auto& c) { return ops::min(in[0], c.axes(1), c.numbers[0] != 0.0); }},
-      {"variance",
+      {"var",
        [](auto& in, auto& c) {
-         return ops::variance(in[0], c.axes(2), c.numbers[0] != 0.0, c.integer(1));
+         return ops::var(in[0], c.axes(2), c.numbers[0] != 0.0, c.integer(1));
        }},
-      {"deviation",
+      {"std",
        [](auto& in, auto& c) {
-         return ops::sqrt(ops::variance(in[0], c.axes(2), c.numbers[0] != 0.0, c.integer(1)));
+         return ops::sqrt(ops::var(in[0], c.axes(2), c.numbers[0] != 0.0, c.integer(1)));
        }},
       {"softmax", [](auto& in, auto& c) { return ops::softmax(in[0], c.integer(0)); }},
       {"softmin", [](auto& in, auto& c) { return ops::softmax(-in[0], c.integer(0)); }},
@@ -209,7 +209,7 @@ const std::map<std::string, Call>& calls() {
       {"broadcast_to", [](auto& in, auto& c) { return ops::broadcast_to(in[0], c.result); }},
       {"sum_to", [](auto& in, auto& c) { return ops::sum_to(in[0], c.result); }},
       {"slice", [](auto& in, auto& c) { return slices(in[0], c); }},
-      {"concat", [](auto& in, auto& c) { return ops::concat(in, c.integer(0)); }},
+      {"cat", [](auto& in, auto& c) { return ops::cat(in, c.integer(0)); }},
       {"stack", [](auto& in, auto& c) { return ops::stack(in, c.integer(0)); }},
       {"diff",
        [](auto& in, auto& c) {
@@ -282,7 +282,7 @@ const std::map<std::string, std::string> kOtherAtNaN{
 
 /// make.py's weights().
 Var weights(std::size_t first, const Shape& shape) {
-  std::vector<double> values(static_cast<std::size_t>(shape.elements()));
+  std::vector<double> values(static_cast<std::size_t>(shape.numel()));
   for (std::size_t i = 0; i < values.size(); ++i) {
     values[i] = (static_cast<double>((first + i) * 37 % 64) - 31.5) / 32.0;
   }
@@ -341,19 +341,19 @@ std::string difference(const Case& c, const Vars& inputs, const Expected& expect
       kOtherAtNaN.contains(c.pytorch_name) ? inputs[0].value().to_vector() : std::vector<double>();
   std::string found = difference("the value", value.value().to_vector(), expected.value, without);
   const Vars wanted(inputs.begin(), inputs.end() - static_cast<std::ptrdiff_t>(c.constants));
-  auto place = static_cast<std::size_t>(value.elements());
+  auto place = static_cast<std::size_t>(value.numel());
   const Vars first = grad({value}, wanted, {.create_graph = true}, {weights(0, c.result)});
   Var total = scalar(0.0);
   for (std::size_t i = 0; i < first.size() && found.empty(); ++i) {
     found = difference(message("gradient ", i), first[i].value().to_vector(), expected.first[i],
                        without);
     total = total + ops::sum(first[i] * weights(place, first[i].shape()));
-    place += static_cast<std::size_t>(first[i].elements());
+    place += static_cast<std::size_t>(first[i].numel());
   }
   if (!found.empty() || expected.second.empty()) return found;
   const Vars second = total.requires_grad() ? grad({total}, wanted) : Vars();
   for (std::size_t i = 0; i < wanted.size() && found.empty(); ++i) {
-    const std::vector<double> none(static_cast<std::size_t>(wanted[i].elements()), 0.0);
+    const std::vector<double> none(static_cast<std::size_t>(wanted[i].numel()), 0.0);
     found = difference(message("second derivative ", i),
                        second.empty() ? none : second[i].value().to_vector(), expected.second[i],
                        without);
@@ -386,16 +386,16 @@ TEST_CASE("operations agree with PyTorch on its own samples, to the second deriv
     };
     Vars inputs;
     for (std::size_t i = 0; i < c.inputs.size(); ++i) {
-      inputs.emplace_back(Tensor<double>::from(numbers.take(c.inputs[i].elements()), c.inputs[i]),
+      inputs.emplace_back(Tensor<double>::from(numbers.take(c.inputs[i].numel()), c.inputs[i]),
                           i + c.constants < c.inputs.size());
     }
-    Expected expected{copy(numbers.take(c.result.elements())), {}, {}};
+    Expected expected{copy(numbers.take(c.result.numel())), {}, {}};
     const std::size_t wanted = inputs.size() - c.constants;
     for (std::size_t i = 0; i < wanted; ++i) {
-      expected.first.push_back(copy(numbers.take(c.inputs[i].elements())));
+      expected.first.push_back(copy(numbers.take(c.inputs[i].numel())));
     }
     for (std::size_t i = 0; i < wanted && c.second != "-"; ++i) {
-      expected.second.push_back(c.second == "1" ? copy(numbers.take(c.inputs[i].elements()))
+      expected.second.push_back(c.second == "1" ? copy(numbers.take(c.inputs[i].numel()))
                                                 : std::vector<double>(expected.first[i].size()));
     }
 

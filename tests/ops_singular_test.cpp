@@ -263,7 +263,7 @@ TEST_CASE("resampling keeps infinity and NaN where they are") {
       const auto values = y.value().to_vector();
       const std::int64_t h = y.shape()[2];
       const std::int64_t w = y.shape()[3];
-      for (std::int64_t i = 0; i < y.elements(); ++i) {
+      for (std::int64_t i = 0; i < y.numel(); ++i) {
         CAPTURE(i);
         const bool meant = i / (h * w) == 1 && is_meant(i / w % h, i % w);
         CHECK(std::isfinite(values[static_cast<std::size_t>(i)]) != meant);
@@ -290,7 +290,7 @@ TEST_CASE("resampling keeps infinity and NaN where they are") {
     const auto back = [&](const auto& function, std::int64_t place, const List& meant) {
       const Variable<double> ones(Tensor<double>::ones({1, 1, 2, 3}), true);
       const auto y = function(ones);
-      auto seed = Tensor<double>::zeros({y.elements()});
+      auto seed = Tensor<double>::zeros({y.numel()});
       seed.set({place}, bad);
       const auto dx = grad(std::vector{y}, std::vector{ones}, {},
                            std::vector{Variable<double>(seed.reshape(y.shape()))})[0];

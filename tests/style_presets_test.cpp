@@ -54,7 +54,7 @@ template <class T>
 double relative_distance(const Tensor<T>& actual, const Tensor<T>& expected) {
   double difference = 0.0;
   double size = 0.0;
-  for (std::int64_t i = 0; i < expected.elements(); ++i) {
+  for (std::int64_t i = 0; i < expected.numel(); ++i) {
     const double x = static_cast<double>(expected.data()[i]);
     difference += std::pow(static_cast<double>(actual.data()[i]) - x, 2);
     size += x * x;
@@ -102,7 +102,7 @@ void follow_mxnet(const std::string& type, double losses, double gradient, doubl
 std::vector<double> levels(const Tensor<float>& image) {
   const std::int64_t plane = image.shape()[2] * image.shape()[3];
   std::vector<double> result;
-  for (std::int64_t i = 0; i < image.elements(); ++i) {
+  for (std::int64_t i = 0; i < image.numel(); ++i) {
     const auto c = static_cast<std::size_t>(i / plane);
     result.push_back(255.0 * (static_cast<double>(image.data()[i]) * style::kImageNetDeviation[c] +
                               style::kImageNetMean[c]));

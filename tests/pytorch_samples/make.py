@@ -99,7 +99,7 @@ def reduction(name):
             correction = 1 if unbiased is None else int(unbiased)
         if correction != int(correction):
             return None
-        more = [int(correction)] if name in ("variance", "deviation") else []
+        more = [int(correction)] if name in ("var", "std") else []
         return name, [int(keepdim)] + more + axes, [x], []
     return rule
 
@@ -288,9 +288,9 @@ RULES = {
     "max.binary": binary("maximum"), "min.binary": binary("minimum"), "where": selected,
     "sum": reduction("sum"), "mean": reduction("mean"), "amax": reduction("max"),
     "amin": reduction("min"), "max.reduction_no_dim": reduction("max"),
-    "min.reduction_no_dim": reduction("min"), "var": reduction("variance"),
-    "var.unbiased": reduction("variance"), "std": reduction("deviation"),
-    "std.unbiased": reduction("deviation"), "max.reduction_with_dim": reduction("max"),
+    "min.reduction_no_dim": reduction("min"), "var": reduction("var"),
+    "var.unbiased": reduction("var"), "std": reduction("std"),
+    "std.unbiased": reduction("std"), "max.reduction_with_dim": reduction("max"),
     "min.reduction_with_dim": reduction("min"),
     "softmax": along("softmax"), "log_softmax": along("log_softmax"),
     "nn.functional.softmin": along("softmin"),
@@ -314,12 +314,12 @@ RULES = {
     "flip": lambda x, dims: (*pick(*[(d, None, None, -1) for d in dims]), [x], []),
     "fliplr": lambda x: (*pick((1, None, None, -1)), [x], []),
     "flipud": lambda x: (*pick((0, None, None, -1)), [x], []),
-    "cat": lambda parts, dim=0: ("concat", [dim], list(parts), []) if all(
+    "cat": lambda parts, dim=0: ("cat", [dim], list(parts), []) if all(
         p.dtype == torch.float64 and p.dim() == parts[0].dim() for p in parts) else None,
     "stack": lambda parts, dim=0: ("stack", [dim], list(parts), []),
-    "hstack": lambda parts: ("concat", [min(1, parts[0].dim() - 1)], list(parts), [])
+    "hstack": lambda parts: ("cat", [min(1, parts[0].dim() - 1)], list(parts), [])
     if parts[0].dim() > 0 else None,
-    "vstack": lambda parts: ("concat", [0], list(parts), []) if parts[0].dim() > 1 else None,
+    "vstack": lambda parts: ("cat", [0], list(parts), []) if parts[0].dim() > 1 else None,
     "diff": lambda x, n=1, dim=-1, prepend=None, append=None: ("diff", [dim] * n, [x], [])
     if prepend is None and append is None and n > 0 and x.dim() > 0 and x.shape[dim] > n else None,
     "constant_pad_nd": lambda x, pad, value=0: padded(x, pad, "constant", value),

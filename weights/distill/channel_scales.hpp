@@ -16,7 +16,7 @@ namespace distill {
 inline std::vector<Eigen::VectorXd> uniform_lengths(const Network& network) {
   std::vector<Eigen::VectorXd> lengths;
   for (const auto& [name, parameter] : network.named_parameters()) {
-    if (parameter.rank() == 1) lengths.emplace_back(Eigen::VectorXd::Ones(parameter.elements()));
+    if (parameter.rank() == 1) lengths.emplace_back(Eigen::VectorXd::Ones(parameter.numel()));
   }
   return lengths;
 }
@@ -102,8 +102,8 @@ inline std::vector<Eigen::VectorXd> channel_lengths(Network& teacher, Student& s
     Eigen::VectorXd& length = lengths[taps[i].convolution];
     length = projection_lengths(student.projections[taps[i].convolution]);
     if (!taps[i].style) continue;
-    length = fit_lengths(length, ops::concat(full[i], 0).value(), ops::concat(slim[i], 0).value(),
-                         random);
+    length =
+        fit_lengths(length, ops::cat(full[i], 0).value(), ops::cat(slim[i], 0).value(), random);
   }
   return lengths;
 }
@@ -120,7 +120,7 @@ inline std::vector<Eigen::VectorXd> balance(Network& network,
   for (const Tensor<float>& batch : batches) {
     network.visit_features(Variable<float>(batch), layers, [&](std::size_t i, const auto& y) {
       const Tensor<float> channels = sfumato::ops::mean(y, {0, 2, 3}).value();
-      const Eigen::Map<const Eigen::VectorXf> mean(channels.data(), channels.elements());
+      const Eigen::Map<const Eigen::VectorXf> mean(channels.data(), channels.numel());
       means[i] +=
           mean.cast<double>().cwiseProduct(lengths[i]).mean() / static_cast<double>(batches.size());
     });

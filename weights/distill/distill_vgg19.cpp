@@ -214,7 +214,7 @@ class Training {
     style::ObjectiveOptions objective{.content_weight = 0.2, .style_weight = 3000.0};
     scales_.apply_to(objective, student_.network);
     const Variable<float> painted(painted_.next(student_.network, objective, random));
-    return ops::concat({photographs, painted}, 0).value();
+    return ops::cat({photographs, painted}, 0).value();
   }
 
   /// How far the student's features are from the teacher's at all taps.

@@ -20,7 +20,7 @@ class LayerOptimizers {
   explicit LayerOptimizers(const std::vector<Variable<float>>& parameters) {
     for (const Variable<float>& parameter : parameters) {
       const std::int64_t inputs =
-          parameter.rank() == 1 ? 1 : parameter.elements() / parameter.shape()[0];
+          parameter.rank() == 1 ? 1 : parameter.numel() / parameter.shape()[0];
       shares_.push_back(1.0 / static_cast<double>(inputs));
       // Few steps are few to forget early gradients in. Biases do not decay, as is usual.
       const sfumato::optim::AdamOptions options{.beta2 = 0.99,

@@ -93,7 +93,7 @@ inline Variable<float> convolution_inputs(const Variable<float>& x) {
     }
   }
   parts.emplace_back(Tensor<float>::ones({x.shape()[0], 1, h, w}));
-  return channel_rows(ops::concat(parts, 1));
+  return channel_rows(ops::cat(parts, 1));
 }
 
 /// The teacher's filters for an input of which `decoder` makes the teacher's; a row for each, laid

@@ -177,7 +177,7 @@ std::vector<Start> starts_of(const char* op, const std::vector<Variable<T, Devic
     depends = depends || results[i].requires_grad();
     Variable<T, Device> gradient;
     if (grad_outputs.empty()) {
-      if (results[i].elements() != 1) {
+      if (results[i].numel() != 1) {
         throw GraphError(message(op, ": the result ", results[i].shape(),
                                  " is not a scalar; reduce it, for example with ops::sum, or pass "
                                  "grad_outputs of its shape"));

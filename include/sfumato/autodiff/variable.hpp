@@ -68,9 +68,7 @@ class Variable {
   std::int64_t size(int axis, const char* op = __builtin_FUNCTION()) const {
     return shape(op)[axis];
   }
-  std::int64_t elements(const char* op = __builtin_FUNCTION()) const {
-    return shape(op).elements();
-  }
+  std::int64_t numel(const char* op = __builtin_FUNCTION()) const { return shape(op).numel(); }
   T item(const char* op = __builtin_FUNCTION()) const { return value(op).item(); }
 
   bool requires_grad() const { return node_ != nullptr && node_->requires_grad(); }

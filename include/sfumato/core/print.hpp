@@ -105,7 +105,7 @@ class TensorText {
   }
 
   std::string to_string() const {
-    if (shape_.elements() == 0) return "[] of shape " + shape_.to_string();
+    if (shape_.numel() == 0) return "[] of shape " + shape_.to_string();
     std::string text;
     std::size_t next = 0;
     add(text, 0, next);

@@ -22,7 +22,7 @@ inline constexpr int kMaxRank = 8;
 ///     Shape shape{64, 3, 3, 3};
 ///     shape.rank();      // 4
 ///     shape[-1];         // 3: negative axes count from the end
-///     shape.elements();  // 1728
+///     shape.numel();  // 1728
 class Shape {
  public:
   Shape() = default;
@@ -47,7 +47,7 @@ class Shape {
   }
 
   /// The product of all extents: 1 for a scalar.
-  std::int64_t elements() const {
+  std::int64_t numel() const {
     std::int64_t product = 1;
     for (const std::int64_t extent : *this) product *= extent;
     return product;

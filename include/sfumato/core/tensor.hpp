@@ -114,9 +114,9 @@ class Tensor {
 
   /// A copy of `values`, row by row. Throws ShapeError when their number is not the shape's.
   static Tensor from(std::span<const T> values, const Shape& shape) {
-    if (static_cast<std::int64_t>(values.size()) != shape.elements()) {
+    if (static_cast<std::int64_t>(values.size()) != shape.numel()) {
       throw ShapeError(message("tensor: ", values.size(), " values for the shape ", shape,
-                               ", which has ", shape.elements(), " elements"));
+                               ", which has ", shape.numel(), " elements"));
     }
     Tensor result(shape);
     if (!values.empty()) {
@@ -154,7 +154,7 @@ class Tensor {
   bool defined() const { return storage_.data() != nullptr; }
   const Shape& shape() const { return shape_; }
   int rank() const { return shape_.rank(); }
-  std::int64_t elements() const { return shape_.elements(); }
+  std::int64_t numel() const { return shape_.numel(); }
   /// The extent along an axis; a negative one counts from the end.
   std::int64_t size(int axis) const { return shape_[axis]; }
 
@@ -175,9 +175,9 @@ class Tensor {
     return reshape(complete_shape(extents));
   }
   Tensor reshape(const Shape& shape) const {
-    if (shape.elements() != elements()) {
-      throw ShapeError(message("reshape: ", shape_, " has ", elements(), " elements, but ", shape,
-                               " has ", shape.elements()));
+    if (shape.numel() != numel()) {
+      throw ShapeError(message("reshape: ", shape_, " has ", numel(), " elements, but ", shape,
+                               " has ", shape.numel()));
     }
     Tensor result = *this;
     result.shape_ = shape;
@@ -188,7 +188,7 @@ class Tensor {
   Tensor clone() const {
     if (!defined()) return {};
     Tensor result(shape_);
-    if (elements() > 0) Device::copy(result.data(), data(), bytes());
+    if (numel() > 0) Device::copy(result.data(), data(), bytes());
     return result;
   }
 
@@ -198,8 +198,7 @@ class Tensor {
     if (source.shape() != shape_) {
       throw ShapeError(message("copy_from: source ", source.shape(), " does not fit ", shape_));
     }
-    if (elements() > 0 && !shares_storage_with(source))
-      Device::copy(data(), source.data(), bytes());
+    if (numel() > 0 && !shares_storage_with(source)) Device::copy(data(), source.data(), bytes());
   }
 
   /// The same values on another device.
@@ -232,15 +231,15 @@ class Tensor {
 
   /// A copy of all values in host memory.
   std::vector<T> to_vector() const {
-    std::vector<T> values(static_cast<std::size_t>(elements()));
+    std::vector<T> values(static_cast<std::size_t>(numel()));
     if (!values.empty()) Device::copy_to_host(values.data(), data(), bytes());
     return values;
   }
 
   /// The only value of a tensor of one element. Throws ShapeError when there are more or none.
   T item() const {
-    if (elements() != 1) {
-      throw ShapeError(message("item: the shape ", shape_, " has ", elements(),
+    if (numel() != 1) {
+      throw ShapeError(message("item: the shape ", shape_, " has ", numel(),
                                " elements; item() reads tensors of one"));
     }
     return read(0);
@@ -264,10 +263,10 @@ class Tensor {
 
   /// All values in place, row by row.
   std::span<T> span() requires HostAccessible<Device> {
-    return {data(), static_cast<std::size_t>(elements())};
+    return {data(), static_cast<std::size_t>(numel())};
   }
   std::span<const T> span() const requires HostAccessible<Device> {
-    return {data(), static_cast<std::size_t>(elements())};
+    return {data(), static_cast<std::size_t>(numel())};
   }
 
   /// True when nobody else shares the storage, so that nobody would notice a change of the values.
@@ -285,20 +284,20 @@ class Tensor {
 
  private:
   explicit Tensor(const Shape& shape)
-      : storage_(Pool<Device>::current().allocate(static_cast<std::size_t>(shape.elements()) *
-                                                  sizeof(T))),
+      : storage_(
+            Pool<Device>::current().allocate(static_cast<std::size_t>(shape.numel()) * sizeof(T))),
         shape_(shape) {}
 
   template <class Next>
   static Tensor generate(const Shape& shape, Next next) {
     Tensor result(shape);  // first: the pool says best when there is too little memory
-    std::vector<T> values(static_cast<std::size_t>(shape.elements()));
+    std::vector<T> values(static_cast<std::size_t>(shape.numel()));
     for (T& value : values) value = next();
     if (!values.empty()) Device::copy_from_host(result.data(), values.data(), result.bytes());
     return result;
   }
 
-  std::size_t bytes() const { return static_cast<std::size_t>(elements()) * sizeof(T); }
+  std::size_t bytes() const { return static_cast<std::size_t>(numel()) * sizeof(T); }
 
   T read(std::int64_t position) const {
     T value{};
@@ -328,15 +327,15 @@ class Tensor {
     if (unknown == 0) return Shape(extents);
     Shape others;
     for (const std::int64_t extent : extents) others.push_back(extent == -1 ? 1 : extent);
-    const std::int64_t known = others.elements();
-    if (unknown > 1 || known == 0 || elements() % known != 0) {
+    const std::int64_t known = others.numel();
+    if (unknown > 1 || known == 0 || numel() % known != 0) {
       throw ShapeError(message("reshape: the extent -1 can't be worked out for ", shape_,
-                               ": there must be one, and the others must divide its ", elements(),
+                               ": there must be one, and the others must divide its ", numel(),
                                " elements"));
     }
     Shape shape;
     for (const std::int64_t extent : extents)
-      shape.push_back(extent == -1 ? elements() / known : extent);
+      shape.push_back(extent == -1 ? numel() / known : extent);
     return shape;
   }
 

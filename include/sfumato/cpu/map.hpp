@@ -46,7 +46,7 @@ void map_row(const Function& function, std::int64_t count,
 template <class Function, class Result, class... T, std::size_t... I>
 void map_loops(const Function& function, const Shape& shape, std::index_sequence<I...> sequence,
                Strided<Result> target, Strided<const T>... inputs) {
-  if (shape.elements() == 0) return;
+  if (shape.numel() == 0) return;
   const StridedLoops<sizeof...(T) + 1> loops(shape, {target.strides, inputs.strides...});
   const std::int64_t inner = loops.inner();
   const std::int64_t pieces = ceil_div(inner, kElementsPerChunk);

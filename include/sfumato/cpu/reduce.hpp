@@ -123,11 +123,11 @@ void reduce_rows(const Reduction& reduction, const StridedLoops<1>& kept,
 template <class Reduction, class T, class Out>
 void Cpu::reduce(const Reduction& reduction, const Shape& kept, const Shape& reduced, Out* out,
                  const T* in, const Strides& kept_strides, const Strides& reduced_strides) {
-  if (kept.elements() == 0) return;
+  if (kept.numel() == 0) return;
   const cpu::StridedLoops<1> kept_loops(kept, {kept_strides});
   const cpu::StridedLoops<1> reduced_loops(reduced, {reduced_strides});
   const bool adjacent_outputs = kept_loops.inner() > 1 && kept_loops.inner_strides()[0] == 1;
-  if (adjacent_outputs && reduced.elements() > 0) {
+  if (adjacent_outputs && reduced.numel() > 0) {
     cpu::reduce_rows(reduction, kept_loops, reduced_loops, out, in);
   } else {
     cpu::reduce_each(reduction, kept_loops, reduced_loops, out, in);

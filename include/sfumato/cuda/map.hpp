@@ -117,7 +117,7 @@ struct MapKernel {
 template <class Function, class Result, class... T>
 void Cuda::map(const Function& function, const Shape& shape, Strided<Result> target,
                Strided<const T>... inputs) {
-  if (shape.elements() == 0) return;
+  if (shape.numel() == 0) return;
   using Kernel = cuda::MapKernel<Function, Result, T...>;
   const typename Kernel::Loops loops(shape, {target.strides, inputs.strides...});
   const Kernel kernel{function, loops, target.data, {{inputs.data}...}, Kernel::eights_of(loops)};

@@ -49,11 +49,11 @@ void launch_reduction(const Reduction& reduction, const Shape& kept, const Shape
          ReduceKernel<Reduction, In, Out>{reduction,
                                           {kept, {kept_strides}},
                                           {reduced, {reduced_strides}},
-                                          reduced.elements(),
+                                          reduced.numel(),
                                           lanes,
                                           in,
                                           out},
-         kept.elements() * lanes);
+         kept.numel() * lanes);
 }
 
 /// How many threads share an output whose `count` elements one thread would take too long over.
@@ -73,9 +73,9 @@ inline std::int64_t reduction_lanes(std::int64_t outputs, std::int64_t count) {
 template <class Reduction, class T, class Out>
 void Cuda::reduce(const Reduction& reduction, const Shape& kept, const Shape& reduced, Out* out,
                   const T* in, const Strides& kept_strides, const Strides& reduced_strides) {
-  const std::int64_t outputs = kept.elements();
+  const std::int64_t outputs = kept.numel();
   if (outputs == 0) return;
-  std::int64_t lanes = cuda::reduction_lanes(outputs, reduced.elements());
+  std::int64_t lanes = cuda::reduction_lanes(outputs, reduced.numel());
   if (lanes == 1) {
     return cuda::launch_reduction(reduction, kept, reduced, 1, out, in, kept_strides,
                                   reduced_strides);

@@ -142,7 +142,7 @@ inline void write_image(const std::filesystem::path& path, const Tensor<std::uin
   check_image_extension(path);
   const bool is_png = detail::image_extension(path) == ".png";
   if (pixels.rank() != 3 || (pixels.shape()[2] != 3 && pixels.shape()[2] != 4) ||
-      pixels.elements() == 0) {
+      pixels.numel() == 0) {
     throw ShapeError(message("write_image: pixels ", pixels.shape(),
                              " must be (height, width, 3 or 4), none of them empty"));
   }

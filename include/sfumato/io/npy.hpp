@@ -99,7 +99,7 @@ From npy_value(std::span<const std::uint8_t> data, std::size_t i, bool big_endia
 template <class From, class T, class Value>
 Tensor<T> npy_values(const NpyHeader& header, bool big_endian, std::span<const std::uint8_t> data,
                      const std::string& source, const Value& value) {
-  const auto count = static_cast<std::uint64_t>(header.shape.elements());
+  const auto count = static_cast<std::uint64_t>(header.shape.numel());
   if (count > data.size() / sizeof(From) || data.size() != count * sizeof(From)) {
     throw IoError(message(source, ": the shape ", header.shape, " of ", header.descr, " needs ",
                           count, " values of ", sizeof(From), " bytes but ", data.size(),

@@ -50,7 +50,7 @@ inline std::vector<BilinearPixel> bilinear_plan(std::int64_t from, std::int64_t 
 /// INTER_LINEAR makes it. Throws ShapeError for other shapes and ValueError for sizes below 1.
 inline Tensor<std::uint8_t> opencv_resize(const Tensor<std::uint8_t>& image, std::int64_t height,
                                           std::int64_t width) {
-  if (image.rank() != 3 || image.elements() == 0) {
+  if (image.rank() != 3 || image.numel() == 0) {
     throw ShapeError(message("opencv_resize: image ", image.shape(),
                              " must be (height, width, channels), none of them empty"));
   }

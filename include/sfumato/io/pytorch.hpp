@@ -77,7 +77,7 @@ class PytorchFile {
     if (first > available || span > available - first) {
       bad(message("needs elements ", first, " to ", first + span, " of a storage of ", available));
     }
-    const auto elements = static_cast<std::uint64_t>(tensor.shape.elements());
+    const auto elements = static_cast<std::uint64_t>(tensor.shape.numel());
     if (elements > std::max(span, kMostRepeated)) {
       bad(message("repeats its elements to ", elements, ", more than ", kMostRepeated,
                   "; save a contiguous copy"));
@@ -123,7 +123,7 @@ class PytorchFile {
 
   /// How many elements lie from the first to the last of a tensor.
   std::uint64_t span_of(const detail::PytorchTensor& tensor) const {
-    if (tensor.shape.elements() == 0) return 0;
+    if (tensor.shape.numel() == 0) return 0;
     std::uint64_t span = 1;
     for (int axis = 0; axis < tensor.shape.rank(); ++axis) {
       constexpr std::uint64_t kMost = std::uint64_t{1} << 62;
@@ -141,7 +141,7 @@ class PytorchFile {
                                           std::vector<std::uint8_t> stored, std::size_t width) {
     const Strides dense = row_major_strides(tensor.shape);
     if (tensor.strides == dense) return stored;
-    const auto elements = static_cast<std::size_t>(tensor.shape.elements());
+    const auto elements = static_cast<std::size_t>(tensor.shape.numel());
     std::vector<std::uint8_t> rows(elements * width);
     for (std::size_t i = 0; i < elements; ++i) {
       auto rest = static_cast<std::int64_t>(i);

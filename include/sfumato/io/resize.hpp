@@ -88,7 +88,7 @@ inline std::uint8_t resample(const ResampledPixel& pixel, const std::uint8_t* so
 /// Throws ShapeError for other shapes and ValueError for sizes below 1.
 inline Tensor<std::uint8_t> resize(const Tensor<std::uint8_t>& image, std::int64_t height,
                                    std::int64_t width, Filter filter = Filter::kBilinear) {
-  if (image.rank() != 3 || image.elements() == 0) {
+  if (image.rank() != 3 || image.numel() == 0) {
     throw ShapeError(message("resize: image ", image.shape(),
                              " must be (height, width, channels), none of them empty"));
   }

@@ -63,7 +63,7 @@ class SafetensorsFile {
     const StoredType type = type_of(name, entry);
     std::vector<std::uint8_t> bytes(static_cast<std::size_t>(entry.end - entry.begin));
     file_.read_at(data_offset_ + entry.begin, bytes.data(), bytes.size());
-    std::vector<T> values(static_cast<std::size_t>(entry.shape.elements()));
+    std::vector<T> values(static_cast<std::size_t>(entry.shape.numel()));
     const auto bad = [&](const std::string& what) {
       fail(message("tensor '", excerpt(name), "' ", what));
     };
@@ -157,7 +157,7 @@ void write_safetensors(const std::filesystem::path& path,
     if (name == "__metadata__") {
       throw ValueError("write_safetensors: no tensor can be called '__metadata__'");
     }
-    const std::uint64_t end = offset + static_cast<std::uint64_t>(tensor.elements()) * stored.bytes;
+    const std::uint64_t end = offset + static_cast<std::uint64_t>(tensor.numel()) * stored.bytes;
     header[name] = {
         {"dtype", stored.name},
         {"shape", std::vector<std::int64_t>(tensor.shape().begin(), tensor.shape().end())},

@@ -174,7 +174,7 @@ class SafetensorsHeaderParser {
     if (known == kStoredTypes.end()) return entry;  // which only matters to whom asks for it
     entry.type = known->type;
     if (too_many) return entry;  // as well
-    const auto elements = static_cast<std::uint64_t>(entry.shape.elements());
+    const auto elements = static_cast<std::uint64_t>(entry.shape.numel());
     const std::uint64_t bytes = entry.end - entry.begin;
     if (elements > bytes || elements * known->bytes != bytes) {
       bad(message("the shape ", entry.shape, " of ", entry.dtype, " does not fill its ", bytes,

@@ -22,12 +22,12 @@ inline std::vector<std::size_t> xtensor_shape(const Shape& shape) {
 ///     view += 1.0F;
 template <Element T, HostAccessible Device>
 auto as_xtensor(Tensor<T, Device>& tensor) {
-  return xt::adapt(tensor.data(), static_cast<std::size_t>(tensor.elements()), xt::no_ownership(),
+  return xt::adapt(tensor.data(), static_cast<std::size_t>(tensor.numel()), xt::no_ownership(),
                    detail::xtensor_shape(tensor.shape()));
 }
 template <Element T, HostAccessible Device>
 auto as_xtensor(const Tensor<T, Device>& tensor) {
-  return xt::adapt(tensor.data(), static_cast<std::size_t>(tensor.elements()), xt::no_ownership(),
+  return xt::adapt(tensor.data(), static_cast<std::size_t>(tensor.numel()), xt::no_ownership(),
                    detail::xtensor_shape(tensor.shape()));
 }
 

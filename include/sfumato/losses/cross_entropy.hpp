@@ -44,7 +44,7 @@ Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
     throw ShapeError(message("cross_entropy: logits ", logits.shape(), " and labels ",
                              labels.shape(), " must be (n, classes) and (n,)"));
   }
-  if (labels.elements() == 0) {
+  if (labels.numel() == 0) {
     throw ShapeError(message("cross_entropy: no examples in the logits ", logits.shape(),
                              ", so they have no mean"));
   }
@@ -102,7 +102,7 @@ Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
                              " must be from 0 to 1"));
   }
   // How much each class of each example counts.
-  std::vector<Compute<T>> shares(static_cast<std::size_t>(logits.elements()));
+  std::vector<Compute<T>> shares(static_cast<std::size_t>(logits.numel()));
   double total = 0.0;
   auto share = shares.begin();
   for (const std::int64_t label : labels.to_vector()) {
@@ -119,7 +119,7 @@ Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
     }
   }
   const Variable<Compute<T>, Device> counts(
-      Tensor<Compute<T>, Device>::from(shares, {labels.elements(), classes}));
+      Tensor<Compute<T>, Device>::from(shares, {labels.numel(), classes}));
   const auto rows = ops::reshape(ops::permute(logits, classes_last), counts.shape());
   return ops::detail::in_float<T, Device>("cross_entropy", {rows}, [counts, total](const auto& in) {
     // An impossible class, of -∞, times 0 is no number.

@@ -55,7 +55,7 @@ template <class T, class Device>
 Variable<T, Device> mean_square(const Variable<T, Device>& x) {
   const auto mean = no_grad([&] { return ops::mean(ops::square(x)); });
   return record("mean_square", mean.value(), {x}, [x](const Backward<T, Device>& ctx) {
-    return product_over(x, ctx.gradient(), static_cast<T>(x.elements()) / T{2});
+    return product_over(x, ctx.gradient(), static_cast<T>(x.numel()) / T{2});
   });
 }
 

@@ -39,7 +39,7 @@ Variable<U, Device> gram_product(const Variable<T, Device>& x, U divisor) {
 /// result, by default the features'.
 template <class U = void, Real T, class Device>
 auto gram_matrix(const Variable<T, Device>& features) {
-  if (features.rank() != 4 || features.elements() == 0) {
+  if (features.rank() != 4 || features.numel() == 0) {
     throw ShapeError(message("gram_matrix: features ", features.shape(),
                              " must have four dimensions (n, c, h, w), none of them empty"));
   }

@@ -37,7 +37,7 @@ class BatchNorm2d : public Module<T, Device> {
   /// Throws ShapeError for other images, and ValueError in training for a single value a channel,
   /// which has no variance.
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
-    const std::int64_t channels = weight_.elements();
+    const std::int64_t channels = weight_.numel();
     if (x.rank() != 4 || x.shape()[1] != channels) {
       throw ShapeError(
           message("BatchNorm2d: ", x.shape(), " must be images (n, ", channels, ", h, w)"));
@@ -49,13 +49,13 @@ class BatchNorm2d : public Module<T, Device> {
       return (x - mean) / deviation * along(weight_) + along(bias_);
     };
     if (!this->training()) return normalized(along(running_mean_), along(running_var_));
-    const std::int64_t count = x.elements() / std::max<std::int64_t>(channels, 1);
+    const std::int64_t count = x.numel() / std::max<std::int64_t>(channels, 1);
     if (count < 2) {
       throw ValueError(message("BatchNorm2d: one value a channel in ", x.shape(),
                                " has no variance; call eval() to use what has been learnt"));
     }
     const auto mean = ops::mean(x, {0, 2, 3}, true);
-    const auto variance = ops::variance(x, {0, 2, 3}, true);
+    const auto variance = ops::var(x, {0, 2, 3}, true, 0);
     follow(mean, variance, count);
     return normalized(mean, variance);
   }

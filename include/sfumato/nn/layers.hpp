@@ -130,7 +130,7 @@ class Flatten : public Module<T, Device> {
     const Shape& shape = x.shape();
     const std::int64_t n = shape[0];
     const Shape rest(std::span<const std::int64_t>(shape.begin() + 1, shape.end()));
-    return ops::reshape(x, Shape{n, rest.elements()});
+    return ops::reshape(x, Shape{n, rest.numel()});
   }
 };
 
@@ -162,7 +162,7 @@ class Dropout : public Module<T, Device> {
 
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
     if (!this->training() || probability_ == 0.0) return x;
-    std::vector<T> mask(static_cast<std::size_t>(x.elements()));
+    std::vector<T> mask(static_cast<std::size_t>(x.numel()));
     const T scale = static_cast<T>(1.0 / (1.0 - probability_));
     for (T& value : mask) value = random_.uniform() < probability_ ? T{0} : scale;
     return x * Variable<T, Device>(Tensor<T, Device>::from(mask, x.shape()));

@@ -29,9 +29,9 @@ std::string summary(const Module<T, Device>& module) {
   const auto add = [&](const auto& named, const char* kind) {
     for (const auto& [name, value] : named) {
       const bool trains = value.requires_grad();
-      (trains ? trained : others) += value.elements();
+      (trains ? trained : others) += value.numel();
       lines.push_back(
-          {name, value.shape().to_string(), message(value.elements(), trains ? "" : kind)});
+          {name, value.shape().to_string(), message(value.numel(), trains ? "" : kind)});
     }
   };
   add(module.named_parameters(), ", frozen");

@@ -153,16 +153,16 @@ Variable<T, Device> slice(const Variable<T, Device>& x, int axis, const Range& r
 
 /// The parts one after the other along an axis. Throws ShapeError when other extents differ.
 template <class T, class Device>
-Variable<T, Device> concat(const std::vector<Variable<T, Device>>& parts, int axis) {
-  if (parts.empty()) throw ValueError("concat: no parts to join");
+Variable<T, Device> cat(const std::vector<Variable<T, Device>>& parts, int axis) {
+  if (parts.empty()) throw ValueError("cat: no parts to join");
   const Shape& first = parts[0].shape();
   const int normalized = first.normalize_axis(axis);
   std::int64_t total = 0;
   for (const auto& part : parts) {
     if (part.rank() != first.rank() ||
         part.shape().with(normalized, 0) != first.with(normalized, 0)) {
-      throw ShapeError(message("concat: ", part.shape(), " does not fit ", first, " along axis ",
-                               axis, "; all other extents must agree"));
+      throw ShapeError(message("cat: ", part.shape(), " does not fit ", first, " along axis ", axis,
+                               "; all other extents must agree"));
     }
     total += part.shape()[normalized];
   }
@@ -175,18 +175,18 @@ Variable<T, Device> concat(const std::vector<Variable<T, Device>>& parts, int ax
     detail::copy_into_window(part.value(), windows.back(), out);
     begin += part.shape()[normalized];
   }
-  return record("concat", std::move(out), parts, [windows](const Backward<T, Device>& ctx) {
+  return record("cat", std::move(out), parts, [windows](const Backward<T, Device>& ctx) {
     Gradients<T, Device> gradients(windows.size());
     for (std::size_t i = 0; i < windows.size(); ++i) {
-      if (ctx.needs(i)) gradients[i] = detail::read_window("concat", ctx.gradient(), windows[i]);
+      if (ctx.needs(i)) gradients[i] = detail::read_window("cat", ctx.gradient(), windows[i]);
     }
     return gradients;
   });
 }
 
 template <class T, class Device>
-Variable<T, Device> concat(std::initializer_list<Variable<T, Device>> parts, int axis) {
-  return concat(std::vector<Variable<T, Device>>(parts), axis);
+Variable<T, Device> cat(std::initializer_list<Variable<T, Device>> parts, int axis) {
+  return cat(std::vector<Variable<T, Device>>(parts), axis);
 }
 
 /// x with a new axis of extent 1, number `axis` of the result. Throws ShapeError out of range.
@@ -221,7 +221,7 @@ Variable<T, Device> stack(const std::vector<Variable<T, Device>>& parts, int axi
     }
     slabs.push_back(unsqueeze(part, normalized));
   }
-  return concat(slabs, normalized);
+  return cat(slabs, normalized);
 }
 
 template <class T, class Device>

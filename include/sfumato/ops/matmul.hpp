@@ -61,15 +61,15 @@ Variable<T, Device> matmul(const Variable<T, Device>& a, const Variable<T, Devic
 
   // A factor that is one matrix is used for the whole batch in place; other broadcasts are copied.
   const auto spread = [&](const Variable<T, Device>& x) {
-    if (detail::batch_of(x.shape()).elements() == 1) return x;
+    if (detail::batch_of(x.shape()).numel() == 1) return x;
     return broadcast_to(x, detail::matrices(batch, x.shape()[-2], x.shape()[-1]));
   };
   const auto batch_stride = [](const Variable<T, Device>& x) {
-    return detail::batch_of(x.shape()).elements() == 1 ? 0 : x.shape()[-2] * x.shape()[-1];
+    return detail::batch_of(x.shape()).numel() == 1 ? 0 : x.shape()[-2] * x.shape()[-1];
   };
   const Variable<T, Device> left = spread(a);
   const Variable<T, Device> right = spread(b);
-  const GemmGeometry geometry{.batch = batch.elements(),
+  const GemmGeometry geometry{.batch = batch.numel(),
                               .m = a.shape()[ta ? -1 : -2],
                               .n = b.shape()[tb ? -2 : -1],
                               .k = inner_a,
@@ -78,7 +78,7 @@ Variable<T, Device> matmul(const Variable<T, Device>& a, const Variable<T, Devic
                               .batch_stride_a = batch_stride(left),
                               .batch_stride_b = batch_stride(right)};
   auto out = Tensor<T, Device>::empty(detail::matrices(batch, geometry.m, geometry.n));
-  if (out.elements() > 0) {
+  if (out.numel() > 0) {
     Device::gemm(geometry, left.value().data(), right.value().data(), out.data());
   }
   return record("matmul", std::move(out), {left, right},
@@ -106,7 +106,7 @@ Variable<T, Device> detail::matmul_to(const Shape& shape, const Variable<T, Devi
     return sum_to(matmul(in[0], in[1], options), shape);
   };
   const Shape batch = broadcast_shapes("matmul", batch_of(a.shape()), batch_of(b.shape()));
-  if (batch.elements() == batch_of(shape).elements()) return product(std::vector{a, b});
+  if (batch.numel() == batch_of(shape).numel()) return product(std::vector{a, b});
   return in_float<T, Device>("matmul", {a, b}, product);  // or 16 bits would be rounded twice
 }
 

@@ -57,7 +57,7 @@ Variable<T, Device> pad(const Variable<T, Device>& x, int axis, std::int64_t bef
       parts.push_back(slice(x, normalized, mirrored));
     }
   }
-  return concat(parts, normalized);
+  return cat(parts, normalized);
 }
 
 /// x with `rows` more rows above and below, and `columns` more columns on both sides.

@@ -203,7 +203,7 @@ Variable<T, Device> adaptive_avg_pool2d(const Variable<T, Device>& x, std::int64
     throw ShapeError(message("adaptive_avg_pool2d: can't average ", x.shape(), " to ", height,
                              " × ", width, "; the input must be images (n, c, h, w)"));
   }
-  if (x.elements() == 0) return detail::resample_nothing(x, height, width);
+  if (x.numel() == 0) return detail::resample_nothing(x, height, width);
   const detail::Ranges rows{x.shape()[2], height};
   const detail::Ranges columns{x.shape()[3], width};
   if (rows.from % height == 0 && columns.from % width == 0) {

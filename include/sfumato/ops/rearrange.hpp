@@ -8,7 +8,7 @@
 #include "sfumato/ops/layout.hpp"
 #include "sfumato/ops/sum.hpp"
 
-/// Other shapes and orders of the same elements, composed of reshape, slice, permute and concat.
+/// Other shapes and orders of the same elements, composed of reshape, slice, permute and cat.
 namespace sfumato::ops {
 
 /// x without an axis of extent 1. Throws ShapeError for another extent.
@@ -108,7 +108,7 @@ Variable<T, Device> roll(const Variable<T, Device>& x, std::int64_t shift, int a
   const std::int64_t extent = x.shape()[axis];
   if (extent == 0) return x;
   const std::int64_t cut = extent - (shift % extent + extent) % extent;
-  return concat({slice(x, axis, {.start = cut}), slice(x, axis, {.stop = cut})}, axis);
+  return cat({slice(x, axis, {.start = cut}), slice(x, axis, {.stop = cut})}, axis);
 }
 
 }  // namespace sfumato::ops

@@ -18,7 +18,7 @@ namespace detail {
 
 /// How many elements a reduction combines into each result. Throws ValueError for none.
 inline std::int64_t reduced_count(const char* op, const Shape& shape, const Axes& axes) {
-  const std::int64_t count = ReducedAxes(op, shape, axes).reduced.elements();
+  const std::int64_t count = ReducedAxes(op, shape, axes).reduced.numel();
   if (count == 0) throw ValueError(message(op, ": nothing to reduce in ", shape));
   return count;
 }
@@ -89,21 +89,22 @@ Variable<T, Device> min(const Variable<T, Device>& x, const Axes& axes = {}, boo
   return detail::extreme_over("min", MinReduction{}, x, axes, keepdim);
 }
 
-/// Σ (x - mean)² / (count - correction) over `axes` (all when empty): correction 0 for the variance
-/// of the values themselves (NumPy's default), 1 for an estimate from a sample (PyTorch's).
-/// Computed in float where x has 16 bits. Throws ValueError when nothing is left to divide by.
+/// Σ (x - mean)² / (count - correction) over `axes` (all when empty): correction 1 estimates the
+/// variance from a sample, as PyTorch does by default; 0 is that of the values themselves, as NumPy
+/// does. Computed in float where x has 16 bits. Throws ValueError when nothing is left to divide
+/// by.
 template <Real T, class Device>
-Variable<T, Device> variance(const Variable<T, Device>& x, const Axes& axes = {},
-                             bool keepdim = false, std::int64_t correction = 0) {
-  const std::int64_t count = detail::reduced_count("variance", x.shape(), axes);
+Variable<T, Device> var(const Variable<T, Device>& x, const Axes& axes = {}, bool keepdim = false,
+                        std::int64_t correction = 1) {
+  const std::int64_t count = detail::reduced_count("var", x.shape(), axes);
   if (count <= correction) {
-    throw ValueError(message("variance: ", count, " values over the axes of ", x.shape(),
+    throw ValueError(message("var: ", count, " values over the axes of ", x.shape(),
                              " leave none after a correction of ", correction));
   }
   return detail::in_float<T, Device>(
-      "variance", {x}, [axes, keepdim, divisor = count - correction](const auto& in) {
+      "var", {x}, [axes, keepdim, divisor = count - correction](const auto& in) {
         const auto deviation = square(sub(in[0], mean(in[0], axes, true)));
-        return detail::divided_sum("variance", deviation, axes, keepdim, divisor);
+        return detail::divided_sum("var", deviation, axes, keepdim, divisor);
       });
 }
 

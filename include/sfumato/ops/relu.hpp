@@ -22,7 +22,7 @@ struct Positive {
 
   Positive() = default;
   explicit Positive(const Shape& shape)
-      : rows{shape.elements() / columns(shape), columns(shape)},
+      : rows{shape.numel() / columns(shape), columns(shape)},
         bits(Tensor<std::uint8_t, Device>::empty({rows.bytes()})) {}
 
   static std::int64_t columns(const Shape& shape) {

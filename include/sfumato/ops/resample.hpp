@@ -69,7 +69,7 @@ struct SparseRows {
         Tensor<std::int64_t, Device>::from(all_column_indices, shape(all_column_indices));
     values = Tensor<double, Device>::from(all_values, shape(all_values));
   }
-  std::int64_t rows() const { return starts.elements() - 1; }
+  std::int64_t rows() const { return starts.numel() - 1; }
 };
 
 /// One element of a line times a matrix, by the number of the matrix' row and where the line is.
@@ -114,7 +114,7 @@ Variable<T, Device> multiply_lines(const char* op, const Variable<T, Device>& x,
   for (int i = 0; i < x.rank(); ++i) (i < axis ? outer : inner) *= i == axis ? 1 : x.shape()[i];
   auto out = Tensor<T, Device>::empty(x.shape().with(axis, matrix.rows()));
   const auto span = [](const auto& tensor) {
-    return std::span(tensor.data(), static_cast<std::size_t>(tensor.elements()));
+    return std::span(tensor.data(), static_cast<std::size_t>(tensor.numel()));
   };
   const SparseProduct<T> product{
       span(x.value()),     span(matrix.starts),    span(matrix.column_indices),

@@ -42,7 +42,7 @@ Variable<T, Device> plain_log_softmax(const Variable<T, Device>& logits, int axi
 template <Real T, class Device>
 Variable<T, Device> softmax(const Variable<T, Device>& logits, int axis = -1) {
   const int normalized = logits.shape().normalize_axis(axis);
-  if (logits.elements() == 0) return logits;
+  if (logits.numel() == 0) return logits;
   return detail::in_float<T, Device>("softmax", {logits}, [normalized](const auto& in) {
     return detail::plain_softmax(in[0], normalized);
   });
@@ -52,7 +52,7 @@ Variable<T, Device> softmax(const Variable<T, Device>& logits, int axis = -1) {
 template <Real T, class Device>
 Variable<T, Device> log_softmax(const Variable<T, Device>& logits, int axis = -1) {
   const int normalized = logits.shape().normalize_axis(axis);
-  if (logits.elements() == 0) return logits;
+  if (logits.numel() == 0) return logits;
   return detail::in_float<T, Device>("log_softmax", {logits}, [normalized](const auto& in) {
     return detail::plain_log_softmax(in[0], normalized);
   });

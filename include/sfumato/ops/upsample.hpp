@@ -54,7 +54,7 @@ Variable<T, Device> upsample2d(const Variable<T, Device>& x, std::int64_t height
   if (height < 1 || width < 1) {
     throw ValueError(message("upsample2d: size ", height, " × ", width, " must be at least 1 × 1"));
   }
-  if (x.elements() == 0) return detail::resample_nothing(x, height, width);
+  if (x.numel() == 0) return detail::resample_nothing(x, height, width);
   Tensor<T, Device>::empty({height, width});  // throws where std::vector would
   const auto rows = detail::interpolation_matrix(x.shape()[2], height, mode);
   const auto columns = detail::interpolation_matrix(x.shape()[3], width, mode);

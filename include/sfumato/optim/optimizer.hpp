@@ -60,7 +60,7 @@ void check_parameters(const std::vector<Variable<T, Device>>& parameters) {
       throw ValueError(message("optimizer: parameters ", first->second, " and ", i,
                                " are one, which would be changed twice a step; give it once"));
     }
-    if (parameter.elements() == 0) continue;
+    if (parameter.numel() == 0) continue;
     const auto [sharer, shares_nothing] = positions.emplace(parameter.value().data(), i);
     if (!shares_nothing) {
       throw ValueError(message("optimizer: parameters ", sharer->second, " and ", i,

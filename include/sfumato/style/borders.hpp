@@ -33,7 +33,7 @@ inline bool needs_extension(const Shape& shape, std::int64_t pixel) {
 /// multiples of `pixel`. Throws ShapeError for anything but images, or empty ones.
 template <class T, class Device>
 Variable<T, Device> extend_borders(const Variable<T, Device>& image, std::int64_t pixel) {
-  if (image.rank() != 4 || image.elements() == 0) {
+  if (image.rank() != 4 || image.numel() == 0) {
     throw ShapeError(message("extend_borders: ", image.shape(),
                              " must be images (n, c, h, w), none of them empty"));
   }

@@ -19,7 +19,7 @@ class LastPictures {
     std::swap(now_, before_);
     if (now_.defined() && now_.shape() == picture.shape()) {
       Device::copy(now_.data(), picture.data(),
-                   static_cast<std::size_t>(picture.elements()) * sizeof(T));
+                   static_cast<std::size_t>(picture.numel()) * sizeof(T));
     } else {
       now_ = picture.clone();
     }

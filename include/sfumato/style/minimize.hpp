@@ -89,7 +89,7 @@ class Report {
     keep(kinds_.size(), losses.total);
   }
   void keep_last(const Variable<T, Device>& value) {
-    keep(static_cast<std::size_t>(values_.elements()) - 1, value);
+    keep(static_cast<std::size_t>(values_.numel()) - 1, value);
   }
 
   void read() { read_ = values_.to_vector(); }
