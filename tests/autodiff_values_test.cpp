@@ -213,7 +213,7 @@ TEST_CASE("an undefined Variable is an error that names the op") {
   says("conv2d", [&] { ops::conv2d(nothing, x); });
   says("conv2d_relu", [&] { ops::conv2d_relu(x, nothing); });
   says("max_pool2d", [&] { ops::max_pool2d(nothing); });
-  says("upsample2d", [&] { ops::upsample2d(nothing, 2, 2); });
+  says("interpolate", [&] { ops::interpolate(nothing, {.size = {2, 2}}); });
   says("mean_squared_error", [&] { losses::mean_squared_error(nothing, nothing); });
   says("gram_matrix", [&] { losses::gram_matrix(nothing); });
   CHECK(complaint([&] { ops::where(Tensor<std::uint8_t>(), x, x); }) ==

@@ -71,11 +71,12 @@ TEST_CASE("Linear works over the last axis") {
 
 TEST_CASE("pools, ReLU and Flatten are the ops of their names") {
   const auto x = input({2, 3, 6, 5}, 5);
-  const ops::Pool2dOptions options{.kernel = 3, .stride = 1, .padding = 1};
+  const ops::MaxPool2dOptions options{.kernel = 3, .stride = 1, .padding = 1};
   CHECK(values(nn::MaxPool2d<double>()(x)) == values(ops::max_pool2d(x)));
   CHECK(values(nn::MaxPool2d<double>(options)(x)) == values(ops::max_pool2d(x, options)));
   CHECK(values(nn::AvgPool2d<double>()(x)) == values(ops::avg_pool2d(x)));
-  CHECK(values(nn::AvgPool2d<double>(options)(x)) == values(ops::avg_pool2d(x, options)));
+  const ops::AvgPool2dOptions windows{.kernel = 3, .stride = 1, .padding = 1};
+  CHECK(values(nn::AvgPool2d<double>(windows)(x)) == values(ops::avg_pool2d(x, windows)));
   CHECK(values(nn::ReLU<double>()(x)) == values(ops::relu(x)));
   const auto flat = nn::Flatten<double>()(x);
   CHECK(flat.shape() == Shape{2, 90});

@@ -247,7 +247,7 @@ TEST_CASE("padding by replication and reflection convolves the padded image") {
   const Variable<double> x(random_tensor<double>({1, 2, 4, 5}, 8));
   const Variable<double> w(random_tensor<double>({3, 2, 3, 3}, 9));
   for (const auto mode : {ops::PaddingMode::kReplicate, ops::PaddingMode::kReflect}) {
-    const auto padded = ops::conv2d(ops::pad2d(x, 2, 1, mode), w);
+    const auto padded = ops::conv2d(ops::pad(x, {1, 1, 2, 2}, mode), w);
     const auto direct = ops::conv2d(x, w, {}, {.padding = {2, 1}, .padding_mode = mode});
     CHECK(direct.value().to_vector() == padded.value().to_vector());
   }

@@ -130,8 +130,9 @@ TEST_CASE("ops on axes name the axis") {
   CHECK(complaint([&] { ops::cat({x, x}, -3); }) == no_axis);
   CHECK(complaint([&] { ops::transpose(zeros({3})); }) ==
         "shape: axis -2 is out of range for (3,), which has 1 dimensions");
-  CHECK(complaint([&] { ops::pad2d(zeros({3}), 1, 1); }) ==
-        "shape: axis -2 is out of range for (3,), which has 1 dimensions");
+  CHECK(complaint([&] {
+          ops::pad(zeros({3}), {1, 1, 1, 1});
+        }) == "pad: 4 amounts for (3,); give two for each axis, the last axis first");
   CHECK(complaint([&] { ops::slice(x, 1, {.step = 0}); }) == "slice: the step is 0 along axis 1");
   CHECK(complaint([&] {
           ops::permute(x, {1, -1});
@@ -174,24 +175,24 @@ TEST_CASE("padding that is negative, too much or of nothing is refused") {
   CHECK(ops::pad(zeros({0}), 0, 1, 2).shape() == Shape{3});
 }
 
-TEST_CASE("upsample2d refuses what is no image and sizes that are none") {
+TEST_CASE("interpolate refuses what is no image and sizes that are none") {
   CHECK(complaint([] {
-          ops::upsample2d(zeros({1, 2, 3}), 2, 2);
+          ops::interpolate(zeros({1, 2, 3}), {.size = {2, 2}});
         }) ==
-        "upsample2d: input (1, 2, 3) must have four dimensions (n, c, h, w), none of them empty");
+        "interpolate: input (1, 2, 3) must have four dimensions (n, c, h, w), none of them empty");
   CHECK(complaint([] {
-          ops::upsample2d(zeros({1, 1, 0, 3}), 2, 2);
+          ops::interpolate(zeros({1, 1, 0, 3}), {.size = {2, 2}});
         }) ==
-        "upsample2d: input (1, 1, 0, 3) must have four dimensions (n, c, h, w), none of them "
+        "interpolate: input (1, 1, 0, 3) must have four dimensions (n, c, h, w), none of them "
         "empty");
   CHECK(complaint([] {
-          ops::upsample2d(zeros({1, 1, 2, 3}), 2, -1);
-        }) == "upsample2d: size 2 × -1 must be at least 1 × 1");
+          ops::interpolate(zeros({1, 1, 2, 3}), {.size = {2, -1}});
+        }) == "interpolate: size 2 × -1 must be at least 1 × 1");
   CHECK(complaint([] {
-          ops::upsample2d(zeros({1, 1, 2, 3}), 1LL << 60, 2);
+          ops::interpolate(zeros({1, 1, 2, 3}), {.size = {1LL << 60, 2}});
         }) == "shape: () times 1152921504606846976 has too many elements");
-  CHECK_THROWS_AS(ops::upsample2d(zeros({1, 1, 2, 3}), 1LL << 57, 2), ResourceError);
-  CHECK_THROWS_AS(ops::adaptive_avg_pool2d(zeros({1, 1, 2, 3}), 1LL << 57, 2), ResourceError);
+  CHECK_THROWS_AS(ops::interpolate(zeros({1, 1, 2, 3}), {.size = {1LL << 57, 2}}), ResourceError);
+  CHECK_THROWS_AS(ops::adaptive_avg_pool2d(zeros({1, 1, 2, 3}), {1LL << 57, 2}), ResourceError);
 }
 
 TEST_CASE("an op that refuses leaves no memory behind") {

@@ -227,9 +227,11 @@ TEST_CASE("gradients of pooling") {
 
 TEST_CASE("gradients of upsampling") {
   const Inputs in{input({2, 2, 3, 4}, 44)};
-  check_derivatives([](const Inputs& x) { return ops::upsample2d(x[0], 5, 9); }, in);
+  check_derivatives([](const Inputs& x) { return ops::interpolate(x[0], {.size = {5, 9}}); }, in);
   check_derivatives(
-      [](const Inputs& x) { return ops::upsample2d(x[0], 7, 8, ops::Interpolation::kBilinear); },
+      [](const Inputs& x) {
+        return ops::interpolate(x[0], {.size = {7, 8}, .mode = ops::Interpolation::kBilinear});
+      },
       in);
 }
 

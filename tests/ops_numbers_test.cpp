@@ -72,7 +72,7 @@ TEST_CASE_TEMPLATE("scalars and sums of gradients of 16-bit numbers are floats",
   CHECK((x - 100000.0F).item() == S(value - 100000.0F));
   // Of nine windows that see an element, each has a share that is less than half a step of the sum.
   const auto image = full<S>({1, 1, 5, 5}, 0.0);
-  const ops::Pool2dOptions windows{.kernel = 3, .stride = 1};
+  const ops::MaxPool2dOptions windows{.kernel = 3, .stride = 1};
   std::vector<S> shares(9, S(std::same_as<S, Half> ? 0x1p-12F : 0x1p-9F));
   shares[0] = S(1.0F);
   const Variable<S> seed(Tensor<S>::from(shares, {1, 1, 3, 3}));
@@ -81,7 +81,7 @@ TEST_CASE_TEMPLATE("scalars and sums of gradients of 16-bit numbers are floats",
     return grad(std::vector{y}, std::vector{image}, {}, std::vector{seed})[0].value().at(
         {0, 0, 2, 2});
   };
-  CHECK(middle(ops::avg_pool2d(image, windows)) == S(total / 9));
+  CHECK(middle(ops::avg_pool2d(image, {.kernel = 3, .stride = 1})) == S(total / 9));
   auto peak = Tensor<S>::zeros({1, 1, 5, 5});
   peak.set({0, 0, 2, 2}, S(1.0F));
   const Variable<S> peaked(peak, true);
@@ -157,11 +157,16 @@ TEST_CASE_TEMPLATE("first and second gradients of 16-bit numbers are float's, ro
   check([](const auto& x) { return ops::square(ops::softmax(x)); }, {2, 5});
   check([](const auto& x) { return ops::square(ops::log_softmax(x)); }, {2, 5});
   check([](const auto& x) { return ops::square(losses::gram_matrix(x)); }, {1, 2, 3, 3});
-  check([](const auto& x) { return ops::square(ops::adaptive_avg_pool2d(x, 2, 2)); }, {1, 2, 3, 5});
+  check(
+      [](const auto& x) {
+        return ops::square(ops::adaptive_avg_pool2d(x, {2, 2}));
+      },
+      {1, 2, 3, 5});
   check([](const auto& x) { return losses::mean_squared_error(x, ops::square(x)); }, {6});
   check([](const auto& x) { return ops::square(ops::gelu(x)); }, {40});
   const auto enlarged = [](const auto& x) {
-    return ops::square(ops::upsample2d(x, 13, 16, ops::Interpolation::kBilinear));
+    return ops::square(
+        ops::interpolate(x, {.size = {13, 16}, .mode = ops::Interpolation::kBilinear}));
   };
   check(enlarged, {1, 2, 3, 5});
 }
@@ -175,8 +180,11 @@ TEST_CASE_TEMPLATE("compositions of 16-bit numbers are rounded once", S, Half, B
   };
   check([](const auto& x) { return ops::gelu(x); }, {1000});
   check([](const auto& x) { return 1e5F / x; }, {1000});
-  check([](const auto& x) { return ops::upsample2d(x, 31, 40, ops::Interpolation::kBilinear); },
-        {1, 1, 7, 9});
+  check(
+      [](const auto& x) {
+        return ops::interpolate(x, {.size = {31, 40}, .mode = ops::Interpolation::kBilinear});
+      },
+      {1, 1, 7, 9});
   const auto with_bias = [](const auto& x) {
     const auto bias = ops::reshape(ops::slice(ops::reshape(x, {-1}), 0, {.stop = 3}), {3});
     return ops::conv_transpose2d(x, ops::reshape(x, {4, 3, 2, 2}), bias, {.stride = 2});
@@ -191,7 +199,7 @@ TEST_CASE_TEMPLATE("sums of gradients of 16-bit numbers do not overflow on the w
   std::vector<S> signs;
   for (int i = 0; i < 512; ++i) signs.push_back(S(i % 2 == 0 ? 200.0F : -200.0F));
   const auto seed = ops::broadcast_to(variable(signs), {1, 1, 512, 512});
-  const auto large = ops::upsample2d(pixel, 512, 512);
+  const auto large = ops::interpolate(pixel, {.size = {512, 512}});
   CHECK(first(grad(std::vector{large}, std::vector{pixel}, {}, std::vector{seed})[0]) == 0.0);
 
   const auto batch = full<S>({64, 1, 1}, 1000.0, false);
@@ -235,7 +243,7 @@ TEST_CASE_TEMPLATE("dividing divides, and does not multiply by a rounded recipro
     CHECK(ops::avg_pool2d(image, {.kernel = {1, n}}).item() == T(1));
     CHECK(slope(ops::avg_pool2d(image, {.kernel = {1, n}}), image) ==
           static_cast<double>(T(1) / divisor));
-    CHECK(ops::adaptive_avg_pool2d(image, 1, 1).item() == T(1));
+    CHECK(ops::adaptive_avg_pool2d(image, {1, 1}).item() == T(1));
     CHECK(losses::gram_matrix(image).item() == T(1));
     CHECK(first(ops::softmax(full<T>({n}, 3.0))) == static_cast<double>(T(1) / divisor));
     CHECK(first(ops::max(full<T>({n}, 3.0))) == 3.0);
@@ -250,7 +258,7 @@ TEST_CASE_TEMPLATE("dividing divides, and does not multiply by a rounded recipro
 
 TEST_CASE("what averages over seven elements is exact for multiples of seven") {
   const Variable<double> x(Tensor<double>::full({1, 2, 7, 7}, 7.0), true);
-  for (const double value : ops::adaptive_avg_pool2d(x, 5, 3).value().to_vector()) {
+  for (const double value : ops::adaptive_avg_pool2d(x, {5, 3}).value().to_vector()) {
     CHECK(value == 7.0);
   }
   CHECK(ops::mean(x, {2, 3}).value().to_vector() == std::vector<double>{7, 7});
@@ -337,8 +345,9 @@ TEST_CASE("integers have no gradients, and no functions whose values are fractio
   const Variable<std::uint8_t> pixels(Tensor<std::uint8_t>::from({0, 255}, {1, 1, 1, 2}));
   CHECK(refuses(pixels));
   CHECK_FALSE(refuses(variable<float>({1, 2})));
-  CHECK(ops::upsample2d(pixels, 1, 4, ops::Interpolation::kBilinear).value().to_vector() ==
-        std::vector<std::uint8_t>{0, 64, 191, 255});
+  CHECK(ops::interpolate(pixels, {.size = {1, 4}, .mode = ops::Interpolation::kBilinear})
+            .value()
+            .to_vector() == std::vector<std::uint8_t>{0, 64, 191, 255});
 }
 
 TEST_CASE("extremes, sums and powers of integers") {
@@ -386,11 +395,18 @@ TEST_CASE("operations on nothing give nothing, and its gradient") {
   CHECK_THROWS_AS(losses::cross_entropy(rows, labels), ShapeError);
 
   const Variable<float> images(Tensor<float>::zeros({0, 3, 6, 8}), true);
-  check([](const auto& x) { return ops::upsample2d(x, 12, 5); }, images, {0, 3, 12, 5});
-  check([](const auto& x) { return ops::upsample2d(x, 12, 5, ops::Interpolation::kBilinear); },
-        images, {0, 3, 12, 5});
-  check([](const auto& x) { return ops::adaptive_avg_pool2d(x, 4, 3); }, images, {0, 3, 4, 3});
-  check([](const auto& x) { return ops::adaptive_avg_pool2d(x, 3, 4); }, images, {0, 3, 3, 4});
+  check(
+      [](const auto& x) {
+        return ops::interpolate(x, {.size = {12, 5}});
+      },
+      images, {0, 3, 12, 5});
+  check(
+      [](const auto& x) {
+        return ops::interpolate(x, {.size = {12, 5}, .mode = ops::Interpolation::kBilinear});
+      },
+      images, {0, 3, 12, 5});
+  check([](const auto& x) { return ops::adaptive_avg_pool2d(x, {4, 3}); }, images, {0, 3, 4, 3});
+  check([](const auto& x) { return ops::adaptive_avg_pool2d(x, {3, 4}); }, images, {0, 3, 3, 4});
   check([](const auto& x) { return ops::avg_pool2d(x); }, images, {0, 3, 3, 4});
   check([](const auto& x) { return nn::Flatten<float>()(x); }, images, {0, 144});
   const Variable<float> filters(Tensor<float>::ones({2, 3, 3, 3}), true);
@@ -402,9 +418,9 @@ TEST_CASE("operations on nothing give nothing, and its gradient") {
   CHECK(gradients[1].value().to_vector() == std::vector<float>(54, 0.0F));
   CHECK(gradients[2].value().to_vector() == std::vector<float>(2, 0.0F));
   CHECK(complaint([&] {
-          ops::upsample2d(Variable<float>(Tensor<float>::zeros({1, 1, 0, 2})), 2, 2);
+          ops::interpolate(Variable<float>(Tensor<float>::zeros({1, 1, 0, 2})), {.size = {2, 2}});
         }) ==
-        "upsample2d: input (1, 1, 0, 2) must have four dimensions (n, c, h, w), none of them "
+        "interpolate: input (1, 1, 0, 2) must have four dimensions (n, c, h, w), none of them "
         "empty");
 }
 

@@ -25,7 +25,7 @@ Variable<T> random_variable(const Shape& shape, std::uint64_t seed, bool require
 
 struct Case {
   Shape input;
-  ops::Pool2dOptions options;
+  ops::MaxPool2dOptions options;
 };
 
 const std::vector<Case> kCases{
@@ -50,7 +50,8 @@ TEST_CASE_TEMPLATE("pooling and its gradients equal plain loops", T, float, doub
     const Pool2dGeometry g = ops::detail::pool2d_geometry("test", c.input, c.options);
     auto x = random_variable<T>(c.input, 1, true);
     const auto largest = ops::max_pool2d(x, c.options);
-    const auto average = ops::avg_pool2d(x, c.options);
+    const auto average = ops::avg_pool2d(
+        x, {.kernel = c.options.kernel, .stride = c.options.stride, .padding = c.options.padding});
     REQUIRE(largest.shape() == Shape{c.input[0], c.input[1], g.out_h, g.out_w});
     REQUIRE(average.shape() == largest.shape());
     const auto dy = random_variable<T>(largest.shape(), 2);
@@ -135,39 +136,42 @@ TEST_CASE("adaptive pooling averages ranges that cover the image") {
   const auto x = Variable<double>(Tensor<double>::arange(15).reshape({1, 1, 3, 5}), true);
   // Rows 0-1 and 1-2 overlap; columns 0-1, 1-3 and 3-4.
   const std::vector<double> expected{3, 4.5, 6, 8, 9.5, 11};
-  const auto actual = ops::adaptive_avg_pool2d(x, 2, 3).value().to_vector();
+  const auto actual = ops::adaptive_avg_pool2d(x, {2, 3}).value().to_vector();
   for (std::size_t i = 0; i < 6; ++i) CHECK(actual[i] == doctest::Approx(expected[i]));
-  CHECK(ops::adaptive_avg_pool2d(x, 1, 1).item() == doctest::Approx(7.0));
-  CHECK(ops::adaptive_avg_pool2d(x, 3, 5).value().to_vector() == x.value().to_vector());
-  const auto function = [](const auto& in) { return ops::adaptive_avg_pool2d(in[0], 2, 3); };
+  CHECK(ops::adaptive_avg_pool2d(x, {1, 1}).item() == doctest::Approx(7.0));
+  CHECK(ops::adaptive_avg_pool2d(x, {3, 5}).value().to_vector() == x.value().to_vector());
+  const auto function = [](const auto& in) { return ops::adaptive_avg_pool2d(in[0], {2, 3}); };
   CHECK(gradcheck(function, std::vector{x}));
   CHECK(gradgradcheck(function, std::vector{x}));
-  CHECK(complaint([&] { ops::adaptive_avg_pool2d(x, 0, 3); }) ==
-        "adaptive_avg_pool2d: can't average (1, 1, 3, 5) to 0 × 3; the input must be images "
-        "(n, c, h, w)");
+  CHECK(
+      complaint([&] {
+        ops::adaptive_avg_pool2d(x, {0, 3});
+      }) ==
+      "adaptive_avg_pool2d: can't make (0, 3) of (1, 1, 3, 5); the input must be images (n, c, h, "
+      "w)");
 }
 
 TEST_CASE("windows that do not fit are refused") {
-  const auto pool = [](const Shape& shape, const ops::Pool2dOptions& options) {
+  const auto pool = [](const Shape& shape, const ops::MaxPool2dOptions& options) {
     return complaint(
         [&] { ops::max_pool2d(Variable<float>(Tensor<float>::zeros(shape)), options); });
   };
-  CHECK(pool({2, 8, 8}, {}) ==
-        "max_pool2d: input (2, 8, 8) must have four dimensions (n, c, h, w)");
+  CHECK(pool({8, 8}, {}) == "max_pool2d: input (8, 8) must be (n, c, h, w) or (c, h, w)");
   CHECK(pool({1, 1, 4, 4}, {.kernel = 5}) ==
         "max_pool2d: the kernel (5, 5) does not fit into the input (1, 1, 4, 4)");
   // Nothing but padding is under this window, which once was read past the end of the image.
   CHECK(pool({1, 1, 0, 100000}, {.kernel = 2, .padding = {1, 0}}) ==
         "max_pool2d: the kernel (2, 2) does not fit into the input (1, 1, 0, 100000)");
   CHECK(pool({1, 1, 4, 4}, {.kernel = 2, .stride = -1}) ==
-        "max_pool2d: kernel (2, 2) and stride (-1, -1) must be at least 1");
+        "max_pool2d: kernel (2, 2), stride (-1, -1) and dilation (1, 1) must be at least 1");
   CHECK(pool({1, 1, 4, 4}, {.kernel = 3, .padding = 2}) ==
         "max_pool2d: padding (2, 2) must be at most half the kernel (3, 3)");
   CHECK(pool({1, 1, 4, 4}, {.kernel = 3, .padding = {0, -1}}) ==
         "max_pool2d: padding (0, -1) must be at most half the kernel (3, 3)");
   CHECK(pool({1, 1, 4, 4}, {.kernel = {1LL << 40, 2}, .padding = {1LL << 39, 0}}) ==
-        "max_pool2d: kernel (1099511627776, 2) and stride (1099511627776, 2) must be at most "
-        "1073741824");
+        "max_pool2d: kernel (1099511627776, 2), stride (1099511627776, 2) and dilation (1, 1) must "
+        "be "
+        "at most 1073741824");
   CHECK(pool({1, 0, 65536, 32768}, {}) ==
         "max_pool2d: the planes of (1, 0, 65536, 32768) are too large to index");
 }

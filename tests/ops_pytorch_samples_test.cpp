@@ -106,18 +106,18 @@ Var slices(Var x, const Case& c) {
   return ops::reshape(x, c.result);
 }
 
-Var padded(Var x, const Case& c) {
+Var padded(const Var& x, const Case& c) {
   const ops::PaddingMode modes[] = {ops::PaddingMode::kZeros, ops::PaddingMode::kReplicate,
-                                    ops::PaddingMode::kReflect};
-  for (std::size_t i = 1; i < c.numbers.size(); i += 3) {
-    x = ops::pad(x, c.integer(i), c.integer(i + 1), c.integer(i + 2), modes[c.integer(0)]);
-  }
-  return x;
+                                    ops::PaddingMode::kReflect, ops::PaddingMode::kCircular};
+  std::vector<std::int64_t> amounts;
+  for (std::size_t i = 2; i < c.numbers.size(); ++i) amounts.push_back(c.integer(i));
+  if (c.numbers[1] != 0.0) return ops::pad(x, amounts, c.numbers[1]);
+  return ops::pad(x, amounts, modes[c.integer(0)]);
 }
 
-/// (n, c, w) as (n, c, 1, w); images as they are.
-Var as_image(const Var& x) {
-  return x.rank() == 3 ? ops::reshape(x, {x.shape()[0], x.shape()[1], 1, x.shape()[2]}) : x;
+/// (…, w) as (…, 1, w) where an operation of PyTorch's is one-dimensional; else as it is.
+Var as_image(const Var& x, const Case& c) {
+  return c.pytorch_name.ends_with("1d") ? ops::unsqueeze(x, -2) : x;
 }
 
 Var convolution(const Vars& in, const Case& c) {
@@ -126,21 +126,86 @@ Var convolution(const Vars& in, const Case& c) {
   const Var bias = in.size() > 2 ? in[2] : Var();
   const Var y =
       c.operation.starts_with("conv_transpose")
-          ? ops::conv_transpose2d(as_image(in[0]), as_image(in[1]), bias, options, c.size(7))
-          : ops::conv2d(as_image(in[0]), as_image(in[1]), bias, options);
+          ? ops::conv_transpose2d(as_image(in[0], c), as_image(in[1], c), bias, options, c.size(7))
+          : ops::conv2d(as_image(in[0], c), as_image(in[1], c), bias, options);
   return ops::reshape(y, c.result);
 }
 
-ops::Pool2dOptions pool_options(const Case& c) {
-  return {.kernel = c.size(0), .stride = c.size(2), .padding = c.size(4)};
+Var max_pool(const Vars& in, const Case& c) {
+  return ops::reshape(ops::max_pool2d(as_image(in[0], c), {.kernel = c.size(0),
+                                                           .stride = c.size(2),
+                                                           .padding = c.size(4),
+                                                           .dilation = c.size(6),
+                                                           .ceil_mode = c.numbers[8] != 0.0}),
+                      c.result);
 }
 
-Var cross_entropy(const Vars& in) {
-  std::vector<std::int64_t> labels;
-  for (const double label : in[1].value().to_vector()) {
-    labels.push_back(static_cast<std::int64_t>(label));
+Var avg_pool(const Vars& in, const Case& c) {
+  return ops::reshape(ops::avg_pool2d(as_image(in[0], c), {.kernel = c.size(0),
+                                                           .stride = c.size(2),
+                                                           .padding = c.size(4),
+                                                           .ceil_mode = c.numbers[6] != 0.0,
+                                                           .count_include_pad = c.numbers[7] != 0.0,
+                                                           .divisor_override = c.integer(8)}),
+                      c.result);
+}
+
+Var interpolated(const Vars& in, const Case& c) {
+  const ops::Interpolation modes[] = {ops::Interpolation::kNearest, ops::Interpolation::kBilinear,
+                                      ops::Interpolation::kBicubic};
+  return ops::interpolate(in[0], {.size = c.size(1),
+                                  .scale_factor = c.numbers[3],
+                                  .mode = modes[c.integer(0)],
+                                  .align_corners = c.numbers[4] != 0.0,
+                                  .antialias = c.numbers[5] != 0.0});
+}
+
+Tensor<std::int64_t> indices(const Var& x) {
+  return x.value().cast<std::int64_t>();
+}
+
+Var cross_entropy(const Vars& in, const Case& c) {
+  losses::CrossEntropyOptions options{.ignore_index = c.integer(0),
+                                      .label_smoothing = c.numbers[1]};
+  options.class_weights.assign(c.numbers.begin() + 2, c.numbers.end());
+  return losses::cross_entropy(in[0], indices(in[1]), options);
+}
+
+/// Weight and bias of a normalization, of which the case says whether they are there.
+Var factor(const Vars& in, const Case& c, std::size_t flag, std::size_t first) {
+  if (c.numbers[flag] == 0.0) return {};
+  return in[first];
+}
+
+Var normalized(const Vars& in, const Case& c) {
+  const double epsilon = c.numbers[1];
+  const Var weight = factor(in, c, 2, 1);
+  const Var bias = factor(in, c, 3, weight.defined() ? 2 : 1);
+  if (c.operation == "group_norm") {
+    return ops::group_norm(in[0], c.integer(0), weight, bias, epsilon);
   }
-  return losses::cross_entropy(in[0], Tensor<std::int64_t>::from(labels, in[1].shape()));
+  Shape shape;
+  for (int i = -c.integer(0); i < 0; ++i) shape.push_back(in[0].size(i));
+  return ops::layer_norm(in[0], shape, weight, bias, epsilon);
+}
+
+Var rolled(Var x, const Case& c) {
+  for (std::size_t i = 0; i < c.numbers.size(); i += 2) {
+    x = ops::roll(x, c.integer(i), c.integer(i + 1));
+  }
+  return x;
+}
+
+/// PyTorch takes vectors, too.
+Var solved(const Vars& in, const Case& c) {
+  if (in[1].rank() == in[0].rank()) return ops::solve(in[0], in[1]);
+  return ops::reshape(ops::solve(in[0], ops::unsqueeze(in[1], -1)), c.result);
+}
+
+Var repeated(const Var& x, const Case& c) {
+  std::vector<std::int64_t> counts;
+  for (std::size_t i = 0; i < c.numbers.size(); ++i) counts.push_back(c.integer(i));
+  return ops::repeat(x, counts);
 }
 
 Var chosen(const Vars& in) {
@@ -157,15 +222,15 @@ const std::map<std::string, Call>& calls() {
       {"exp2", [](auto& in, auto&) { return ops::pow(scalar(2.0), in[0]); }},
       {"log", [](auto& in, auto&) { return ops::log(in[0]); }},
       {"sqrt", [](auto& in, auto&) { return ops::sqrt(in[0]); }},
-      {"rsqrt", [](auto& in, auto&) { return 1.0 / ops::sqrt(in[0]); }},
+      {"rsqrt", [](auto& in, auto&) { return ops::rsqrt(in[0]); }},
       {"square", [](auto& in, auto&) { return ops::square(in[0]); }},
       {"abs", [](auto& in, auto&) { return ops::abs(in[0]); }},
       {"sign", [](auto& in, auto&) { return ops::sign(in[0]); }},
       {"tanh", [](auto& in, auto&) { return ops::tanh(in[0]); }},
       {"sigmoid", [](auto& in, auto&) { return ops::sigmoid(in[0]); }},
-      {"gelu", [](auto& in, auto&) { return ops::gelu(in[0]); }},
+      {"gelu", [](auto& in, auto& c) { return ops::gelu(in[0], c.numbers[0] != 0.0); }},
       {"relu", [](auto& in, auto&) { return ops::relu(in[0]); }},
-      {"silu", [](auto& in, auto&) { return in[0] * ops::sigmoid(in[0]); }},
+      {"silu", [](auto& in, auto&) { return ops::silu(in[0]); }},
       {"softsign", [](auto& in, auto&) { return in[0] / (ops::abs(in[0]) + 1.0); }},
       {"tanhshrink", [](auto& in, auto&) { return in[0] - ops::tanh(in[0]); }},
       {"leaky_relu", [](auto& in, auto& c) { return ops::leaky_relu(in[0], c.numbers[0]); }},
@@ -197,7 +262,7 @@ const std::map<std::string, Call>& calls() {
        }},
       {"std",
        [](auto& in, auto& c) {
-         return ops::sqrt(ops::var(in[0], c.axes(2), c.numbers[0] != 0.0, c.integer(1)));
+         return ops::std(in[0], c.axes(2), c.numbers[0] != 0.0, c.integer(1));
        }},
       {"softmax", [](auto& in, auto& c) { return ops::softmax(in[0], c.integer(0)); }},
       {"softmin", [](auto& in, auto& c) { return ops::softmax(-in[0], c.integer(0)); }},
@@ -225,10 +290,7 @@ const std::map<std::string, Call>& calls() {
          for (std::size_t i = 1; i < in.size(); ++i) x = ops::matmul(x, in[i]);
          return x;
        }},
-      {"outer",
-       [](auto& in, auto&) {
-         return ops::reshape(in[0], {-1, 1}) * ops::reshape(in[1], {1, -1});
-       }},
+      {"outer", [](auto& in, auto&) { return ops::outer(in[0], in[1]); }},
       {"addmm",
        [](auto& in, auto& c) {
          return in[0] * c.numbers[0] + ops::matmul(in[1], in[2]) * c.numbers[1];
@@ -244,29 +306,65 @@ const std::map<std::string, Call>& calls() {
       {"conv1d", convolution},
       {"conv_transpose2d", convolution},
       {"conv_transpose1d", convolution},
-      {"max_pool",
-       [](auto& in, auto& c) {
-         return ops::reshape(ops::max_pool2d(as_image(in[0]), pool_options(c)), c.result);
-       }},
-      {"avg_pool",
-       [](auto& in, auto& c) {
-         return ops::reshape(ops::avg_pool2d(as_image(in[0]), pool_options(c)), c.result);
-       }},
+      {"max_pool", max_pool},
+      {"avg_pool", avg_pool},
       {"adaptive_avg_pool",
        [](auto& in, auto& c) {
-         return ops::reshape(ops::adaptive_avg_pool2d(as_image(in[0]), c.integer(0), c.integer(1)),
-                             c.result);
+         return ops::reshape(ops::adaptive_avg_pool2d(as_image(in[0], c), c.size(0)), c.result);
        }},
-      {"upsample",
+      {"adaptive_max_pool",
+       [](auto& in, auto& c) { return ops::adaptive_max_pool2d(in[0], c.size(0)); }},
+      {"interpolate", interpolated},
+      {"sin", [](auto& in, auto&) { return ops::sin(in[0]); }},
+      {"cos", [](auto& in, auto&) { return ops::cos(in[0]); }},
+      {"tan", [](auto& in, auto&) { return ops::tan(in[0]); }},
+      {"erf", [](auto& in, auto&) { return ops::erf(in[0]); }},
+      {"log1p", [](auto& in, auto&) { return ops::log1p(in[0]); }},
+      {"expm1", [](auto& in, auto&) { return ops::expm1(in[0]); }},
+      {"floor", [](auto& in, auto&) { return ops::floor(in[0]); }},
+      {"round", [](auto& in, auto&) { return ops::round(in[0]); }},
+      {"elu", [](auto& in, auto& c) { return ops::elu(in[0], c.numbers[0]); }},
+      {"clamp_between", [](auto& in, auto&) { return ops::clamp(in[0], in[1], in[2]); }},
+      {"prod", [](auto& in, auto& c) { return ops::prod(in[0], c.axes(1), c.numbers[0] != 0.0); }},
+      {"cumsum", [](auto& in, auto& c) { return ops::cumsum(in[0], c.integer(0)); }},
+      {"logsumexp",
+       [](auto& in, auto& c) { return ops::logsumexp(in[0], c.axes(1), c.numbers[0] != 0.0); }},
+      {"norm",
        [](auto& in, auto& c) {
-         return ops::upsample2d(
-             in[0], c.integer(1), c.integer(2),
-             c.integer(0) == 0 ? ops::Interpolation::kNearest : ops::Interpolation::kBilinear);
+         return ops::norm(in[0], c.numbers[0], c.axes(2), c.numbers[1] != 0.0);
        }},
+      {"masked_fill",
+       [](auto& in, auto& c) {
+         return ops::masked_fill(in[0], in[1].value().template cast<std::uint8_t>(), c.numbers[0]);
+       }},
+      {"gather",
+       [](auto& in, auto& c) { return ops::gather(in[0], c.integer(0), indices(in[1])); }},
+      {"index_select",
+       [](auto& in, auto& c) { return ops::index_select(in[0], c.integer(0), indices(in[1])); }},
+      {"scatter_add",
+       [](auto& in, auto& c) {
+         return ops::scatter_add(in[0], c.integer(0), indices(in[2]), in[1]);
+       }},
+      {"roll", [](auto& in, auto& c) { return rolled(in[0], c); }},
+      {"roll_all",
+       [](auto& in, auto& c) {
+         return ops::reshape(ops::roll(ops::flatten(in[0]), c.integer(0), 0), c.result);
+       }},
+      {"flip", [](auto& in, auto& c) { return ops::flip(in[0], c.axes(0)); }},
+      {"repeat", [](auto& in, auto& c) { return repeated(in[0], c); }},
+      {"flatten",
+       [](auto& in, auto& c) { return ops::flatten(in[0], c.integer(0), c.integer(1)); }},
+      {"unsqueeze", [](auto& in, auto& c) { return ops::unsqueeze(in[0], c.integer(0)); }},
+      {"layer_norm", normalized},
+      {"group_norm", normalized},
+      {"cholesky", [](auto& in, auto&) { return ops::cholesky(in[0]); }},
+      {"solve", [](auto& in, auto& c) { return solved(in, c); }},
+      {"mv", [](auto& in, auto&) { return ops::mv(in[0], in[1]); }},
+      {"dot", [](auto& in, auto&) { return ops::dot(in[0], in[1]); }},
       {"mean_squared_error",
        [](auto& in, auto&) { return losses::mean_squared_error(in[0], in[1]); }},
       {"mean_absolute_error", [](auto& in, auto&) { return ops::mean(ops::abs(in[0] - in[1])); }},
-      {"cross_entropy", [](auto& in, auto&) { return cross_entropy(in); }},
+      {"cross_entropy", [](auto& in, auto& c) { return cross_entropy(in, c); }},
   };
   return all;
 }
@@ -276,6 +374,7 @@ const std::map<std::string, Call>& calls() {
 const std::map<std::string, std::string> kOtherAtNaN{
     {"abs", "the gradient is NaN and shows where that came from; PyTorch's is 0"},
     {"sign", "the result is NaN; PyTorch's is 0"},
+    {"nn.functional.elu", "the gradient is NaN and shows where that came from; PyTorch's is 1"},
     {"nn.functional.hardtanh", "clamp's gradient passes; PyTorch's is 0"},
     {"nn.functional.relu6", "clamp's gradient passes; PyTorch's is 0"},
 };

@@ -272,19 +272,19 @@ TEST_CASE("resampling keeps infinity and NaN where they are") {
     const auto doubled = [](std::int64_t row, std::int64_t column) {
       return row / 2 == 2 && column / 2 == 3;
     };
-    affected(ops::upsample2d(x, 10, 14), doubled);
-    affected(ops::upsample2d(x, 5, 7, ops::Interpolation::kBilinear),
+    affected(ops::interpolate(x, {.size = {10, 14}}), doubled);
+    affected(ops::interpolate(x, {.size = {5, 7}, .mode = ops::Interpolation::kBilinear}),
              [](std::int64_t row, std::int64_t column) { return row == 2 && column == 3; });
     // Half a sample is twice as far.
-    affected(ops::upsample2d(x, 10, 14, ops::Interpolation::kBilinear),
+    affected(ops::interpolate(x, {.size = {10, 14}, .mode = ops::Interpolation::kBilinear}),
              [](std::int64_t row, std::int64_t column) {
                return row >= 3 && row <= 6 && column >= 5 && column <= 8;
              });
     // Ranges of rows 0-1, 1-3 and 3-4, of columns 0-1, 1-3, 3-5 and 5-6.
-    affected(ops::adaptive_avg_pool2d(x, 3, 4), [](std::int64_t row, std::int64_t column) {
+    affected(ops::adaptive_avg_pool2d(x, {3, 4}), [](std::int64_t row, std::int64_t column) {
       return row == 1 && (column == 1 || column == 2);
     });
-    affected(ops::adaptive_avg_pool2d(x, 5, 1),
+    affected(ops::adaptive_avg_pool2d(x, {5, 1}),
              [](std::int64_t row, std::int64_t) { return row == 2; });
     // The other way: a gradient of one output reaches what it was made of.
     const auto back = [&](const auto& function, std::int64_t place, const List& meant) {
@@ -297,9 +297,13 @@ TEST_CASE("resampling keeps infinity and NaN where they are") {
       const auto values = dx.value().to_vector();
       for (std::size_t i = 0; i < 6; ++i) CHECK(std::isfinite(values[i]) == (meant[i] == 0));
     };
-    back([](const auto& v) { return ops::upsample2d(v, 4, 6); }, 8, {0, 1, 0, 0, 0, 0});
-    back([](const auto& v) { return ops::adaptive_avg_pool2d(v, 2, 2); }, 3, {0, 0, 0, 0, 1, 1});
-    back([](const auto& v) { return ops::adaptive_avg_pool2d(v, 1, 3); }, 0, {1, 0, 0, 1, 0, 0});
+    back(
+        [](const auto& v) {
+          return ops::interpolate(v, {.size = {4, 6}});
+        },
+        8, {0, 1, 0, 0, 0, 0});
+    back([](const auto& v) { return ops::adaptive_avg_pool2d(v, {2, 2}); }, 3, {0, 0, 0, 0, 1, 1});
+    back([](const auto& v) { return ops::adaptive_avg_pool2d(v, {1, 3}); }, 0, {1, 0, 0, 1, 0, 0});
   }
 }
 
@@ -317,12 +321,15 @@ TEST_CASE("resampling equals plain loops at every size, and so do its gradients"
       CAPTURE(w);
       CAPTURE(height);
       CAPTURE(width);
-      const auto nearest = [=](const auto& in) { return ops::upsample2d(in[0], height, width); };
+      const auto nearest = [=](const auto& in) {
+        return ops::interpolate(in[0], {.size = {height, width}});
+      };
       const auto bilinear = [=](const auto& in) {
-        return ops::upsample2d(in[0], height, width, ops::Interpolation::kBilinear);
+        return ops::interpolate(in[0],
+                                {.size = {height, width}, .mode = ops::Interpolation::kBilinear});
       };
       const auto average = [=](const auto& in) {
-        return ops::adaptive_avg_pool2d(in[0], height, width);
+        return ops::adaptive_avg_pool2d(in[0], {height, width});
       };
       const std::vector inputs{x};
       for (const auto& function :

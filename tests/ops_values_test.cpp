@@ -201,7 +201,7 @@ TEST_CASE("an op that changes nothing still has a place of its own") {
   const Variable<double> x(Tensor<double>::from({1, 2, 3, 4}, {2, 2}), true);
   for (const auto& y : {ops::reshape(x, {2, 2}), ops::broadcast_to(x, {2, 2}), ops::pad(x, 0, 0, 0),
                         ops::pad(x, 1, 0, 0, ops::PaddingMode::kReflect),
-                        ops::pad2d(x, 0, 0, ops::PaddingMode::kReplicate)}) {
+                        ops::pad(x, {0, 0}, ops::PaddingMode::kReplicate)}) {
     CHECK(y.value().to_vector() == std::vector<double>{1, 2, 3, 4});
     const auto product = ops::sum(x * y);
     const auto gradients = grad({product}, {y, x});
@@ -316,7 +316,7 @@ TEST_CASE("layout ops put elements where they belong") {
   CHECK(values_of(ops::cat({cube, ops::slice(cube, 0, {.stop = 0})}, 0)) == values_of(cube));
   CHECK(values_of(ops::cat({ops::slice(x, -1, {.stop = 1}), x}, -1)) ==
         List{0, 0, 1, 2, 3, 3, 4, 5});
-  CHECK(values_of(ops::pad2d(ops::slice(x, 0, {.stop = 1}), 1, 1)) ==
+  CHECK(values_of(ops::pad(ops::slice(x, 0, {.stop = 1}), {1, 1, 1, 1})) ==
         List{0, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0});
   CHECK(values_of(ops::pad(x, 0, 1, 0)) == List{0, 0, 0, 0, 1, 2, 3, 4, 5});
   CHECK(values_of(ops::pad(x, 1, 2, 1, ops::PaddingMode::kReplicate)) ==
@@ -348,21 +348,25 @@ TEST_CASE("layout ops put elements where they belong") {
 TEST_CASE("upsampling gives PyTorch's numbers") {
   const auto x = variable({0.0, 1.0, 2.0, 3.0}, {1, 1, 2, 2});
   using List = std::vector<double>;
-  CHECK(values_of(ops::upsample2d(x, 2, 5)) == List{0, 0, 0, 1, 1, 2, 2, 2, 3, 3});
+  CHECK(values_of(ops::interpolate(x, {.size = {2, 5}})) == List{0, 0, 0, 1, 1, 2, 2, 2, 3, 3});
   const List expected{0,   0.25, 0.75, 1,   0.5, 0.75, 1.25, 1.5,
                       1.5, 1.75, 2.25, 2.5, 2,   2.25, 2.75, 3};
-  const auto actual = values_of(ops::upsample2d(x, 4, 4, ops::Interpolation::kBilinear));
+  const auto actual =
+      values_of(ops::interpolate(x, {.size = {4, 4}, .mode = ops::Interpolation::kBilinear}));
   for (std::size_t i = 0; i < 16; ++i) CHECK(actual[i] == doctest::Approx(expected[i]));
   const auto odd = variable({0.0, 1.0, 4.0, 9.0, 16.0, 25.0}, {1, 1, 2, 3});
-  CHECK(values_of(ops::upsample2d(odd, 3, 5)) ==
+  CHECK(values_of(ops::interpolate(odd, {.size = {3, 5}})) ==
         List{0, 0, 1, 1, 4, 0, 0, 1, 1, 4, 9, 9, 16, 16, 25});
   const List bilinear{0, 0.4, 1, 2.8, 4, 4.5, 6.1, 8.5, 12.1, 14.5, 9, 11.8, 16, 21.4, 25};
-  const auto enlarged = values_of(ops::upsample2d(odd, 3, 5, ops::Interpolation::kBilinear));
+  const auto enlarged =
+      values_of(ops::interpolate(odd, {.size = {3, 5}, .mode = ops::Interpolation::kBilinear}));
   for (std::size_t i = 0; i < 15; ++i) CHECK(enlarged[i] == doctest::Approx(bilinear[i]));
-  CHECK(complaint([&] { ops::upsample2d(x, 0, 4); }) ==
-        "upsample2d: size 0 × 4 must be at least 1 × 1");
-  CHECK(complaint([&] { ops::upsample2d(variable({1.0}, {1}), 2, 2); }) ==
-        "upsample2d: input (1,) must have four dimensions (n, c, h, w), none of them empty");
+  CHECK(complaint([&] {
+          ops::interpolate(x, {.size = {0, 4}});
+        }) == "interpolate: size 0 × 4 must be at least 1 × 1");
+  CHECK(complaint([&] {
+          ops::interpolate(variable({1.0}, {1}), {.size = {2, 2}});
+        }) == "interpolate: input (1,) must have four dimensions (n, c, h, w), none of them empty");
 }
 
 }  // namespace sfumato::tested

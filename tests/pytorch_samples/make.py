@@ -27,7 +27,7 @@ from torch.testing._internal import opinfo
 
 SEEDS = 4  # each sample with that many sets of random numbers
 MOST_ELEMENTS = 40  # of the inputs together, and of the result
-MOST_OF_ONE_NAME = 34  # cases of one of PyTorch's operators
+MOST_OF_ONE_NAME = 22  # cases of one of PyTorch's operators
 
 # Operators whose samples are larger: of the input, a part; more elements, and fewer cases.
 IMAGES = {
@@ -35,13 +35,16 @@ IMAGES = {
     "nn.functional.conv_transpose2d": (slice(0, 1),),
     "nn.functional.avg_pool2d": (slice(0, 1), slice(0, 1)),
     "nn.functional.adaptive_avg_pool2d": (slice(0, 1), slice(0, 2)),
+    "nn.functional.adaptive_max_pool2d": (slice(0, 1), slice(0, 2)),
+    "nn.functional.max_pool2d": (slice(0, 1), slice(0, 1)),
     "nn.functional.interpolate.nearest": (slice(0, 1), slice(0, 2)),
     "nn.functional.interpolate.bilinear": (slice(0, 1), slice(0, 2)),
+    "nn.functional.interpolate.bicubic": (slice(0, 1), slice(0, 1)),
     "nn.functional.upsample_nearest": (slice(0, 1), slice(0, 2)),
     "bmm": (slice(0, 2),),
 }
 MOST_ELEMENTS_OF_IMAGES = 300
-MOST_OF_ONE_KIND_OF_IMAGES = 14
+MOST_OF_ONE_KIND_OF_IMAGES = 12
 # Those whose samples are larger than they need be: of every tensor, a corner.
 CORNERS = {"nn.functional.gelu": 3, "nn.functional.leaky_relu": 3}
 
@@ -139,13 +142,10 @@ def indexed(x, index):
 
 
 def padded(x, pad, mode="constant", value=None):
-    modes = {"constant": 0, "replicate": 1, "reflect": 2}
-    if mode not in modes or value not in (None, 0) or any(p < 0 for p in pad):
+    modes = {"constant": 0, "replicate": 1, "reflect": 2, "circular": 3}
+    if mode not in modes or any(p < 0 for p in pad) or isinstance(value, complex):
         return None
-    numbers = [modes[mode]]
-    for i in range(len(pad) // 2):
-        numbers += [x.dim() - 1 - i, pad[2 * i], pad[2 * i + 1]]
-    return "pad", numbers, [x], []
+    return "pad", [modes[mode], value or 0, *pad], [x], []
 
 
 def linear(x, weight, bias=None):
@@ -164,7 +164,7 @@ def convolution(name, transposed=False):
             output_padding, groups, dilation = (list(rest) + [groups, dilation][len(rest) - 1:])[:3]
         elif rest:
             dilation, groups = (list(rest) + [groups])[:2]
-        if isinstance(padding, str) or x.dim() != (4 if name.endswith("2d") else 3):
+        if isinstance(padding, str):
             return None
         numbers = [n for value in (stride, padding, dilation) for n in pair(value)]
         if name.endswith("1d"):
@@ -182,44 +182,46 @@ def pooling(name):
         numbers = [pair(kernel_size), pair(stride), pair(padding)]
         if name.endswith("1d"):
             numbers = [[1, numbers[0][0]], [1, numbers[1][0]], [0, numbers[2][0]]]
-        if x.dim() != (3 if name.endswith("1d") else 4):
-            return None
-        return name[:-2], [n for two in numbers for n in two], [x], []
+        return [n for two in numbers for n in two]
 
     def largest(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
-        return None if ceil_mode or pair(dilation) != [1, 1] else window(x, kernel_size, stride, padding)
+        dilation = pair(dilation) if name.endswith("2d") else [1, pair(dilation)[0]]
+        return "max_pool", window(x, kernel_size, stride, padding) + dilation + [int(ceil_mode)], [x], []
 
     def average(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
                 divisor_override=None):
-        return None if ceil_mode or not count_include_pad or divisor_override else window(
-            x, kernel_size, stride, padding)
+        more = [int(ceil_mode), int(count_include_pad), divisor_override or 0]
+        return "avg_pool", window(x, kernel_size, stride, padding) + more, [x], []
 
     return average if name.startswith("avg") else largest
 
 
-def adaptive(dimensions):
-    def rule(x, size):
+def adaptive(name, dimensions):
+    def rule(x, size, return_indices=False):
         size = pair(size) if dimensions == 2 else [1, pair(size)[0]]
-        if x.dim() != dimensions + 2:
-            return None
         size = [x.shape[i - 2] if s is None else s for i, s in enumerate(size)]
-        return "adaptive_avg_pool", size, [x], []
+        return name, size, [x], []
     return rule
 
 
 def upsampled(mode):
+    modes = {"nearest": 0, "bilinear": 1, "bicubic": 2}
+
     def rule(x, size=None, scale_factor=None, *rest, align_corners=None, recompute_scale_factor=None,
              antialias=False, **kwargs):
         given = kwargs.get("mode", rest[0] if rest else mode)
         corners = rest[1] if len(rest) > 1 else align_corners
-        if x.dim() != 4 or corners or antialias or given != mode:
+        if x.dim() != 4 or given not in modes:
             return None
+        factor = 0.0
         if size is None:
-            # PyTorch steps by 1 / scale, unless told to compute it again from the sizes, sfumato by the sizes.
-            size = [math.floor(x.shape[i + 2] * s) for i, s in enumerate(pair(scale_factor))]
-            if not recompute_scale_factor:
+            if len(set(pair(scale_factor))) > 1:
                 return None
-        return "upsample", [0 if mode == "nearest" else 1] + [int(s) for s in pair(size)], [x], []
+            factor = pair(scale_factor)[0]
+            if recompute_scale_factor:
+                size, factor = [math.floor(x.shape[i + 2] * factor) for i in (0, 1)], 0.0
+        size = [0, 0] if size is None else pair(size)
+        return "interpolate", [modes[given], *size, factor, int(bool(corners)), int(antialias)], [x], []
     return rule
 
 
@@ -232,10 +234,10 @@ def selected(x, *args, **kwargs):
 
 
 def classified(x, target, weight=None, reduction="mean", ignore_index=-100, label_smoothing=0.0, **kwargs):
-    if (x.dim() != 2 or weight is not None or reduction != "mean" or label_smoothing or kwargs
-            or target.dtype != torch.int64 or (target == ignore_index).any()):
+    if reduction != "mean" or kwargs or target.dtype != torch.int64 or x.dim() < 2:
         return None
-    return "cross_entropy", [], [x], [target]
+    numbers = [ignore_index, label_smoothing] + ([] if weight is None else weight.tolist())
+    return "cross_entropy", numbers, [x], [target]
 
 
 def loss(name):
@@ -256,11 +258,50 @@ def limits(low=-math.inf, high=math.inf):
 
 def clamped(x, low=None, high=None, **kwargs):
     low, high = kwargs.get("min", low), kwargs.get("max", high)
+    if isinstance(low, torch.Tensor) and isinstance(high, torch.Tensor):
+        return "clamp_between", [], [x, low, high], []
+    if isinstance(low, torch.Tensor) and high is None:
+        return "maximum", [], [x, low], []
+    if isinstance(high, torch.Tensor) and low is None:
+        return "minimum", [], [x, high], []
     if not all(v is None or plain(v) for v in (low, high)) or low is high:
         return None
     low, high = -math.inf if low is None else low, math.inf if high is None else high
     return ("clamp", [low, high], [x], []) if low <= high else None
 
+
+def length(x, p=2, dim=None, keepdim=False, dtype=None, **kwargs):
+    p = kwargs.get("ord", 2 if p in (None, "fro") else p)
+    if dtype is not None or not plain(p):
+        return None
+    axes = [] if dim is None or x.dim() == 0 else [dim] if isinstance(dim, int) else list(dim)
+    return "norm", [p, int(keepdim), *axes], [x], []
+
+
+def indexed_by(name):
+    def rule(x, dim, index, *source, **kwargs):
+        if kwargs.get("sparse_grad") or x.dim() == 0:
+            return None
+        return name, [dim], [x, *source], [index]
+    return rule
+
+
+def rolled(x, shifts, dims=None):
+    if dims is None:
+        return "roll_all", [shifts if isinstance(shifts, int) else shifts[0]], [x], []
+    shifts, dims = ([v] if isinstance(v, int) else list(v) for v in (shifts, dims))
+    return "roll", [n for both in zip(shifts, dims) for n in both], [x], []
+
+
+def normalized(name, numbers, x, weight, bias, eps):
+    given = [w for w in (weight, bias) if w is not None]
+    return name, [*numbers, eps, int(weight is not None), int(bias is not None)], [x, *given], []
+
+
+def masked(x, mask, value):
+    if isinstance(value, torch.Tensor) and (value.requires_grad or value.dim() > 0):
+        return None
+    return "masked_fill", [float(value)], [x], [mask]
 
 
 # ---- The tables: operators with one result, and operators with several, of which each becomes a case.
@@ -272,13 +313,16 @@ RULES = {
     "positive": unary("plus", 0), "deg2rad": unary("times", math.pi / 180), "exp2": unary("exp2"),
     "nn.functional.relu": unary("relu"), "nn.functional.silu": unary("silu"),
     "nn.functional.softsign": unary("softsign"), "nn.functional.tanhshrink": unary("tanhshrink"),
-    "nn.functional.gelu": lambda x, approximate="none": None if approximate != "none" else (
-        "gelu", [], [x], []),
+    "nn.functional.gelu": lambda x, approximate="none": (
+        "gelu", [int(approximate == "tanh")], [x], []),
     "nn.functional.leaky_relu": lambda x, negative_slope=0.01, inplace=False: (
         "leaky_relu", [negative_slope], [x], []),
     "nn.functional.relu6": limits(0, 6), "clamp": clamped,
     "nn.functional.hardtanh": lambda x, min_val=-1, max_val=1, **kwargs: clamped(x, min_val, max_val),
-    "clamp_min": lambda x, low: clamped(x, low, None), "clamp_max": lambda x, high: clamped(x, None, high),
+    "clamp_min": lambda x, low: ("maximum", [], [x, low], []) if isinstance(low, torch.Tensor) else
+    clamped(x, low, None),
+    "clamp_max": lambda x, high: ("minimum", [], [x, high], []) if isinstance(high, torch.Tensor) else
+    clamped(x, None, high),
     "add": binary("add", "plus"), "sub": binary("sub", "minus"), "mul": binary("mul", "times"),
     "div.no_rounding_mode": binary("div", "divided"), "true_divide": binary("div", "divided"),
     "rsub": binary("rsub", "reversed_minus"), "pow": binary("pow", "power"),
@@ -301,17 +345,17 @@ RULES = {
     "mT": lambda x: ("transpose", [-2, -1], [x], []),
     "movedim": lambda x, source, target: ("permute", moved(x, source, target), [x], []),
     "reshape": to_shape("reshape"), "view": to_shape("reshape"), "reshape_as": to_shape("reshape"),
-    "view_as": to_shape("reshape"), "flatten": to_shape("reshape"), "ravel": to_shape("reshape"),
-    "unflatten": to_shape("reshape"), "squeeze": to_shape("reshape"), "unsqueeze": to_shape("reshape"),
-    "squeeze.multiple": to_shape("reshape"),
+    "view_as": to_shape("reshape"),
+    "flatten": lambda x, start_dim=0, end_dim=-1: ("flatten", [start_dim, end_dim], [x], []), "ravel": to_shape("reshape"),
+    "unflatten": to_shape("reshape"), "unsqueeze": lambda x, dim: ("unsqueeze", [dim], [x], []),
+    "squeeze": to_shape("reshape"), "squeeze.multiple": to_shape("reshape"),
     "expand": to_shape("broadcast_to"), "expand_as": to_shape("broadcast_to"),
     "broadcast_to": to_shape("broadcast_to"), "sum_to_size": to_shape("sum_to"),
-    "narrow": lambda x, dim, start, length: None if not plain(start) else (
-        *pick((dim, start, None if start < 0 == start + length else start + length, 1)), [x], []),
+    "narrow": lambda x, dim, start, length: narrowed(x, dim, int(start), length),
     "slice": lambda x, dim=0, start=None, end=None, step=1: (*pick((dim, start, end, step)), [x], []),
     "select": lambda x, dim, i: (*pick((dim, i, i + 1 if i != -1 else None, 1)), [x], []),
     "__getitem__": indexed,
-    "flip": lambda x, dims: (*pick(*[(d, None, None, -1) for d in dims]), [x], []),
+    "flip": lambda x, dims: ("flip", list(dims), [x], []),
     "fliplr": lambda x: (*pick((1, None, None, -1)), [x], []),
     "flipud": lambda x: (*pick((0, None, None, -1)), [x], []),
     "cat": lambda parts, dim=0: ("cat", [dim], list(parts), []) if all(
@@ -328,8 +372,8 @@ RULES = {
     "matmul": lambda a, b: ("matmul", [], [a, b], []) if min(a.dim(), b.dim()) > 0 else None,
     "__rmatmul__": lambda a, b: ("matmul", [], [b, a], []) if min(a.dim(), b.dim()) > 0 else None,
     "mm": lambda a, b: ("matmul", [], [a, b], []), "bmm": lambda a, b: ("matmul", [], [a, b], []),
-    "mv": lambda a, b: ("matmul", [], [a, b], []), "dot": lambda a, b: ("matmul", [], [a, b], []),
-    "vdot": lambda a, b: ("matmul", [], [a, b], []),
+    "mv": lambda a, b: ("mv", [], [a, b], []), "dot": lambda a, b: ("dot", [], [a, b], []),
+    "vdot": lambda a, b: ("dot", [], [a, b], []),
     "linalg.multi_dot": lambda parts: ("product", [], list(parts), []) if all(
         p.dim() == 2 for p in parts) else None,
     "outer": lambda a, b: ("outer", [], [a, b], []),
@@ -340,13 +384,38 @@ RULES = {
     "nn.functional.conv_transpose1d": convolution("conv_transpose1d", True),
     "nn.functional.max_pool2d": pooling("max_pool2d"), "nn.functional.max_pool1d": pooling("max_pool1d"),
     "nn.functional.avg_pool2d": pooling("avg_pool2d"), "nn.functional.avg_pool1d": pooling("avg_pool1d"),
-    "nn.functional.adaptive_avg_pool2d": adaptive(2), "nn.functional.adaptive_avg_pool1d": adaptive(1),
+    "nn.functional.adaptive_avg_pool2d": adaptive("adaptive_avg_pool", 2),
+    "nn.functional.adaptive_avg_pool1d": adaptive("adaptive_avg_pool", 1),
+    "nn.functional.adaptive_max_pool2d": adaptive("adaptive_max_pool", 2),
     "nn.functional.interpolate.nearest": upsampled("nearest"),
     "nn.functional.interpolate.bilinear": upsampled("bilinear"),
+    "nn.functional.interpolate.bicubic": upsampled("bicubic"),
     "nn.functional.upsample_nearest": upsampled("nearest"),
+    "sin": unary("sin"), "cos": unary("cos"), "tan": unary("tan"), "erf": unary("erf"),
+    "log1p": unary("log1p"), "expm1": unary("expm1"), "floor": unary("floor"), "round": unary("round"),
+    "nn.functional.softplus": lambda x, beta=1, threshold=20: (
+        "softplus", [beta], [x], []) if threshold == 20 else None,
+    "nn.functional.elu": lambda x, alpha=1.0, inplace=False: ("elu", [alpha], [x], []),
+    "prod": reduction("prod"), "cumsum": along("cumsum"),
+    "logsumexp": reduction("logsumexp"), "norm": length, "linalg.vector_norm": length,
+    "masked_fill": masked, "gather": indexed_by("gather"), "index_select": indexed_by("index_select"),
+    "scatter_add": indexed_by("scatter_add"), "roll": rolled,
+    "repeat": lambda x, counts: ("repeat", list(counts), [x], []),
+    "nn.functional.layer_norm": lambda x, shape, weight=None, bias=None, eps=1e-5: normalized(
+        "layer_norm", [len(shape)], x, weight, bias, eps),
+    "nn.functional.group_norm": lambda x, groups, weight=None, bias=None, eps=1e-5: normalized(
+        "group_norm", [groups], x, weight, bias, eps),
+    "cholesky": lambda x, upper=False: None if upper else ("cholesky", [], [x], []),
+    "linalg.cholesky": lambda x, upper=False: None if upper else ("cholesky", [], [x], []),
+    "linalg.solve": lambda a, b, left=True: None if not left else ("solve", [], [a, b], []),
+    "nn.functional.pad.circular": padded,
     "nn.functional.mse_loss": loss("mean_squared_error"), "nn.functional.l1_loss": loss("mean_absolute_error"),
     "nn.functional.cross_entropy": classified,
 }
+
+
+def narrowed(x, dim, start, length):
+    return (*pick((dim, start, None if start < 0 == start + length else start + length, 1)), [x], [])
 
 
 def moved(x, source, target):
@@ -428,6 +497,9 @@ def samples(op):
                 pass  # generators that do not go with small sizes, or with gradients
 
 
+tried, missing = {}, {}  # samples of each operator, and those with an option that sfumato does not have
+
+
 def cases_of(op, name):
     found = []
     for sample in samples(op):
@@ -458,7 +530,9 @@ def cases_of(op, name):
         except (TypeError, IndexError):
             continue  # an argument that no rule knows
         for rule, call in zip(rules, calls):
+            tried[name] = tried.get(name, 0) + 1
             if rule is None:
+                missing[name] = missing.get(name, 0) + 1
                 continue
             operation, numbers, inputs, constants = rule
             # One tensor given twice is one input of the graph.
@@ -521,6 +595,8 @@ def main():
     (folder / "cases.txt").write_text("\n".join(texts) + "\n")
     numbers = numpy.concatenate(arrays).astype("<f8")
     (folder / "numbers.f64").write_bytes(numbers.tobytes())
+    print("without an option:", ", ".join(f"{n} {missing[n]} of {tried[n]}" for n in missing))
+    print(f"{sum(missing.values())} of {sum(tried.values())} samples")
     print(f"{len(texts)} cases, {numbers.size} numbers, PyTorch {torch.__version__}")
 
 

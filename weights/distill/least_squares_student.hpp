@@ -84,7 +84,7 @@ inline Variable<float> convolution_inputs(const Variable<float>& x) {
   using namespace sfumato;
   const std::int64_t h = x.shape()[2];
   const std::int64_t w = x.shape()[3];
-  const auto padded = ops::pad2d(x, 1, 1);
+  const auto padded = ops::pad(x, {1, 1, 1, 1});
   std::vector<Variable<float>> parts;
   for (std::int64_t i = 0; i < 3; ++i) {
     const auto lines = ops::slice(padded, 2, {.start = i, .stop = i + h});

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "sfumato/core/device.hpp"
 #include "sfumato/core/division.hpp"
 
 namespace sfumato {
@@ -45,7 +46,8 @@ struct Conv2dGeometry {
   }
 };
 
-/// Windows over planes: `planes` images of one channel, (in_h, in_w) to (out_h, out_w).
+/// Windows over planes: `planes` images of one channel, (in_h, in_w) to (out_h, out_w). The last
+/// windows may reach beyond the padding.
 struct Pool2dGeometry {
   std::int64_t planes = 0;
   std::int64_t in_h = 0;
@@ -58,6 +60,34 @@ struct Pool2dGeometry {
   std::int64_t stride_w = 1;
   std::int64_t padding_h = 0;
   std::int64_t padding_w = 0;
+  std::int64_t dilation_h = 1;
+  std::int64_t dilation_w = 1;
+
+  /// The side of what a window lies over, with what a dilation leaves out.
+  SFUMATO_HOST_DEVICE std::int64_t reach_h() const { return dilation_h * (kernel_h - 1) + 1; }
+  SFUMATO_HOST_DEVICE std::int64_t reach_w() const { return dilation_w * (kernel_w - 1) + 1; }
+  /// Where the window of output row or column `i` begins, at the first of its elements that is in
+  /// the image.
+  SFUMATO_HOST_DEVICE std::int64_t top(std::int64_t i) const {
+    return first_inside(i * stride_h - padding_h, dilation_h);
+  }
+  SFUMATO_HOST_DEVICE std::int64_t left(std::int64_t j) const {
+    return first_inside(j * stride_w - padding_w, dilation_w);
+  }
+  /// Behind the last element of that window that is in the image.
+  SFUMATO_HOST_DEVICE std::int64_t bottom(std::int64_t i) const {
+    const std::int64_t end = i * stride_h - padding_h + reach_h();
+    return end < in_h ? end : in_h;
+  }
+  SFUMATO_HOST_DEVICE std::int64_t right(std::int64_t j) const {
+    const std::int64_t end = j * stride_w - padding_w + reach_w();
+    return end < in_w ? end : in_w;
+  }
+
+ private:
+  static SFUMATO_HOST_DEVICE std::int64_t first_inside(std::int64_t start, std::int64_t step) {
+    return start >= 0 ? start : (step - -start % step) % step;
+  }
 };
 
 /// One bit for each element of a tensor, a thirty-second of what floats take. Rows of `columns`
@@ -77,6 +107,15 @@ inline std::int64_t window_count(std::int64_t size, std::int64_t kernel, std::in
                                  std::int64_t padding, std::int64_t dilation = 1) {
   const std::int64_t reach = size + 2 * padding - dilation * (kernel - 1) - 1;
   return reach < 0 ? 0 : reach / stride + 1;
+}
+/// The same with a last one that reaches beyond the padding, if it begins before it.
+inline std::int64_t window_count_with_partial(std::int64_t size, std::int64_t kernel,
+                                              std::int64_t stride, std::int64_t padding,
+                                              std::int64_t dilation = 1) {
+  const std::int64_t reach = size + 2 * padding - dilation * (kernel - 1) - 1;
+  if (reach < 0) return 0;
+  const std::int64_t count = ceil_div(reach, stride) + 1;
+  return (count - 1) * stride >= size + padding ? count - 1 : count;
 }
 
 /// The rows of bits that say where the results of a convolution are positive.

@@ -24,13 +24,9 @@ void for_each_window(const Pool2dGeometry& g, const Body& body) {
   parallel_for(g.planes, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t plane = begin; plane < end; ++plane) {
       for (std::int64_t i = 0; i < g.out_h; ++i) {
-        const std::int64_t top = i * g.stride_h - g.padding_h;
-        const std::int64_t bottom = std::min(top + g.kernel_h, g.in_h);
         for (std::int64_t j = 0; j < g.out_w; ++j) {
-          const std::int64_t left = j * g.stride_w - g.padding_w;
-          const std::int64_t right = std::min(left + g.kernel_w, g.in_w);
-          body(plane, (plane * g.out_h + i) * g.out_w + j, std::max<std::int64_t>(top, 0), bottom,
-               std::max<std::int64_t>(left, 0), right);
+          body(plane, (plane * g.out_h + i) * g.out_w + j, g.top(i), g.bottom(i), g.left(j),
+               g.right(j));
         }
       }
     }
@@ -39,13 +35,14 @@ void for_each_window(const Pool2dGeometry& g, const Body& body) {
 
 /// Whether some input is in several windows. Sums of 16-bit gradients are then made in float.
 inline bool overlap(const Pool2dGeometry& g) {
-  return g.stride_h < g.kernel_h || g.stride_w < g.kernel_w;
+  return g.stride_h < g.reach_h() || g.stride_w < g.reach_w();
 }
 
 /// Whether windows are of 2 × 2 side by side, the common case, for which there are kernels.
 inline bool halves(const Pool2dGeometry& g) {
   return g.kernel_h == 2 && g.kernel_w == 2 && g.stride_h == 2 && g.stride_w == 2 &&
-         g.padding_h == 0 && g.padding_w == 0;
+         g.padding_h == 0 && g.padding_w == 0 && g.dilation_h == 1 && g.dilation_w == 1 &&
+         2 * g.out_h <= g.in_h && 2 * g.out_w <= g.in_w;
 }
 
 }  // namespace cpu
@@ -68,8 +65,8 @@ void Cpu::max_pool2d(const Pool2dGeometry& geometry, const T* x, T* y, std::int3
                                      std::int64_t bottom, std::int64_t left, std::int64_t right) {
     const T* image = x + plane * geometry.in_h * geometry.in_w;
     std::int64_t best = top * geometry.in_w + left;
-    for (std::int64_t i = top; i < bottom; ++i) {
-      for (std::int64_t j = left; j < right; ++j) {
+    for (std::int64_t i = top; i < bottom; i += geometry.dilation_h) {
+      for (std::int64_t j = left; j < right; j += geometry.dilation_w) {
         const T value = image[i * geometry.in_w + j];
         // The first maximum wins, and the first NaN over everything.
         if (!(value <= image[best]) && image[best] == image[best]) best = i * geometry.in_w + j;

@@ -79,6 +79,7 @@ struct AllKernels {
       masks;
   Kernels<MapKernel<ops::detail::Where, T, std::uint8_t, T, T>,
           MapKernel<ops::detail::IsExtreme, Compute<T>, T, T>,
+          MapKernel<ops::detail::IndexOfExtreme, std::int64_t, T, T, std::int64_t>,
           MapKernel<ops::detail::Share, T, T, Compute<T>>,
           MapKernel<ops::detail::DivideBy<T, Wide<T>>, T, Wide<T>>,
           MapKernel<ops::detail::SparseProduct<T>, T, std::int64_t, std::int64_t, std::int64_t>>
@@ -101,6 +102,10 @@ struct IntegerKernels {
           MapKernel<sfumato::detail::Constant<std::int64_t>, std::int64_t>>
       constants;
   Kernels<MapKernel<losses::detail::IsClass, std::uint8_t, std::int64_t, std::int64_t>> is_class;
+  Kernels<ReduceKernel<MaxReduction, std::uint8_t, std::uint8_t>,
+          ReduceKernel<MinReduction, std::uint8_t, std::uint8_t>,
+          ReduceKernel<MinReduction, std::int64_t, std::int64_t>>
+      reductions;
 };
 
 }  // namespace sfumato::cuda

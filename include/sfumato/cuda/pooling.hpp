@@ -33,16 +33,17 @@ struct Window {
   SFUMATO_HOST_DEVICE Window(const Pool2dGeometry& g, std::int64_t index) {
     const std::int64_t row = quotient(index, g.out_w);
     plane = quotient(row, g.out_h);
-    top = (row - plane * g.out_h) * g.stride_h - g.padding_h;
-    left = (index - row * g.out_w) * g.stride_w - g.padding_w;
-    bottom = top + g.kernel_h < g.in_h ? top + g.kernel_h : g.in_h;
-    right = left + g.kernel_w < g.in_w ? left + g.kernel_w : g.in_w;
-    top = top > 0 ? top : 0;
-    left = left > 0 ? left : 0;
+    const std::int64_t i = row - plane * g.out_h;
+    const std::int64_t j = index - row * g.out_w;
+    top = g.top(i);
+    bottom = g.bottom(i);
+    left = g.left(j);
+    right = g.right(j);
   }
 };
 
-/// The outputs whose windows see input number `index`: rows [top, bottom), columns [left, right).
+/// The outputs whose windows lie over input number `index`: rows [top, bottom), columns [left,
+/// right).
 struct Observers {
   std::int64_t plane;
   std::int64_t position;  ///< of the input in its plane
@@ -57,8 +58,8 @@ struct Observers {
     position = index - plane * size;
     const std::int64_t row = quotient(position, g.in_w);
     const std::int64_t column = position - row * g.in_w;
-    find(row + g.padding_h, g.kernel_h, g.stride_h, g.out_h, top, bottom);
-    find(column + g.padding_w, g.kernel_w, g.stride_w, g.out_w, left, right);
+    find(row + g.padding_h, g.reach_h(), g.stride_h, g.out_h, top, bottom);
+    find(column + g.padding_w, g.reach_w(), g.stride_w, g.out_w, left, right);
   }
 
  private:
@@ -90,8 +91,8 @@ struct MaxPoolKernel {
     const T* const image = x + window.plane * g.in_h * g.in_w;
     std::int64_t position = window.top * g.in_w + window.left;
     T best = image[position];
-    for (std::int64_t i = window.top; i < window.bottom; ++i) {
-      for (std::int64_t j = window.left; j < window.right; ++j) {
+    for (std::int64_t i = window.top; i < window.bottom; i += g.dilation_h) {
+      for (std::int64_t j = window.left; j < window.right; j += g.dilation_w) {
         const T value = image[i * g.in_w + j];
         // The first maximum wins, and the first NaN over everything.
         if (!(value <= best) && best == best) {
@@ -147,7 +148,7 @@ struct MaxPoolTilesKernel {
 
   static bool applies(const Pool2dGeometry& g) {
     return g.stride_h == g.kernel_h && g.stride_w == g.kernel_w && g.padding_h == 0 &&
-           g.padding_w == 0;
+           g.padding_w == 0 && g.dilation_h == 1 && g.dilation_w == 1;
   }
 
   template <class Memory>

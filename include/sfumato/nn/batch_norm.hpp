@@ -7,9 +7,8 @@
 #include "sfumato/autodiff/values.hpp"
 #include "sfumato/nn/module.hpp"
 #include "sfumato/ops/arithmetic.hpp"
-#include "sfumato/ops/math.hpp"
+#include "sfumato/ops/normalization.hpp"
 #include "sfumato/ops/reduction.hpp"
-#include "sfumato/ops/sum.hpp"
 
 namespace sfumato::nn {
 
@@ -42,20 +41,17 @@ class BatchNorm2d : public Module<T, Device> {
       throw ShapeError(
           message("BatchNorm2d: ", x.shape(), " must be images (n, ", channels, ", h, w)"));
     }
-    const Shape per_channel{1, channels, 1, 1};
-    const auto along = [&](const Variable<T, Device>& v) { return ops::reshape(v, per_channel); };
     const auto normalized = [&](const Variable<T, Device>& mean, const Variable<T, Device>& var) {
-      const auto deviation = ops::sqrt(var + static_cast<Compute<T>>(options_.epsilon));
-      return (x - mean) / deviation * along(weight_) + along(bias_);
+      return ops::batch_norm(x, mean, var, weight_, bias_, options_.epsilon);
     };
-    if (!this->training()) return normalized(along(running_mean_), along(running_var_));
+    if (!this->training()) return normalized(running_mean_, running_var_);
     const std::int64_t count = x.numel() / std::max<std::int64_t>(channels, 1);
     if (count < 2) {
       throw ValueError(message("BatchNorm2d: one value a channel in ", x.shape(),
                                " has no variance; call eval() to use what has been learnt"));
     }
-    const auto mean = ops::mean(x, {0, 2, 3}, true);
-    const auto variance = ops::var(x, {0, 2, 3}, true, 0);
+    const auto mean = ops::mean(x, {0, 2, 3});
+    const auto variance = ops::var(x, {0, 2, 3}, false, 0);
     follow(mean, variance, count);
     return normalized(mean, variance);
   }
@@ -70,8 +66,7 @@ class BatchNorm2d : public Module<T, Device> {
       const auto follow_one = [&](Variable<T, Device>& running, const Variable<T, Device>& latest,
                                   double factor) {
         const auto kept = running * static_cast<Compute<T>>(1.0 - options_.momentum);
-        const auto added = ops::reshape(latest, running.shape()) *
-                           static_cast<Compute<T>>(options_.momentum * factor);
+        const auto added = latest * static_cast<Compute<T>>(options_.momentum * factor);
         running.mutable_value() = (kept + added).value();
       };
       follow_one(running_mean_, mean, 1.0);

@@ -100,26 +100,26 @@ class Linear : public Module<T, Device> {
 template <class T, class Device = Cpu>
 class MaxPool2d : public Module<T, Device> {
  public:
-  explicit MaxPool2d(const ops::Pool2dOptions& options = {}) : options_(options) {}
+  explicit MaxPool2d(const ops::MaxPool2dOptions& options = {}) : options_(options) {}
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
     return ops::max_pool2d(x, options_);
   }
 
  private:
-  ops::Pool2dOptions options_;
+  ops::MaxPool2dOptions options_;
 };
 
 /// ops::avg_pool2d.
 template <class T, class Device = Cpu>
 class AvgPool2d : public Module<T, Device> {
  public:
-  explicit AvgPool2d(const ops::Pool2dOptions& options = {}) : options_(options) {}
+  explicit AvgPool2d(const ops::AvgPool2dOptions& options = {}) : options_(options) {}
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
     return ops::avg_pool2d(x, options_);
   }
 
  private:
-  ops::Pool2dOptions options_;
+  ops::AvgPool2dOptions options_;
 };
 
 /// (n, …) to (n, everything else in a row); n may be 0.

@@ -188,7 +188,7 @@ class Vgg : public Module<T, Device> {
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
     Variable<T, Device> features = features_->forward(x);
     if (classifier_ == nullptr) return features;
-    const auto pooled = ops::adaptive_avg_pool2d(features, kClassifierGrid, kClassifierGrid);
+    const auto pooled = ops::adaptive_avg_pool2d(features, kClassifierGrid);
     return classifier_->forward(ops::reshape(pooled, {x.shape()[0], -1}));
   }
 

@@ -101,12 +101,18 @@ Variable<T, Device> sigmoid(const Variable<T, Device>& x) {
   });
 }
 
-/// x Φ(x), the exact Gaussian error linear unit of Hendrycks and Gimpel (2016); computed in float
-/// where x has 16 bits.
+/// x Φ(x), the Gaussian error linear unit of Hendrycks and Gimpel (2016), or their approximation
+/// x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2. Computed in float where x has 16 bits.
 template <Real T, class Device>
-Variable<T, Device> gelu(const Variable<T, Device>& x) {
-  return detail::in_float<T, Device>(
-      "gelu", {x}, [](const auto& in) { return mul(in[0], detail::normal_cdf(in[0])); });
+Variable<T, Device> gelu(const Variable<T, Device>& x, bool approximate = false) {
+  return detail::in_float<T, Device>("gelu", {x}, [approximate](const auto& in) {
+    using Number = Compute<T>;
+    if (!approximate) return mul(in[0], detail::normal_cdf(in[0]));
+    const auto factor = static_cast<Number>(std::numbers::sqrt2 * std::numbers::inv_sqrtpi);
+    const auto cubic = affine(square(in[0]), static_cast<Number>(0.044715), Number{1});
+    const auto cdf = tanh(scale(mul(in[0], cubic), factor));
+    return mul(in[0], affine(cdf, static_cast<Number>(0.5), static_cast<Number>(0.5)));
+  });
 }
 
 /// log(1 + e^(βx)) / β element by element, without overflow; d/dx = σ(βx). Computed in float where
@@ -137,6 +143,13 @@ Variable<T, Device> elu(const Variable<T, Device>& x, double alpha = 1.0) {
     const auto below = clamp(in[0], -std::numeric_limits<Number>::infinity(), Number{0});
     return where(in[0] > Number{0}, in[0], scale(expm1(below), static_cast<Number>(alpha)));
   });
+}
+
+/// x limited to [low, high], by default [-1, 1]: clamp by another name.
+template <Real T, class Device>
+Variable<T, Device> hardtanh(const Variable<T, Device>& x, std::type_identity_t<T> low = T{-1},
+                             std::type_identity_t<T> high = T{1}) {
+  return clamp(x, low, high);
 }
 
 }  // namespace sfumato::ops

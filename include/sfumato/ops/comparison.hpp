@@ -7,6 +7,7 @@
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/ops/apply.hpp"
 #include "sfumato/ops/select.hpp"
+#include "sfumato/ops/sum.hpp"
 
 /// Comparisons element by element, broadcast together: masks of 1 and 0, which have no gradient.
 /// Beside NaN all are 0 but !=. They are ordinary operators:
@@ -120,6 +121,20 @@ Mask<Device> isnan(const Variable<T, Device>& x) {
 template <Real T, class Device>
 Mask<Device> isfinite(const Variable<T, Device>& x) {
   return apply("isfinite", detail::IsFinite{}, x.value());
+}
+
+/// Whether a mask is not 0 anywhere, along `axes` (all when empty); of nothing 0.
+template <class Device>
+Mask<Device> any(const Mask<Device>& mask, const Axes& axes = {}) {
+  const detail::ReducedAxes reduced("any", mask.shape(), axes);
+  return detail::reduce<std::uint8_t>(MaxReduction{}, mask, reduced);
+}
+
+/// Whether a mask is not 0 everywhere, along `axes` (all when empty); of nothing not 0.
+template <class Device>
+Mask<Device> all(const Mask<Device>& mask, const Axes& axes = {}) {
+  const detail::ReducedAxes reduced("all", mask.shape(), axes);
+  return detail::reduce<std::uint8_t>(MinReduction{}, mask, reduced);
 }
 
 /// `value` where the mask is not 0, else x; broadcast together.

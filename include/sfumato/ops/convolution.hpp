@@ -12,6 +12,7 @@
 #include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/in_float.hpp"
 #include "sfumato/ops/padding.hpp"
+#include "sfumato/ops/rearrange.hpp"
 #include "sfumato/ops/sum.hpp"
 
 namespace sfumato::ops {
@@ -222,9 +223,9 @@ void check_bias(const char* op, const Variable<T, Device>& bias, std::int64_t ch
 
 /// The two-dimensional cross-correlation that networks call convolution:
 /// y[n, o, i, j] = bias[o] + Σ x[n, c, i·stride + a·dilation, j·stride + b·dilation] · w[o, c, a,
-/// b] over the padded input. Input (n, c, h, w), weight (out, c / groups, kernel h, kernel w), bias
-/// (out,) or undefined. Keeps the input only if the weight needs a gradient. Without channels or
-/// pixels to sum over, the result is the bias.
+/// b] over the padded input. Input (n, c, h, w) or (c, h, w), weight (out, c / groups, kernel h,
+/// kernel w), bias (out,) or undefined. Keeps the input only if the weight needs a gradient.
+/// Without channels or pixels to sum over, the result is the bias.
 ///
 /// Infinity or NaN in the input spreads farther than this sum says where it is computed in tiles,
 /// on the Cpu to six rows and columns, or to four rows at full width; see docs/design.md. Throws
@@ -236,12 +237,14 @@ Variable<T, Device> conv2d(const Variable<T, Device>& input, const Variable<T, D
                            const std::type_identity_t<Variable<T, Device>>& bias = {},
                            const Conv2dOptions& options = {}) {
   detail::check_conv2d_options("conv2d", options);
+  if (input.rank() == 3) return squeeze(conv2d(unsqueeze(input, 0), weight, bias, options), 0);
   if (options.padding_mode != PaddingMode::kZeros && input.rank() == 4) {
     Conv2dOptions padded = options;
     padded.padding = 0;
     padded.padding_mode = PaddingMode::kZeros;
-    return conv2d(pad2d(input, options.padding.h, options.padding.w, options.padding_mode), weight,
-                  bias, padded);
+    const auto [rows, columns] = options.padding;
+    return conv2d(pad(input, {columns, columns, rows, rows}, options.padding_mode), weight, bias,
+                  padded);
   }
   const Conv2dGeometry g =
       detail::conv2d_geometry("conv2d", input.shape(), weight.shape(), options);
@@ -259,6 +262,9 @@ Variable<T, Device> conv_transpose2d(const Variable<T, Device>& input,
                                      const std::type_identity_t<Variable<T, Device>>& bias = {},
                                      const Conv2dOptions& options = {}, Size2d output_padding = 0) {
   const char* const op = "conv_transpose2d";
+  if (input.rank() == 3) {
+    return squeeze(conv_transpose2d(unsqueeze(input, 0), weight, bias, options, output_padding), 0);
+  }
   if constexpr (SixteenBits<T>) {
     if (bias.defined()) {  // which is added before the sum is rounded
       return detail::in_float<T, Device>(

@@ -12,55 +12,82 @@
 #include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/convolution.hpp"
 #include "sfumato/ops/in_float.hpp"
+#include "sfumato/ops/layout.hpp"
+#include "sfumato/ops/rearrange.hpp"
+#include "sfumato/ops/reduction.hpp"
 #include "sfumato/ops/resample.hpp"
 
 namespace sfumato::ops {
 
-/// How a window moves over its input; a stride of 0 stands for the kernel's size.
-struct Pool2dOptions {
+/// How the windows of max pooling move over their input; a stride of 0 is the kernel's size.
+struct MaxPool2dOptions {
   Size2d kernel = 2;
   Size2d stride = 0;
   Size2d padding = 0;
+  Size2d dilation = 1;
+  bool ceil_mode = false;  ///< with windows that reach beyond the input
+};
+
+/// How the windows of average pooling move over their input; a stride of 0 is the kernel's size.
+struct AvgPool2dOptions {
+  Size2d kernel = 2;
+  Size2d stride = 0;
+  Size2d padding = 0;
+  bool ceil_mode = false;             ///< with windows that reach beyond the input
+  bool count_include_pad = true;      ///< padding counts as zeros, and not as nothing
+  std::int64_t divisor_override = 0;  ///< what sums are divided by, if not by what they count
 };
 
 namespace detail {
 
 inline Pool2dGeometry pool2d_geometry(const char* op, const Shape& input,
-                                      const Pool2dOptions& options) {
+                                      const MaxPool2dOptions& options) {
   const Size2d stride(options.stride.h == 0 ? options.kernel.h : options.stride.h,
                       options.stride.w == 0 ? options.kernel.w : options.stride.w);
   if (input.rank() != 4) {
-    throw ShapeError(message(op, ": input ", input, " must have four dimensions (n, c, h, w)"));
+    throw ShapeError(message(op, ": input ", input, " must be (n, c, h, w) or (c, h, w)"));
   }
-  if (options.kernel.h < 1 || options.kernel.w < 1 || stride.h < 1 || stride.w < 1) {
-    throw ValueError(
-        message(op, ": kernel ", options.kernel, " and stride ", stride, " must be at least 1"));
+  if (std::min({options.kernel.h, options.kernel.w, stride.h, stride.w, options.dilation.h,
+                options.dilation.w}) < 1) {
+    throw ValueError(message(op, ": kernel ", options.kernel, ", stride ", stride, " and dilation ",
+                             options.dilation, " must be at least 1"));
   }
-  if (std::max({options.kernel.h, options.kernel.w, stride.h, stride.w}) > kLargestStep) {
-    throw ValueError(message(op, ": kernel ", options.kernel, " and stride ", stride,
-                             " must be at most ", kLargestStep));
+  if (std::max({options.kernel.h, options.kernel.w, stride.h, stride.w, options.dilation.h,
+                options.dilation.w}) > kLargestStep) {
+    throw ValueError(message(op, ": kernel ", options.kernel, ", stride ", stride, " and dilation ",
+                             options.dilation, " must be at most ", kLargestStep));
   }
   if (options.padding.h < 0 || options.padding.w < 0 || options.padding.h > options.kernel.h / 2 ||
       options.padding.w > options.kernel.w / 2) {
     throw ValueError(message(op, ": padding ", options.padding, " must be at most half the kernel ",
                              options.kernel));
   }
+  const auto count = options.ceil_mode ? window_count_with_partial : window_count;
   const Pool2dGeometry g{
       .planes = input[0] * input[1],
       .in_h = input[2],
       .in_w = input[3],
-      .out_h = window_count(input[2], options.kernel.h, stride.h, options.padding.h),
-      .out_w = window_count(input[3], options.kernel.w, stride.w, options.padding.w),
+      .out_h = count(input[2], options.kernel.h, stride.h, options.padding.h, options.dilation.h),
+      .out_w = count(input[3], options.kernel.w, stride.w, options.padding.w, options.dilation.w),
       .kernel_h = options.kernel.h,
       .kernel_w = options.kernel.w,
       .stride_h = stride.h,
       .stride_w = stride.w,
       .padding_h = options.padding.h,
-      .padding_w = options.padding.w};
+      .padding_w = options.padding.w,
+      .dilation_h = options.dilation.h,
+      .dilation_w = options.dilation.w};
   // An image without pixels has no maximum, even where its padding would hold a window.
   if (g.in_h < 1 || g.in_w < 1 || g.out_h < 1 || g.out_w < 1) {
     throw ShapeError(
         message(op, ": the kernel ", options.kernel, " does not fit into the input ", input));
+  }
+  // A dilation may step over the whole image.
+  for (std::int64_t i = 0; i < std::max(g.out_h, g.out_w); ++i) {
+    if ((i < g.out_h && g.top(i) >= g.in_h) || (i < g.out_w && g.left(i) >= g.in_w)) {
+      throw ShapeError(message(op, ": a window of the kernel ", options.kernel, " with dilation ",
+                               options.dilation, " sees nothing of the input ", input));
+    }
   }
   if (g.in_h * g.in_w > std::numeric_limits<std::int32_t>::max()) {
     throw ShapeError(message(op, ": the planes of ", input, " are too large to index"));
@@ -130,11 +157,12 @@ Variable<T, Device> avg_pool2d(const Pool2dGeometry& g, const Shape& out,
 
 }  // namespace detail
 
-/// The largest value of each window of (n, c, h, w); padding never wins. The gradient goes to the
-/// first of equal maxima. Keeps only where the maxima are.
+/// The largest value of each window of (n, c, h, w) or (c, h, w); padding never wins. The gradient
+/// goes to the first of equal maxima. Keeps only where the maxima are.
 /// Throws ShapeError or ValueError when the window does not fit.
 template <class T, class Device>
-Variable<T, Device> max_pool2d(const Variable<T, Device>& x, const Pool2dOptions& options = {}) {
+Variable<T, Device> max_pool2d(const Variable<T, Device>& x, const MaxPool2dOptions& options = {}) {
+  if (x.rank() == 3) return squeeze(max_pool2d(unsqueeze(x, 0), options), 0);
   const Pool2dGeometry g = detail::pool2d_geometry("max_pool2d", x.shape(), options);
   const Shape out{x.shape()[0], x.shape()[1], g.out_h, g.out_w};
   auto y = Tensor<T, Device>::empty(out);
@@ -149,12 +177,56 @@ Variable<T, Device> max_pool2d(const Variable<T, Device>& x, const Pool2dOptions
   });
 }
 
-/// The mean of each window of (n, c, h, w); padding counts as zeros.
+namespace detail {
+
+/// How many elements each window counts, over how many it has, for windows that are not whole.
+template <class T, class Device>
+Variable<T, Device> counted_share(const Pool2dGeometry& g, const AvgPool2dOptions& options) {
+  const auto extent = [&](std::int64_t start, std::int64_t kernel, std::int64_t size,
+                          std::int64_t padding) {
+    const std::int64_t edge = options.count_include_pad ? padding : 0;
+    return std::min(start + kernel, size + edge) - std::max(start, -edge);
+  };
+  const auto area = static_cast<double>(g.kernel_h * g.kernel_w);
+  std::vector<T> shares;
+  for (std::int64_t i = 0; i < g.out_h; ++i) {
+    const auto rows = extent(i * g.stride_h - g.padding_h, g.kernel_h, g.in_h, g.padding_h);
+    for (std::int64_t j = 0; j < g.out_w; ++j) {
+      const auto columns = extent(j * g.stride_w - g.padding_w, g.kernel_w, g.in_w, g.padding_w);
+      const std::int64_t count =
+          options.divisor_override > 0 ? options.divisor_override : rows * columns;
+      shares.push_back(static_cast<T>(static_cast<double>(count) / area));
+    }
+  }
+  return Variable<T, Device>(Tensor<T, Device>::from(shares, {g.out_h, g.out_w}));
+}
+
+}  // namespace detail
+
+/// The mean of each window of (n, c, h, w) or (c, h, w).
 /// Throws ShapeError or ValueError when the window does not fit.
 template <class T, class Device>
-Variable<T, Device> avg_pool2d(const Variable<T, Device>& x, const Pool2dOptions& options = {}) {
-  const Pool2dGeometry g = detail::pool2d_geometry("avg_pool2d", x.shape(), options);
-  return detail::avg_pool2d(g, {x.shape()[0], x.shape()[1], g.out_h, g.out_w}, x);
+Variable<T, Device> avg_pool2d(const Variable<T, Device>& x, const AvgPool2dOptions& options = {}) {
+  if (x.rank() == 3) return squeeze(avg_pool2d(unsqueeze(x, 0), options), 0);
+  const Pool2dGeometry g = detail::pool2d_geometry("avg_pool2d", x.shape(),
+                                                   {.kernel = options.kernel,
+                                                    .stride = options.stride,
+                                                    .padding = options.padding,
+                                                    .ceil_mode = options.ceil_mode});
+  if (options.divisor_override < 0) {
+    throw ValueError(message("avg_pool2d: divisor ", options.divisor_override,
+                             " must be positive, or 0 for the size of the windows"));
+  }
+  const Shape out{x.shape()[0], x.shape()[1], g.out_h, g.out_w};
+  const bool has_padding = g.padding_h > 0 || g.padding_w > 0;
+  if (!options.ceil_mode && options.divisor_override == 0 &&
+      (options.count_include_pad || !has_padding)) {
+    return detail::avg_pool2d(g, out, x);
+  }
+  return detail::in_float<T, Device>("avg_pool2d", {x}, [g, out, options](const auto& in) {
+    return div(detail::avg_pool2d(g, out, in[0]),
+               detail::counted_share<Compute<T>, Device>(g, options));
+  });
 }
 
 namespace detail {
@@ -168,14 +240,21 @@ struct Ranges {
 
   /// The (to × from) matrix that adds them up.
   SparseMatrix sums() const {
-    SparseMatrix matrix{from, {}};
+    SparseMatrix matrix{.columns = from};
     for (std::int64_t i = 0; i < to; ++i) {
-      auto& row = matrix.rows.emplace_back();
-      for (std::int64_t j = begin(i); j < end(i); ++j) row.push_back({j, 1.0});
+      for (std::int64_t j = begin(i); j < end(i); ++j) matrix.add(j, 1.0);
+      matrix.end_row();
     }
     return matrix;
   }
 };
+
+/// Throws ShapeError for anything but images and positive sizes.
+inline void check_adaptive(const char* op, const Shape& shape, Size2d size) {
+  if (shape.rank() == 4 && shape[2] > 0 && shape[3] > 0 && size.h > 0 && size.w > 0) return;
+  throw ShapeError(
+      message(op, ": can't make ", size, " of ", shape, "; the input must be images (n, c, h, w)"));
+}
 
 /// How many elements each of the products of two ranges has; shape (rows.to, columns.to).
 template <class T, class Device>
@@ -192,29 +271,45 @@ Tensor<T, Device> areas(const Ranges& rows, const Ranges& columns) {
 
 }  // namespace detail
 
-/// Images (n, c, h, w) averaged over a grid of height × width ranges of about equal size, whatever
+/// Images (n, c, h, w) or (c, h, w) averaged over a grid of ranges of about equal size, whatever
 /// the size of the images. An output depends on what is in its range, and on nothing else. The
 /// batch may be empty. Computed in float where images have 16 bits. Throws ShapeError for anything
 /// but images and positive sizes.
 template <class T, class Device>
-Variable<T, Device> adaptive_avg_pool2d(const Variable<T, Device>& x, std::int64_t height,
-                                        std::int64_t width) {
-  if (x.rank() != 4 || x.shape()[2] == 0 || x.shape()[3] == 0 || height < 1 || width < 1) {
-    throw ShapeError(message("adaptive_avg_pool2d: can't average ", x.shape(), " to ", height,
-                             " × ", width, "; the input must be images (n, c, h, w)"));
+Variable<T, Device> adaptive_avg_pool2d(const Variable<T, Device>& x, Size2d size) {
+  if (x.rank() == 3) return squeeze(adaptive_avg_pool2d(unsqueeze(x, 0), size), 0);
+  detail::check_adaptive("adaptive_avg_pool2d", x.shape(), size);
+  if (x.numel() == 0) return detail::resample_nothing(x, size.h, size.w);
+  const detail::Ranges rows{x.shape()[2], size.h};
+  const detail::Ranges columns{x.shape()[3], size.w};
+  if (rows.from % size.h == 0 && columns.from % size.w == 0) {
+    return avg_pool2d(x, {.kernel = {rows.from / size.h, columns.from / size.w}});
   }
-  if (x.numel() == 0) return detail::resample_nothing(x, height, width);
-  const detail::Ranges rows{x.shape()[2], height};
-  const detail::Ranges columns{x.shape()[3], width};
-  if (rows.from % height == 0 && columns.from % width == 0) {
-    return avg_pool2d(x, {.kernel = {rows.from / height, columns.from / width}});
-  }
-  Tensor<T, Device>::empty({height, width});  // throws where std::vector would
+  Tensor<T, Device>::empty({size.h, size.w});  // throws where std::vector would
   return detail::in_float<T, Device>("adaptive_avg_pool2d", {x}, [rows, columns](const auto& in) {
     const auto sums = detail::resample2d("adaptive_avg_pool2d", in[0], rows.sums(), columns.sums());
     return div(sums,
                Variable<Compute<T>, Device>(detail::areas<Compute<T>, Device>(rows, columns)));
   });
+}
+
+/// The largest value of each range; otherwise as adaptive_avg_pool2d. Equal ones in a row, or rows
+/// whose largest are equal, share the gradient.
+template <class T, class Device>
+Variable<T, Device> adaptive_max_pool2d(const Variable<T, Device>& x, Size2d size) {
+  if (x.rank() == 3) return squeeze(adaptive_max_pool2d(unsqueeze(x, 0), size), 0);
+  detail::check_adaptive("adaptive_max_pool2d", x.shape(), size);
+  if (x.numel() == 0) return detail::resample_nothing(x, size.h, size.w);
+  const auto along = [](const Variable<T, Device>& in, int axis, std::int64_t to) {
+    const detail::Ranges ranges{in.shape()[axis], to};
+    std::vector<Variable<T, Device>> maxima;
+    for (std::int64_t i = 0; i < to; ++i) {
+      const auto range = slice(in, axis, {.start = ranges.begin(i), .stop = ranges.end(i)});
+      maxima.push_back(max(range, {axis}, true));
+    }
+    return cat(maxima, axis);
+  };
+  return along(along(x, 3, size.w), 2, size.h);
 }
 
 }  // namespace sfumato::ops

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -109,6 +110,47 @@ Variable<T, Device> roll(const Variable<T, Device>& x, std::int64_t shift, int a
   if (extent == 0) return x;
   const std::int64_t cut = extent - (shift % extent + extent) % extent;
   return cat({slice(x, axis, {.start = cut}), slice(x, axis, {.stop = cut})}, axis);
+}
+
+/// x so many times one after the other along each axis; more counts than axes are new axes in
+/// front. Throws ValueError for fewer counts, or negative ones.
+template <class T, class Device>
+Variable<T, Device> repeat(const Variable<T, Device>& x, const std::vector<std::int64_t>& counts) {
+  Variable<T, Device> result = x;
+  while (result.rank() < static_cast<int>(counts.size())) result = unsqueeze(result, 0);
+  if (static_cast<int>(counts.size()) < x.rank()) {
+    throw ValueError(message("repeat: ", counts.size(), " counts for the axes of ", x.shape()));
+  }
+  for (int axis = 0; axis < result.rank(); ++axis) {
+    const std::int64_t count = counts[static_cast<std::size_t>(axis)];
+    if (count < 0) throw ValueError(message("repeat: count ", count, " must not be negative"));
+    const Shape shape = result.shape();
+    std::int64_t outer = 1;
+    for (int i = 0; i < axis; ++i) outer *= shape[i];
+    const std::int64_t inner = outer == 0 ? 0 : shape.numel() / outer;
+    const Shape side_by_side{outer, count, inner};  // throws where the product would overflow
+    const auto repeated = broadcast_to(reshape(result, Shape{outer, 1, inner}), side_by_side);
+    result = reshape(repeated, shape.with(axis, shape[axis] * count));
+  }
+  return result;
+}
+
+/// Images (…, c · r², h, w) as (…, c, h · r, w · r), the r² values of a pixel side by side: Shi et
+/// al. (2016). Throws ShapeError where r² does not divide the channels.
+template <class T, class Device>
+Variable<T, Device> pixel_shuffle(const Variable<T, Device>& x, std::int64_t r) {
+  if (x.rank() < 3 || r < 1 || r > x.size(-3) || x.size(-3) % (r * r) != 0) {
+    throw ShapeError(message("pixel_shuffle: factor ", r, " for ", x.shape(),
+                             "; its square must divide the channels of (…, c, h, w)"));
+  }
+  const std::int64_t channels = x.size(-3) / (r * r);
+  const std::int64_t h = x.size(-2);
+  const std::int64_t w = x.size(-1);
+  Shape shape;
+  for (int i = 0; i + 3 < x.rank(); ++i) shape.push_back(x.size(i));
+  const auto parts = reshape(x, Shape{shape.numel(), channels, r, r, h, w});
+  for (const std::int64_t extent : {channels, h * r, w * r}) shape.push_back(extent);
+  return reshape(permute(parts, {0, 1, 4, 2, 5, 3}), shape);
 }
 
 }  // namespace sfumato::ops

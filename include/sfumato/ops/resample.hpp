@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
@@ -19,57 +20,61 @@
 /// looked at, so that infinity and NaN stay where they are.
 namespace sfumato::ops::detail {
 
-/// A sparse matrix, row by row: the columns of the elements that are not zero, and their values.
+/// A sparse matrix, row by row: the elements of row i, those that are not zero, are numbers
+/// starts[i] to starts[i + 1] of the columns and values.
 struct SparseMatrix {
-  struct Element {
-    std::int64_t column;
-    double value;
-  };
   std::int64_t columns = 0;
-  std::vector<std::vector<Element>> rows;
+  std::vector<std::int64_t> starts{0};
+  std::vector<std::int64_t> column_indices{};
+  std::vector<double> values{};
+
+  /// An element of the last row, the one that end_row() ends.
+  void add(std::int64_t column, double value) {
+    column_indices.push_back(column);
+    values.push_back(value);
+  }
+  void end_row() { starts.push_back(static_cast<std::int64_t>(values.size())); }
+  std::int64_t rows() const { return static_cast<std::int64_t>(starts.size()) - 1; }
 
   SparseMatrix transposed() const {
-    SparseMatrix result{static_cast<std::int64_t>(rows.size()), {}};
-    result.rows.resize(static_cast<std::size_t>(columns));
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-      for (const Element& element : rows[row]) {
-        result.rows[static_cast<std::size_t>(element.column)].push_back(
-            {static_cast<std::int64_t>(row), element.value});
+    SparseMatrix result{rows(), std::vector<std::int64_t>(static_cast<std::size_t>(columns) + 1),
+                        std::vector<std::int64_t>(values.size()),
+                        std::vector<double>(values.size())};
+    const auto at = [](std::int64_t i) { return static_cast<std::size_t>(i); };
+    for (const std::int64_t column : column_indices) ++result.starts[at(column + 1)];
+    std::partial_sum(result.starts.begin(), result.starts.end(), result.starts.begin());
+    auto next = result.starts;
+    for (std::int64_t row = 0; row < rows(); ++row) {
+      for (std::int64_t i = starts[at(row)]; i < starts[at(row + 1)]; ++i) {
+        const std::size_t place = at(next[at(column_indices[at(i)])]++);
+        result.column_indices[place] = row;
+        result.values[place] = values[at(i)];
       }
     }
     return result;
   }
 };
 
-/// A SparseMatrix in a device's memory: the elements of row i are those from starts[i] on, up to
-/// starts[i + 1].
+/// A SparseMatrix in a device's memory.
 template <class Device>
 struct SparseRows {
   std::int64_t columns;
   Tensor<std::int64_t, Device> starts;
-  Tensor<std::int64_t, Device> column_indices;  ///< the elements' columns
+  Tensor<std::int64_t, Device> column_indices;
   Tensor<double, Device> values;
 
-  explicit SparseRows(const SparseMatrix& matrix) : columns(matrix.columns) {
-    std::vector<std::int64_t> all_starts{0};
-    std::vector<std::int64_t> all_column_indices;
-    std::vector<double> all_values;
-    for (const auto& row : matrix.rows) {
-      for (const auto& element : row) {
-        all_column_indices.push_back(element.column);
-        all_values.push_back(element.value);
-      }
-      all_starts.push_back(static_cast<std::int64_t>(all_column_indices.size()));
-    }
-    const auto shape = [](const auto& list) {
-      return Shape{static_cast<std::int64_t>(list.size())};
-    };
-    starts = Tensor<std::int64_t, Device>::from(all_starts, shape(all_starts));
-    column_indices =
-        Tensor<std::int64_t, Device>::from(all_column_indices, shape(all_column_indices));
-    values = Tensor<double, Device>::from(all_values, shape(all_values));
-  }
+  explicit SparseRows(const SparseMatrix& matrix)
+      : columns(matrix.columns),
+        starts(on_device(matrix.starts)),
+        column_indices(on_device(matrix.column_indices)),
+        values(on_device(matrix.values)) {}
   std::int64_t rows() const { return starts.numel() - 1; }
+
+ private:
+  template <class T>
+  static Tensor<T, Device> on_device(const std::vector<T>& list) {
+    return Tensor<T, Device>::from(list, {static_cast<std::int64_t>(list.size())});
+  }
 };
 
 /// One element of a line times a matrix, by the number of the matrix' row and where the line is.
@@ -133,15 +138,18 @@ Variable<T, Device> multiply_lines(const char* op, const Variable<T, Device>& x,
   });
 }
 
+template <class T, class Device>
+Variable<T, Device> multiply_lines(const char* op, const Variable<T, Device>& x, int axis,
+                                   const SparseMatrix& matrix) {
+  return multiply_lines(op, x, axis, SparseRows<Device>(matrix),
+                        SparseRows<Device>(matrix.transposed()));
+}
+
 /// Images (n, c, h, w) with their columns multiplied by `rows` and their rows by `columns`.
 template <class T, class Device>
 Variable<T, Device> resample2d(const char* op, const Variable<T, Device>& x,
                                const SparseMatrix& rows, const SparseMatrix& columns) {
-  const auto along = [op](const Variable<T, Device>& in, int axis, const SparseMatrix& matrix) {
-    return multiply_lines(op, in, axis, SparseRows<Device>(matrix),
-                          SparseRows<Device>(matrix.transposed()));
-  };
-  return along(along(x, 3, columns), 2, rows);
+  return multiply_lines(op, multiply_lines(op, x, 3, columns), 2, rows);
 }
 
 /// (n, c, height, width) of images (0, c, h, w) or (n, 0, h, w).

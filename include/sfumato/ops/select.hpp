@@ -103,6 +103,14 @@ Variable<T, Device> clamp(const Variable<T, Device>& x, std::type_identity_t<T> 
                 });
 }
 
+/// x limited to [low, high], tensors that are broadcast; what equals a bound shares its gradient
+/// with the bound.
+template <class T, class Device>
+Variable<T, Device> clamp(const Variable<T, Device>& x, const Variable<T, Device>& low,
+                          const Variable<T, Device>& high) {
+  return minimum(maximum(x, low), high);
+}
+
 /// a where the condition is not 0, else b, element by element; all three broadcast together.
 template <class T, class Device>
 Variable<T, Device> where(const Tensor<std::uint8_t, Device>& condition,

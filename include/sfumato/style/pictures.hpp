@@ -10,8 +10,8 @@
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/io/opencv_resize.hpp"
 #include "sfumato/io/resize.hpp"
+#include "sfumato/ops/interpolate.hpp"
 #include "sfumato/ops/select.hpp"
-#include "sfumato/ops/upsample.hpp"
 #include "sfumato/style/preprocess.hpp"
 #include "sfumato/style/presets.hpp"
 
@@ -104,8 +104,9 @@ Tensor<T, Device> enlarge_picture(const Tensor<T, Device>& image, const PictureS
     return prepare_picture<T, Device>(denormalize(image, options.rounding), size, options);
   }
   return no_grad([&] {
-           return ops::upsample2d(Variable<T, Device>(clip_picture(image)), size.height, size.width,
-                                  ops::Interpolation::kBilinear);
+           return ops::interpolate(
+               Variable<T, Device>(clip_picture(image)),
+               {.size = {size.height, size.width}, .mode = ops::Interpolation::kBilinear});
          })
       .value();
 }
