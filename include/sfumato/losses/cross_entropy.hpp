@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/half.hpp"
 #include "sfumato/core/shape.hpp"
 #include "sfumato/core/tensor.hpp"
+#include "sfumato/losses/mean_squared_error.hpp"
 #include "sfumato/ops/apply.hpp"
 #include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/comparison.hpp"
@@ -27,10 +29,20 @@ struct IsClass {
 };
 
 /// Throws ValueError for a label that is none of so many classes.
-inline void check_label(std::int64_t label, std::int64_t classes) {
+inline void check_label(const char* loss, std::int64_t label, std::int64_t classes) {
   if (label >= 0 && label < classes) return;
-  throw ValueError(message("cross_entropy: label ", label, " is not one of ", classes,
-                           " classes, 0 to ", classes - 1));
+  throw ValueError(
+      message(loss, ": label ", label, " is not one of ", classes, " classes, 0 to ", classes - 1));
+}
+
+/// Σ share · log_probability; what is impossible counts nothing where its share is 0, as 0 · -∞ is
+/// no number.
+template <class T, class Device>
+Variable<T, Device> expected_log(const Variable<T, Device>& log_probabilities,
+                                 const Variable<T, Device>& shares) {
+  const auto impossible = log_probabilities == -std::numeric_limits<T>::infinity();
+  const auto possible = ops::masked_fill(log_probabilities, impossible, T{0});
+  return ops::sum(ops::where(shares == T{0}, possible, log_probabilities) * shares);
 }
 }  // namespace detail
 
@@ -50,7 +62,8 @@ Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
   }
   const std::int64_t n = logits.shape()[0];
   const std::int64_t classes = logits.shape()[1];
-  for (const std::int64_t label : labels.to_vector()) detail::check_label(label, classes);
+  for (const std::int64_t label : labels.to_vector())
+    detail::check_label("cross_entropy", label, classes);
   const Tensor<std::uint8_t, Device> is_label =
       ops::apply("cross_entropy", detail::IsClass{}, labels.reshape({n, 1}),
                  Tensor<std::int64_t, Device>::arange(classes));
@@ -69,40 +82,47 @@ struct CrossEntropyOptions {
   double label_smoothing = 0.0;            ///< the share of a label that all classes have alike
 };
 
-/// The same with options, and also of images: logits (n, classes, …), labels (n, …). The mean is
-/// weighted: over the weights of the labels that are not ignored, NaN when all are. As in PyTorch.
-/// Throws ShapeError and ValueError for what does not fit.
-template <Real T, class Device>
-Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
-                                  const Tensor<std::int64_t, Device>& labels,
-                                  const CrossEntropyOptions& options) {
+namespace detail {
+
+/// Throws ValueError for options that do not fit so many classes.
+inline void check_options(const char* loss, const CrossEntropyOptions& options,
+                          std::int64_t classes) {
+  if (!options.class_weights.empty() &&
+      static_cast<std::int64_t>(options.class_weights.size()) != classes) {
+    throw ValueError(
+        message(loss, ": ", options.class_weights.size(), " weights for ", classes, " classes"));
+  }
+  if (!(options.label_smoothing >= 0.0 && options.label_smoothing <= 1.0)) {
+    throw ValueError(
+        message(loss, ": label smoothing ", options.label_smoothing, " must be from 0 to 1"));
+  }
+}
+
+/// The weighted mean of -log_likelihoods(x)[label], whose classes are the last axis.
+template <Real T, class Device, class LogLikelihoods>
+Variable<T, Device> labelled(const char* loss, const Variable<T, Device>& x,
+                             const Tensor<std::int64_t, Device>& labels,
+                             const CrossEntropyOptions& options,
+                             const LogLikelihoods& log_likelihoods) {
   const auto mistaken = [&] {
-    return ShapeError(message("cross_entropy: logits ", logits.shape(), " and labels ",
-                              labels.shape(), " must be (n, classes, …) and (n, …)"));
+    return ShapeError(message(loss, ": ", x.shape(), " and labels ", labels.shape(),
+                              " must be (n, classes, …) and (n, …)"));
   };
-  if (logits.rank() < 2 || labels.rank() != logits.rank() - 1) throw mistaken();
+  if (x.rank(loss) < 2 || labels.rank() != x.rank() - 1) throw mistaken();
   Axes classes_last;
-  for (int axis = 0; axis < logits.rank(); ++axis) {
+  for (int axis = 0; axis < x.rank(); ++axis) {
     if (axis != 1) classes_last.push_back(axis);
-    if (axis != 1 && logits.size(axis) != labels.size(axis > 1 ? axis - 1 : axis)) throw mistaken();
+    if (axis != 1 && x.size(axis) != labels.shape()[axis > 1 ? axis - 1 : axis]) throw mistaken();
   }
   classes_last.push_back(1);
-  const std::int64_t classes = logits.size(1);
+  const std::int64_t classes = x.size(1);
+  check_options(loss, options, classes);
   const auto weight_of = [&](std::int64_t label) {
     return options.class_weights.empty() ? 1.0
                                          : options.class_weights[static_cast<std::size_t>(label)];
   };
-  if (!options.class_weights.empty() &&
-      static_cast<std::int64_t>(options.class_weights.size()) != classes) {
-    throw ValueError(message("cross_entropy: ", options.class_weights.size(), " weights for ",
-                             classes, " classes"));
-  }
-  if (!(options.label_smoothing >= 0.0 && options.label_smoothing <= 1.0)) {
-    throw ValueError(message("cross_entropy: label smoothing ", options.label_smoothing,
-                             " must be from 0 to 1"));
-  }
   // How much each class of each example counts.
-  std::vector<Compute<T>> shares(static_cast<std::size_t>(logits.numel()));
+  std::vector<Compute<T>> shares(static_cast<std::size_t>(x.numel()));
   double total = 0.0;
   auto share = shares.begin();
   for (const std::int64_t label : labels.to_vector()) {
@@ -110,7 +130,7 @@ Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
       share += classes;
       continue;
     }
-    detail::check_label(label, classes);
+    check_label(loss, label, classes);
     total += weight_of(label);
     for (std::int64_t i = 0; i < classes; ++i) {
       const double own = i == label ? 1.0 - options.label_smoothing : 0.0;
@@ -120,14 +140,85 @@ Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
   }
   const Variable<Compute<T>, Device> counts(
       Tensor<Compute<T>, Device>::from(shares, {labels.numel(), classes}));
-  const auto rows = ops::reshape(ops::permute(logits, classes_last), counts.shape());
-  return ops::detail::in_float<T, Device>("cross_entropy", {rows}, [counts, total](const auto& in) {
-    // An impossible class, of -∞, times 0 is no number.
-    const auto counted = counts != Compute<T>{0};
-    const auto zeros = counts * Compute<T>{0};
-    const auto likelihoods = ops::where(counted, ops::log_softmax(in[0]), zeros) * counts;
-    return ops::neg(ops::sum(likelihoods) / static_cast<Compute<T>>(total));
-  });
+  const auto rows = ops::reshape(ops::permute(x, classes_last), counts.shape());
+  return ops::detail::in_float<T, Device>(
+      loss, {rows}, [counts, total, log_likelihoods](const auto& in) {
+        // An impossible class, of -∞, times 0 is no number.
+        const auto counted = counts != Compute<T>{0};
+        const auto zeros = counts * Compute<T>{0};
+        const auto likelihoods = ops::where(counted, log_likelihoods(in[0]), zeros) * counts;
+        return ops::neg(ops::sum(likelihoods) / static_cast<Compute<T>>(total));
+      });
+}
+
+}  // namespace detail
+
+/// The same with options, and also of images: logits (n, classes, …), labels (n, …). The mean is
+/// weighted: over the weights of the labels that are not ignored, NaN when all are. As in PyTorch.
+/// Throws ShapeError and ValueError for what does not fit.
+template <Real T, class Device>
+Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
+                                  const Tensor<std::int64_t, Device>& labels,
+                                  const CrossEntropyOptions& options) {
+  return detail::labelled("cross_entropy", logits, labels, options,
+                          [](const auto& rows) { return ops::log_softmax(rows); });
+}
+
+/// The same for probabilities of the classes in place of labels, in the logits' shape: the mean of
+/// -Σ weight · probability · log softmax(logits) over the examples, whatever their weights. As in
+/// PyTorch, but a class of probability 0 may be impossible. Throws ShapeError for other shapes and
+/// ValueError for options that do not fit, as an ignored label.
+template <Real T, class Device>
+Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
+                                  const Variable<T, Device>& probabilities,
+                                  const CrossEntropyOptions& options = {}) {
+  detail::check_same_shape("cross_entropy", logits, probabilities);
+  if (logits.rank() < 2) {
+    throw ShapeError(message("cross_entropy: logits ", logits.shape(),
+                             " must be (n, classes, …), as the probabilities"));
+  }
+  const std::int64_t classes = logits.size(1);
+  detail::check_options("cross_entropy", options, classes);
+  if (options.ignore_index >= 0) {
+    throw ValueError(message("cross_entropy: label ", options.ignore_index,
+                             " can't be ignored where the classes have probabilities; give those "
+                             "examples probabilities of 0"));
+  }
+  return ops::detail::in_float<T, Device>(
+      "cross_entropy", {logits, probabilities}, [options, classes](const auto& in) {
+        using Number = Compute<T>;
+        const auto smoothing = static_cast<Number>(options.label_smoothing);
+        auto shares = in[1] * (Number{1} - smoothing) + smoothing / static_cast<Number>(classes);
+        if (!options.class_weights.empty()) {
+          std::vector<std::int64_t> along(static_cast<std::size_t>(in[0].rank()), 1);
+          along[1] = classes;
+          const std::vector<Number> weights(options.class_weights.begin(),
+                                            options.class_weights.end());
+          shares = shares *
+                   Variable<Number, Device>(Tensor<Number, Device>::from(weights, Shape(along)));
+        }
+        const auto sum = detail::expected_log(ops::log_softmax(in[0], 1), shares);
+        return sum * static_cast<Number>(-static_cast<double>(classes) /
+                                         static_cast<double>(in[0].numel()));
+      });
+}
+
+/// How nll_loss treats its classes and labels.
+struct NllOptions {
+  std::vector<double> class_weights = {};  ///< what each class counts; 1 when empty
+  std::int64_t ignore_index = -100;        ///< a label that stands for none
+};
+
+/// The weighted mean of -log_probabilities[label], "negative log-likelihood": cross_entropy of what
+/// log_softmax has made, (n, classes, …), with labels (n, …). Throws as cross_entropy does.
+template <Real T, class Device>
+Variable<T, Device> nll_loss(const Variable<T, Device>& log_probabilities,
+                             const Tensor<std::int64_t, Device>& labels,
+                             const NllOptions& options = {}) {
+  return detail::labelled(
+      "nll_loss", log_probabilities, labels,
+      {.class_weights = options.class_weights, .ignore_index = options.ignore_index},
+      [](const auto& rows) { return rows; });
 }
 
 }  // namespace sfumato::losses
