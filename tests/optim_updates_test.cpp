@@ -1,4 +1,4 @@
-// Optimisers and schedules against the numbers of PyTorch 1.13, and what they save and restore.
+// Optimisers and schedules against the numbers of PyTorch, and what they save and restore.
 
 #include <doctest/doctest.h>
 
@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "support/complaint.hpp"
@@ -31,6 +32,18 @@ void run(Optimizer& optimizer, const Variable<double>& p, int steps) {
   for (int i = 0; i < steps; ++i) {
     optimizer.zero_grad();
     backward(loss(p));
+    optimizer.step();
+  }
+}
+
+/// The same for two parameters, with a schedule for both.
+template <class Optimizer>
+void run_both(Optimizer& optimizer, const std::vector<Variable<double>>& p, int from, int to) {
+  const optim::StepDecay schedule{.initial = 0.05, .every = 2, .factor = 0.5};
+  for (int i = from; i < to; ++i) {
+    optimizer.set_learning_rate(schedule(i));
+    optimizer.zero_grad();
+    backward(loss(p[0]) + loss(p[1]));
     optimizer.step();
   }
 }
@@ -74,6 +87,118 @@ TEST_CASE("Adam and AdamW take PyTorch's steps") {
          .weight_decay = 0.1,
          .decoupled_weight_decay = true},
         {0.398701267601799, -1.30499976909355, -0.102633382967155});
+}
+
+TEST_CASE("AMSGrad takes PyTorch's steps") {
+  const auto after = [](optim::AdamOptions options, const std::vector<double>& expected) {
+    options.learning_rate = 0.3;
+    options.beta2 = 0.5;  // so that the mean square falls, too
+    const auto p = start();
+    optim::Adam<double> adam({p}, options);
+    run(adam, p, 12);
+    check_close(p, expected);
+  };
+  after({}, {0.6682443059022909, 1.101807894655618, -1.799456305000627});
+  after({.amsgrad = true}, {0.2536247194386821, 0.5289661759944051, -1.536780128357529});
+  after({.weight_decay = 0.1, .decoupled_weight_decay = true, .amsgrad = true},
+        {0.2680371522547592, 0.5217259401012335, -1.330765805300747});
+}
+
+TEST_CASE("RMSprop takes PyTorch's steps") {
+  const auto after = [](optim::RMSpropOptions options, const std::vector<double>& expected) {
+    options.learning_rate = 0.1;
+    const auto p = start();
+    optim::RMSprop<double> rmsprop({p}, options);
+    run(rmsprop, p, 3);
+    optim::RMSprop<double> restored({p}, options);
+    restored.load_state_dict(rmsprop.state_dict());
+    run(restored, p, 3);
+    check_close(p, expected);
+  };
+  after({}, {0.2877138480289492, 0.04931573156634127, -1.047527870541048});
+  after({.alpha = 0.9, .epsilon = 1e-3, .weight_decay = 0.1, .momentum = 0.5},
+        {0.2208093395479179, -0.2539659438193272, -1.005789194581825});
+  after({.alpha = 0.9, .weight_decay = 0.1, .momentum = 0.5, .centered = true},
+        {0.2319127655472722, -0.09265521359779619, -1.087260738618296});
+  after({.centered = true}, {0.2877155714707336, 0.05298744173121179, -1.048172986306003});
+  const auto says = [](const optim::RMSpropOptions& options) {
+    return complaint([&] { optim::RMSprop<double>({start()}, options); });
+  };
+  CHECK(says({.alpha = 1.0}) == "RMSprop: alpha 1 must be at least 0 and less than 1");
+  CHECK(says({.momentum = -1.0}) == "RMSprop: momentum -1 must be a number that is not negative");
+  CHECK(says({.weight_decay = -1.0}) ==
+        "RMSprop: weight decay -1 must be a number that is not negative");
+  CHECK(says({.epsilon = std::nan("")}) != "nothing");
+  CHECK(says({.epsilon = 0.0}).starts_with("RMSprop: epsilon 0 is 0 in the parameters'"));
+}
+
+TEST_CASE("groups of parameters have learning rates and weight decays of their own") {
+  const auto check = []<class Optimizer>(std::type_identity<Optimizer>, auto options,
+                                         const std::vector<double>& first,
+                                         const std::vector<double>& second) {
+    options.learning_rate = 0.05;
+    options.weight_decay = 0.1;
+    const std::vector p{start(), start()};
+    const auto make = [&](double rate) {
+      auto optimizer = std::make_unique<Optimizer>(std::vector{p[0]}, options);
+      optimizer->add_param_group({p[1]}, {.learning_rate = rate, .weight_decay = 0.3});
+      return optimizer;
+    };
+    const auto optimizer = make(0.02);
+    run_both(*optimizer, p, 0, 3);
+    CHECK(optimizer->learning_rate() == 0.025);
+    CHECK(optimizer->learning_rate(1) == doctest::Approx(0.01).epsilon(1e-15));
+    const auto restored = make(99.0);
+    restored->load_state_dict(optimizer->state_dict());
+    run_both(*restored, p, 3, 6);
+    check_close(p[0], first);
+    check_close(p[1], second);
+  };
+  check(std::type_identity<optim::Sgd<double>>{}, optim::SgdOptions{.momentum = 0.9},
+        {0.4214773760790114, 0.2250393160250913, -1.60045233152141},
+        {0.7053103662723669, -0.8686311485182483, -0.6907614795770048});
+  check(std::type_identity<optim::Adam<double>>{}, optim::AdamOptions{},
+        {0.8261083890658104, -1.825223865523692, 0.3254257428184973},
+        {0.9301364906270926, -1.930033791053088, 0.4300624700355637});
+  check(std::type_identity<optim::Adam<double>>{},
+        optim::AdamOptions{.decoupled_weight_decay = true},
+        {0.8101070479138021, -1.79170978734062, 0.3179510360642347},
+        {0.9099434364682754, -1.888974158194767, 0.4202310708843878});
+  check(std::type_identity<optim::RMSprop<double>>{}, optim::RMSpropOptions{},
+        {0.3040013388701083, -0.8938502153253393, -0.5098446373385433},
+        {0.577384786684376, -1.523854424428475, 0.03785519191205051});
+}
+
+TEST_CASE("a group has what the others have where it says nothing, and nothing that fails") {
+  const std::vector p{start(), start(), start()};
+  optim::Sgd<double> sgd({p[0]}, {.learning_rate = 0.5, .weight_decay = 0.25});
+  const auto state = sgd.state_dict();
+  sgd.add_param_group({p[1], p[2]});
+  sgd.set_learning_rate(0.125);
+  CHECK(sgd.learning_rate(1) == 0.125);
+  run(sgd, p[0], 1);
+  backward(loss(p[2]));
+  sgd.step();
+  CHECK(p[2].value().to_vector()[0] == p[1].value().to_vector()[0] - 0.125 * (1.4 + 0.3 + 0.25));
+  const auto says = [&](const std::vector<Variable<double>>& more,
+                        const optim::ParameterGroupOptions& options) {
+    return complaint([&] { sgd.add_param_group(more, options); });
+  };
+  CHECK(says({p[1]}, {}) ==
+        "optimizer: parameters 1 and 3 are one, which would be changed twice a step; give it once");
+  CHECK(says({start()}, {.learning_rate = -1.0}) ==
+        "optimizer: a group's learning rate -1 must be a number that is not negative");
+  CHECK(says({start()}, {.weight_decay = -1.0}) ==
+        "optimizer: a group's weight decay -1 must be a number that is not negative");
+  CHECK(complaint([&] { sgd.load_state_dict(state); }) ==
+        "load_state_dict: the optimiser's state has no learning_rate_factor.1");
+  CHECK(complaint([&] { sgd.learning_rate(2); }) ==
+        "optimizer: there is no group 2 of parameters, but 0 to 1");
+  optim::Sgd<double> still({p[0]}, {.learning_rate = 0.0});
+  CHECK(complaint([&] { still.add_param_group({p[1]}, {.learning_rate = 1.0}); }) ==
+        "optimizer: a group's ratio of learning rates inf must be a number that is not negative");
+  CHECK(complaint([&] { still.load_state_dict(sgd.state_dict()); }) ==
+        "load_state_dict: this optimiser has no learning_rate_factor.1");
 }
 
 namespace {
@@ -195,6 +320,14 @@ TEST_CASE("parameters of 16 bits take the steps of floats and are rounded") {
     same_steps([]<class U>(const Variable<U>& p) {
       return std::make_unique<optim::Adam<U>>(std::vector{p},
                                               optim::AdamOptions{.learning_rate = 0.01});
+    });
+    same_steps([]<class U>(const Variable<U>& p) {
+      return std::make_unique<optim::Adam<U>>(
+          std::vector{p}, optim::AdamOptions{.learning_rate = 0.01, .amsgrad = true});
+    });
+    same_steps([]<class U>(const Variable<U>& p) {
+      return std::make_unique<optim::RMSprop<U>>(
+          std::vector{p}, optim::RMSpropOptions{.momentum = 0.5, .centered = true});
     });
     same_steps([]<class U>(const Variable<U>& p) {
       return std::make_unique<optim::Sgd<U>>(
@@ -475,22 +608,36 @@ TEST_CASE("schedules give PyTorch's learning rates") {
   check(optim::CosineDecay{.initial = 0.2, .total = 8, .final = 0.02},
         {0.2, 0.1931491579260158, 0.17363961030678926, 0.1444415089128581, 0.11,
          0.07555849108714192, 0.04636038969321073, 0.026850842073984194, 0.02, 0.02});
-  check(optim::CosineDecay{.initial = 0.2, .total = 10, .final = 0.0, .warmup = 4},
-        {0.05, 0.1, 0.15, 0.2, 0.2});
+  check(optim::Warmup(4, optim::CosineDecay{.initial = 0.2, .total = 8, .final = 0.02}),
+        {0.05, 0.1, 0.15, 0.2, 0.2, 0.1931491579260158});
+  check(optim::Warmup(0, optim::ExponentialDecay{.initial = 0.2, .factor = 0.9}), {0.2, 0.18});
+}
+
+TEST_CASE("a learning rate falls on a plateau as PyTorch's") {
+  optim::ReduceOnPlateau plateau{
+      .learning_rate = 0.1, .factor = 0.5, .patience = 1, .threshold = 0.1, .least = 0.02};
+  const std::vector<double> losses{3.0, 2.0,          1.9, 1.85, 1.7, 1.69, 1.68, 1.67,
+                                   1.5, std::nan(""), 2.0, 2.0,  2.0, 1.0,  2.0,  2.0};
+  const std::vector<double> expected{0.1,   0.1,   0.1,  0.05, 0.05, 0.05, 0.025, 0.025,
+                                     0.025, 0.025, 0.02, 0.02, 0.02, 0.02, 0.02,  0.02};
+  for (std::size_t i = 0; i < losses.size(); ++i) CHECK(plateau(losses[i]) == expected[i]);
+  CHECK(plateau.best == 1.0);
+  optim::ReduceOnPlateau negative{.learning_rate = 1.0, .patience = 0};
+  negative(-0.5);
+  CHECK(negative(-0.5) == 0.1);  // no better
 }
 
 TEST_CASE("schedules refuse what they would have to guess") {
   const auto says = [](const auto& schedule, std::int64_t step) {
     return complaint([&] { schedule(step); });
   };
-  const std::string why =
-      " there is no learning rate; steps count from 0, every is at least 1, and warmup is from 0 "
-      "to total";
+  const std::string why = " there is no learning rate; steps count from 0, and every is at least 1";
   CHECK(says(optim::StepDecay{.every = 0}, 5) == "StepDecay: at step 5" + why);
   CHECK(says(optim::StepDecay{}, -1) == "StepDecay: at step -1" + why);
   CHECK(says(optim::ExponentialDecay{}, -1) == "ExponentialDecay: at step -1" + why);
-  CHECK(says(optim::CosineDecay{.total = 5, .warmup = 6}, 2) == "CosineDecay: at step 2" + why);
-  CHECK(says(optim::CosineDecay{.warmup = -1}, 2) == "CosineDecay: at step 2" + why);
+  CHECK(says(optim::CosineDecay{.total = -1}, 2) == "CosineDecay: at step 2" + why);
+  CHECK(says(optim::Warmup(-1, optim::CosineDecay{}), 2) == "Warmup: at step 2" + why);
+  CHECK(says(optim::Warmup(1, optim::CosineDecay{}), -1) == "Warmup: at step -1" + why);
   CHECK(says(optim::CosineDecay{.total = 0}, 0) == "nothing");
 }
 

@@ -102,6 +102,8 @@ using Optimizer = sfumato::optim::Optimizer<T, Device>;
 template <class T>
 using Adam = sfumato::optim::Adam<T, Device>;
 template <class T>
+using RMSprop = sfumato::optim::RMSprop<T, Device>;
+template <class T>
 using Sgd = sfumato::optim::Sgd<T, Device>;
 }  // namespace optim
 

@@ -177,10 +177,10 @@ class Training {
 
   /// The steps that are left, with a checkpoint now and then.
   void train(LayerOptimizers& optimizers, const Validation& validation) {
-    const optim::CosineDecay schedule{.initial = a_.learning_rate,
-                                      .total = a_.steps,
-                                      .final = a_.learning_rate / 50.0,
-                                      .warmup = a_.steps / 20};
+    const std::int64_t warmup = a_.steps / 20;
+    const optim::Warmup schedule(warmup, optim::CosineDecay{.initial = a_.learning_rate,
+                                                            .total = a_.steps - warmup,
+                                                            .final = a_.learning_rate / 50.0});
     auto start = std::chrono::steady_clock::now();
     std::int64_t since = step_;
     while (step_ < a_.steps && interrupted == 0) {

@@ -39,14 +39,15 @@ using Maps2 = Kernels<MapKernel<Function, T, T, T>...>;
 
 /// What optimisers map, for parameters in T and what is remembered of them in Number.
 template <class T, class Number>
-using OptimizerMaps =
-    std::tuple<Kernels<MapKernel<optim::detail::AddScaled<Number>, Number, Number, T>>,
-               Maps2<Number, optim::detail::AddScaled<Number>, optim::detail::Average<Number>,
-                     optim::detail::AverageSquare<Number>, optim::detail::Velocity<Number>>,
-               Kernels<MapKernel<optim::detail::Descend<Number>, T, T, Number>,
-                       MapKernel<optim::detail::AdamStep<Number>, T, T, Number, Number>,
-                       MapKernel<optim::detail::AdamRates<Number>, Number, double, double>,
-                       MapKernel<optim::detail::Increment, double, double>>>;
+using OptimizerMaps = std::tuple<
+    Kernels<MapKernel<optim::detail::AddScaled<Number>, Number, Number, T>>,
+    Maps2<Number, optim::detail::AddScaled<Number>, optim::detail::Average<Number>,
+          optim::detail::AverageSquare<Number>, optim::detail::Velocity<Number>>,
+    Kernels<MapKernel<optim::detail::Normalized<Number>, Number, Number, Number, Number>>,
+    Kernels<MapKernel<optim::detail::Descend<Number>, T, T, Number>,
+            MapKernel<optim::detail::AdamStep<Number>, T, T, Number, Number>,
+            MapKernel<optim::detail::AdamRates<Number>, Number, double, double>,
+            MapKernel<optim::detail::Increment, double, double>>>;
 
 template <class T, class... Reduction>
 using Reductions = std::tuple<Kernels<ReduceKernel<Reduction, T, T>...>,

@@ -2,10 +2,12 @@
 
 #include <cmath>
 #include <cstddef>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "sfumato/ops/apply.hpp"
+#include "sfumato/ops/select.hpp"
 #include "sfumato/optim/optimizer.hpp"
 
 namespace sfumato::optim {
@@ -29,23 +31,12 @@ struct AdamOptions {
   /// weight_decay · parameter off the parameter itself (true: AdamW).
   bool decoupled_weight_decay = false;
   AdamForm form = AdamForm::kPaper;
+  /// Divides by the root of the largest mean square so far: Reddi, Kale and Kumar, "On the
+  /// convergence of Adam and beyond" (2018).
+  bool amsgrad = false;
 };
 
 namespace detail {
-/// Moves a running mean towards x; `rest` is 1 - decay, which as a float of its own is exacter than
-/// the difference of floats.
-template <class T>
-struct Average {
-  T decay;
-  T rest;
-  SFUMATO_HOST_DEVICE T operator()(T mean, T x) const { return mean * decay + x * rest; }
-};
-template <class T>
-struct AverageSquare {
-  T decay;
-  T rest;
-  SFUMATO_HOST_DEVICE T operator()(T mean, T x) const { return mean * decay + x * rest * x; }
-};
 /// The numbers of a step that depend on how often the parameter was updated: the step size, epsilon
 /// and 1 - learning rate · weight decay, by `which`. In the step, both are times √(1 - beta2^t): so
 /// the root of the mean square need not be divided by it. In double, as differences from 1 are.
@@ -97,17 +88,16 @@ class Adam : public Optimizer<T, Device> {
  public:
   /// Throws ValueError for options out of range; see also Optimizer.
   explicit Adam(std::vector<Variable<T, Device>> parameters, const AdamOptions& options = {})
-      : Optimizer<T, Device>(std::move(parameters), options.learning_rate,
-                             {"first_moment", "second_moment"}, true),
+      : Optimizer<T, Device>("Adam", std::move(parameters), options.learning_rate,
+                             options.weight_decay, buffer_names(options), true),
         options_(options) {
     if (!(options.beta1 >= 0.0 && options.beta1 < 1.0 && options.beta2 >= 0.0 &&
           options.beta2 < 1.0)) {
       throw ValueError(message("Adam: betas ", options.beta1, " and ", options.beta2,
                                " must be at least 0 and less than 1"));
     }
-    detail::check_not_negative("Adam", "weight decay", options.weight_decay);
     detail::check_not_negative("Adam", "epsilon", options.epsilon);
-    if (rates().number(options.epsilon * std::sqrt(1.0 - options.beta2)) == Number{0}) {
+    if (rates(0).number(options.epsilon * std::sqrt(1.0 - options.beta2)) == Number{0}) {
       throw ValueError(
           message("Adam: epsilon ", options.epsilon,
                   " is 0 in the parameters' precision, and 0 / 0 is what a gradient of "
@@ -118,34 +108,44 @@ class Adam : public Optimizer<T, Device> {
  protected:
   void update(std::size_t index, Tensor<T, Device>& parameter,
               const Tensor<T, Device>& gradient) override {
-    Tensor<Number, Device> slope = gradient.template cast<Number>();
-    if (options_.weight_decay != 0.0 && !options_.decoupled_weight_decay) {
-      const auto scale = static_cast<Number>(options_.weight_decay);
-      slope = ops::apply("Adam", detail::AddScaled<Number>{scale}, slope, parameter);
-    }
+    const Tensor<Number, Device> slope = options_.decoupled_weight_decay
+                                             ? gradient.template cast<Number>()
+                                             : this->decayed(index, parameter, gradient);
     Tensor<double, Device>& count = this->count(index);
     Tensor<Number, Device>& mean = this->buffer("first_moment", index);
     Tensor<Number, Device>& square = this->buffer("second_moment", index);
+    Tensor<Number, Device>& largest =
+        options_.amsgrad ? this->buffer("largest_second_moment", index) : square;
     ops::apply_into("Adam", detail::Increment{}, count, count);
     ops::apply_into("Adam", average<detail::Average<Number>>(options_.beta1), mean, mean, slope);
     ops::apply_into("Adam", average<detail::AverageSquare<Number>>(options_.beta2), square, square,
                     slope);
-    const Tensor<Number, Device> rates = ops::apply("Adam", this->rates(), which_, count);
+    if (options_.amsgrad) {
+      ops::apply_into("Adam", ops::detail::Maximum{}, largest, largest, square);
+    }
+    const Tensor<Number, Device> rates = ops::apply("Adam", this->rates(index), which_, count);
     ops::apply_into("Adam", detail::AdamStep<Number>{rates.data()}, parameter, parameter, mean,
-                    square);
+                    largest);
   }
 
  private:
   using Number = Compute<T>;
 
-  detail::AdamRates<Number> rates() const {
-    const double decay = options_.decoupled_weight_decay ? options_.weight_decay : 0.0;
-    return {this->rate(), options_.beta1, options_.beta2, options_.epsilon, decay, options_.form};
+  static std::vector<std::string> buffer_names(const AdamOptions& options) {
+    std::vector<std::string> names{"first_moment", "second_moment"};
+    if (options.amsgrad) names.push_back("largest_second_moment");
+    return names;
+  }
+
+  detail::AdamRates<Number> rates(std::size_t index) const {
+    const double decay = options_.decoupled_weight_decay ? this->weight_decay(index) : 0.0;
+    return {this->rate(index), options_.beta1, options_.beta2,
+            options_.epsilon,  decay,          options_.form};
   }
 
   template <class Mean>
   Mean average(double beta) const {
-    const Number decay = rates().number(beta);
+    const Number decay = rates(0).number(beta);
     const bool rounded = options_.form == AdamForm::kMxnet;
     return {decay, static_cast<Number>(1.0 - (rounded ? static_cast<double>(decay) : beta))};
   }

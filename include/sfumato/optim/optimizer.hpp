@@ -1,17 +1,18 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <span>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/tensor.hpp"
+#include "sfumato/ops/apply.hpp"
+#include "sfumato/optim/number_parts.hpp"
 
 namespace sfumato::optim {
 
@@ -21,6 +22,20 @@ template <class T>
 struct AddScaled {
   T scale;
   SFUMATO_HOST_DEVICE T operator()(T a, T b) const { return a + scale * b; }
+};
+/// Moves a running mean towards x; `rest` is 1 - decay, which as a float of its own is exacter than
+/// the difference of floats.
+template <class T>
+struct Average {
+  T decay;
+  T rest;
+  SFUMATO_HOST_DEVICE T operator()(T mean, T x) const { return mean * decay + x * rest; }
+};
+template <class T>
+struct AverageSquare {
+  T decay;
+  T rest;
+  SFUMATO_HOST_DEVICE T operator()(T mean, T x) const { return mean * decay + x * rest * x; }
 };
 struct Increment {
   SFUMATO_HOST_DEVICE double operator()(double count) const { return count + 1.0; }
@@ -69,39 +84,13 @@ void check_parameters(const std::vector<Variable<T, Device>>& parameters) {
     }
   }
 }
-
-/// A double as a sum of three numbers that together hold all of its bits, even when T is float.
-template <class T, class Device>
-Tensor<T, Device> to_parts(double value) {
-  const T high = static_cast<T>(value);
-  const double rest = value - static_cast<double>(high);
-  const T middle = static_cast<T>(rest);
-  const T low = static_cast<T>(rest - static_cast<double>(middle));
-  return Tensor<T, Device>::from({high, middle, low}, {3});
-}
-template <class T, class Device>
-double from_parts(const std::string& name, const Tensor<T, Device>& parts) {
-  if (!parts.defined()) {
-    throw ValueError(message("load_state_dict: the optimiser's state has no ", name));
-  }
-  if (parts.shape() != Shape{3}) {
-    throw ValueError(message("load_state_dict: the optimiser's ", name, " has the shape ",
-                             parts.shape(), " and not (3,)"));
-  }
-  double value = 0.0;
-  for (const T part : parts.to_vector()) value += static_cast<double>(part);
-  return value;
-}
-/// The same, of a whole number up to `most`.
-template <class T, class Device>
-double to_count(const std::string& name, const Tensor<T, Device>& parts, double most) {
-  const double count = from_parts(name, parts);
-  if (!(count >= 0.0 && count <= most && count == std::floor(count))) {
-    throw ValueError(message("load_state_dict: the optimiser's ", name, " can't be ", count));
-  }
-  return count;
-}
 }  // namespace detail
+
+/// What is different for some of the parameters; the optimiser's own where nothing is said.
+struct ParameterGroupOptions {
+  std::optional<double> learning_rate = {};
+  std::optional<double> weight_decay = {};
+};
 
 /// Changes parameters along their gradients. What differs between optimisers is update().
 ///
@@ -111,6 +100,9 @@ double to_count(const std::string& name, const Tensor<T, Device>& parts, double 
 ///       backward(loss(model(x)));
 ///       adam.step();
 ///     }
+///
+/// Other parameters may have a learning rate and a weight decay of their own: see
+/// add_param_group().
 ///
 /// Parameters may be frozen and unfrozen on the way: frozen ones stay as they are, as do those
 /// without a gradient, and what is remembered of them, too. Whatever is computed with parameters of
@@ -136,7 +128,10 @@ class Optimizer {
   /// apply_gradients() finds it.
   void begin_step() {
     ++steps_;
-    Device::copy_from_host(rate_.data(), &learning_rate_, sizeof(learning_rate_));
+    for (std::size_t i = 0; i < groups_.size(); ++i) {
+      const double rate = learning_rate(i);
+      Device::copy_from_host(groups_[i].rate.data(), &rate, sizeof(rate));
+    }
   }
 
   /// The rest of step(), which on the device is the same every time and so may be part of a Repeat.
@@ -153,13 +148,41 @@ class Optimizer {
     for (auto& parameter : parameters_) parameter.zero_grad();
   }
 
-  double learning_rate() const { return learning_rate_; }
-  /// Takes effect with the next step; see schedules.hpp. Throws ValueError for a learning rate that
-  /// is negative or not finite.
+  /// Of all parameters, or of those that add_param_group() has added: group 1 and so on.
+  double learning_rate(std::size_t group = 0) const {
+    if (group < groups_.size()) return learning_rate_ * groups_[group].factor;
+    throw ValueError(message("optimizer: there is no group ", group, " of parameters, but 0 to ",
+                             groups_.size() - 1));
+  }
+  /// Takes effect with the next step; see schedules.hpp. Groups with a learning rate of their own
+  /// keep its ratio to this one. Throws ValueError for one that is negative or not finite.
   void set_learning_rate(double learning_rate) {
     detail::check_not_negative("optimizer", "learning rate", learning_rate);
     learning_rate_ = learning_rate;
   }
+  /// Takes on more parameters, with a learning rate and a weight decay of their own. Throws as the
+  /// constructor does, and ValueError where the ratio of the learning rates is no number.
+  ///
+  ///     optim::Sgd<float> sgd(body.parameters(), {.learning_rate = 1e-3, .weight_decay = 1e-4});
+  ///     sgd.add_param_group(head.parameters(), {.learning_rate = 1e-2});
+  void add_param_group(const std::vector<Variable<T, Device>>& parameters,
+                       const ParameterGroupOptions& options = {}) {
+    const double rate = options.learning_rate.value_or(learning_rate_);
+    const double factor = rate == learning_rate_ ? 1.0 : rate / learning_rate_;
+    const double decay = options.weight_decay.value_or(groups_[0].weight_decay);
+    detail::check_not_negative("optimizer", "a group's learning rate", rate);
+    detail::check_not_negative("optimizer", "a group's ratio of learning rates", factor);
+    detail::check_not_negative("optimizer", "a group's weight decay", decay);
+    auto all = parameters_;
+    all.insert(all.end(), parameters.begin(), parameters.end());
+    detail::check_parameters(all);
+    parameters_ = std::move(all);
+    for (auto& [name, tensors] : buffers_) tensors.resize(parameters_.size());
+    if (!counts_.empty()) counts_.resize(parameters_.size());
+    group_of_.resize(parameters_.size(), groups_.size());
+    groups_.push_back({factor, decay});
+  }
+
   /// How often step() has been called.
   std::int64_t steps() const { return steps_; }
 
@@ -171,6 +194,9 @@ class Optimizer {
     };
     put("steps", static_cast<double>(steps_));
     put("learning_rate", learning_rate_);
+    for (std::size_t i = 1; i < groups_.size(); ++i) {
+      put(message("learning_rate_factor.", i), groups_[i].factor);
+    }
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       for (const auto& [name, tensors] : buffers_) {
         if (tensors[i].defined()) state.emplace(message(name, ".", i), tensors[i].clone());
@@ -195,6 +221,12 @@ class Optimizer {
     const double steps = detail::to_count("steps", take("steps"), kMostSteps);
     const double learning_rate = detail::from_parts("learning_rate", take("learning_rate"));
     detail::check_not_negative("optimizer", "learning rate", learning_rate);
+    std::vector<double> factors{1.0};
+    for (std::size_t i = 1; i < groups_.size(); ++i) {
+      const std::string key = message("learning_rate_factor.", i);
+      factors.push_back(detail::from_parts(key, take(key)));
+      detail::check_not_negative("optimizer", key.c_str(), factors[i]);
+    }
 
     Memory restored;
     for (const auto& [name, tensors] : buffers_) restored[name].resize(parameters_.size());
@@ -227,6 +259,7 @@ class Optimizer {
 
     steps_ = static_cast<std::int64_t>(steps);
     learning_rate_ = learning_rate;
+    for (std::size_t i = 0; i < groups_.size(); ++i) groups_[i].factor = factors[i];
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       for (auto& [name, tensors] : restored) {
         if (!tensors[i].defined() && !buffers_.at(name)[i].defined()) continue;
@@ -241,12 +274,18 @@ class Optimizer {
   /// Remembers tensors of the parameters' shapes under the names given and, if it `counts`, how
   /// often each has been updated. Throws GraphError for parameters that are undefined, computed or
   /// constants, and ValueError for none, for two that are one or share their memory, and for a
-  /// learning rate that is negative or not finite.
-  Optimizer(std::vector<Variable<T, Device>> parameters, double learning_rate,
-            const std::vector<std::string>& buffer_names, bool counts = false)
-      : parameters_(std::move(parameters)), counts_(counts ? parameters_.size() : 0) {
+  /// learning rate or a weight decay that is negative or not finite.
+  Optimizer(const char* optimizer, std::vector<Variable<T, Device>> parameters,
+            double learning_rate, double weight_decay, const std::vector<std::string>& buffer_names,
+            bool counts = false)
+      : name_(optimizer),
+        parameters_(std::move(parameters)),
+        group_of_(parameters_.size(), 0),
+        groups_{{1.0, weight_decay}},
+        counts_(counts ? parameters_.size() : 0) {
     detail::check_parameters(parameters_);
     set_learning_rate(learning_rate);
+    detail::check_not_negative(optimizer, "weight decay", weight_decay);
     for (const std::string& name : buffer_names) buffers_[name].resize(parameters_.size());
   }
 
@@ -254,8 +293,19 @@ class Optimizer {
   virtual void update(std::size_t index, Tensor<T, Device>& parameter,
                       const Tensor<T, Device>& gradient) = 0;
 
-  /// The learning rate in the device's memory, where a captured step finds the present one.
-  const double* rate() const { return rate_.data(); }
+  /// A parameter's learning rate in the device's memory, where a captured step finds the present
+  /// one.
+  const double* rate(std::size_t index) const { return groups_[group_of_[index]].rate.data(); }
+  double weight_decay(std::size_t index) const { return groups_[group_of_[index]].weight_decay; }
+
+  /// gradient + weight decay · parameter.
+  Tensor<Compute<T>, Device> decayed(std::size_t index, const Tensor<T, Device>& parameter,
+                                     const Tensor<T, Device>& gradient) const {
+    const auto slope = gradient.template cast<Compute<T>>();
+    if (weight_decay(index) == 0.0) return slope;
+    const auto scale = static_cast<Compute<T>>(weight_decay(index));
+    return ops::apply(name_, detail::AddScaled<Compute<T>>{scale}, slope, parameter);
+  }
 
   /// What the optimiser remembers of a parameter under a name; zeros at first.
   Tensor<Compute<T>, Device>& buffer(const std::string& name, std::size_t index) {
@@ -272,14 +322,21 @@ class Optimizer {
 
  private:
   using Memory = std::map<std::string, std::vector<Tensor<Compute<T>, Device>>>;
+  struct Group {
+    double factor;  ///< its learning rate / learning_rate_
+    double weight_decay;
+    Tensor<double, Device> rate = Tensor<double, Device>::zeros({1});
+  };
 
   Tensor<Compute<T>, Device> zeros(std::size_t index) const {
     return Tensor<Compute<T>, Device>::zeros(parameters_[index].shape());
   }
 
+  const char* name_;
   std::vector<Variable<T, Device>> parameters_;
+  std::vector<std::size_t> group_of_;  // each of them
+  std::vector<Group> groups_;
   double learning_rate_ = 0.0;
-  Tensor<double, Device> rate_ = Tensor<double, Device>::zeros({1});
   std::int64_t steps_ = 0;
   Memory buffers_;
   std::vector<Tensor<double, Device>> counts_;

@@ -46,10 +46,10 @@ class Sgd : public Optimizer<T, Device> {
  public:
   /// Throws ValueError for options out of range; see also Optimizer.
   explicit Sgd(std::vector<Variable<T, Device>> parameters, const SgdOptions& options = {})
-      : Optimizer<T, Device>(std::move(parameters), options.learning_rate, {"velocity"}),
+      : Optimizer<T, Device>("Sgd", std::move(parameters), options.learning_rate,
+                             options.weight_decay, {"velocity"}),
         options_(options) {
     detail::check_not_negative("Sgd", "momentum", options.momentum);
-    detail::check_not_negative("Sgd", "weight decay", options.weight_decay);
     if (options.nesterov && options.momentum == 0.0) {
       throw ValueError("Sgd: Nesterov's variant needs a momentum above 0");
     }
@@ -60,11 +60,7 @@ class Sgd : public Optimizer<T, Device> {
               const Tensor<T, Device>& gradient) override {
     using Number = Compute<T>;
     const auto momentum = static_cast<Number>(options_.momentum);
-    Tensor<Number, Device> slope = gradient.template cast<Number>();
-    if (options_.weight_decay != 0.0) {
-      const auto scale = static_cast<Number>(options_.weight_decay);
-      slope = ops::apply("Sgd", detail::AddScaled<Number>{scale}, slope, parameter);
-    }
+    Tensor<Number, Device> slope = this->decayed(index, parameter, gradient);
     if (options_.momentum != 0.0) {
       Tensor<Number, Device>& velocity = this->buffer("velocity", index);
       ops::apply_into("Sgd", detail::Velocity<Number>{momentum}, velocity, velocity, slope);
@@ -72,7 +68,7 @@ class Sgd : public Optimizer<T, Device> {
                   ? ops::apply("Sgd", detail::AddScaled<Number>{momentum}, slope, velocity)
                   : velocity;
     }
-    ops::apply_into("Sgd", detail::Descend<Number>{this->rate()}, parameter, parameter, slope);
+    ops::apply_into("Sgd", detail::Descend<Number>{this->rate(index)}, parameter, parameter, slope);
   }
 
  private:
