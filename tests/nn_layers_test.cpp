@@ -132,8 +132,8 @@ TEST_CASE("an empty Sequential is the identity") {
 
 TEST_CASE("Sequential refuses a layer that is not there") {
   nn::Sequential<double> model{std::make_shared<nn::ReLU<double>>()};
-  CHECK(complaint([&] { model[1]; }) == "Sequential: there is no layer 1 among 1");
-  CHECK(complaint([&] { model.push_back(nullptr); }) == "Sequential: layer 1 is null");
+  CHECK(complaint([&] { model[1]; }) == "module: there is no layer 1 among 1");
+  CHECK(complaint([&] { model.push_back(nullptr); }) == "module: layer 1 is null");
   CHECK(model.size() == 1);
 }
 

@@ -112,7 +112,7 @@ TEST_CASE("a ResNet has torchvision's names, and forward() gives features or log
   features.eval();
   CHECK(features(Variable<float>(image(7))).shape() == Shape{1, 4, 1, 2});
   CHECK(complaint([&] { ResNet({.depth = 20}, random); }) ==
-        "ResNet: there is no ResNet-20 here; depths are 18 and 34");
+        "ResNet: there is no ResNet-20 here; depths are 18, 34 and 50");
 }
 
 }  // namespace sfumato::tested

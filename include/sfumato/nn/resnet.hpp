@@ -27,10 +27,10 @@ namespace sfumato::nn {
 
 /// Which residual network.
 struct ResNetOptions {
-  int depth = 18;  ///< 18 or 34 layers with weights
+  int depth = 18;  ///< 18, 34 or 50 layers with weights
   bool classifier = false;
   std::int64_t classes = 1000;
-  std::array<std::int64_t, 4> widths{64, 128, 256, 512};  ///< channels of each stage
+  std::array<std::int64_t, 4> widths{64, 128, 256, 512};  ///< of each stage's 3 × 3 convolutions
 };
 
 namespace detail {
@@ -45,19 +45,19 @@ std::shared_ptr<Conv2d<T, Device>> convolution(std::int64_t in, std::int64_t out
 }
 }  // namespace detail
 
-/// relu(bn2(conv2(relu(bn1(conv1(x))))) + x), where x passes through `downsample`, a 1 × 1
-/// convolution and its normalisation, if its shape changes.
+/// relu(f(x) + x), where f is convolutions "conv1", "conv2", …, each with its normalisation, and
+/// ReLUs between them: two of 3 × 3, or, of a bottleneck, 1 × 1, 3 × 3 and 1 × 1 to four times the
+/// channels. x passes through `downsample`, a 1 × 1 convolution and its normalisation, if its shape
+/// changes.
 template <class T, class Device = Cpu>
-class BasicBlock : public Module<T, Device> {
+class ResidualBlock : public Module<T, Device> {
  public:
-  BasicBlock(std::int64_t in, std::int64_t out, std::int64_t stride, Random& random)
-      : conv1_(
-            this->add_module("conv1", detail::convolution<T, Device>(in, out, 3, stride, random))),
-        bn1_(out),
-        conv2_(this->add_module("conv2", detail::convolution<T, Device>(out, out, 3, 1, random))),
-        bn2_(out) {
-    this->add_module("bn1", bn1_);
-    this->add_module("bn2", bn2_);
+  ResidualBlock(std::int64_t in, std::int64_t width, std::int64_t stride, bool bottleneck,
+                Random& random) {
+    const std::int64_t out = bottleneck ? 4 * width : width;
+    if (bottleneck) add_convolution(in, width, 1, 1, random);
+    add_convolution(bottleneck ? width : in, width, 3, stride, random);
+    add_convolution(width, out, bottleneck ? 1 : 3, 1, random);
     if (stride == 1 && in == out) return;
     downsample_ = this->add_module("downsample", std::make_shared<Sequential<T, Device>>());
     downsample_->push_back(detail::convolution<T, Device>(in, out, 1, stride, random));
@@ -65,22 +65,30 @@ class BasicBlock : public Module<T, Device> {
   }
 
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
-    const auto inner = ops::relu(bn1_((*conv1_)(x)));
-    const auto shortcut = downsample_ == nullptr ? x : (*downsample_)(x);
-    return ops::relu(bn2_((*conv2_)(inner)) + shortcut);
+    Variable<T, Device> y = x;
+    for (std::size_t i = 0; i < layers_.size(); i += 2) {
+      y = (*layers_[i + 1])((*layers_[i])(i == 0 ? y : ops::relu(y)));
+    }
+    return ops::relu(y + (downsample_ == nullptr ? x : (*downsample_)(x)));
   }
 
  private:
-  std::shared_ptr<Conv2d<T, Device>> conv1_;
-  BatchNorm2d<T, Device> bn1_;
-  std::shared_ptr<Conv2d<T, Device>> conv2_;
-  BatchNorm2d<T, Device> bn2_;
+  void add_convolution(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride,
+                       Random& random) {
+    const std::size_t number = layers_.size() / 2 + 1;
+    layers_.push_back(this->add_module(
+        message("conv", number), detail::convolution<T, Device>(in, out, kernel, stride, random)));
+    layers_.push_back(
+        this->add_module(message("bn", number), std::make_shared<BatchNorm2d<T, Device>>(out)));
+  }
+
+  std::vector<std::shared_ptr<Module<T, Device>>> layers_;
   std::shared_ptr<Sequential<T, Device>> downsample_;
 };
 
 /// The networks of He, Zhang, Ren and Sun, "Deep residual learning for image recognition" (2015),
 /// with torchvision's names and shapes. Layers that can be looked at are "relu1", "pool1" and the
-/// blocks "layer1.0" … "layer4.1". Call eval() to use the statistics that were learnt.
+/// blocks "layer1.0", "layer1.1", …. Call eval() to use the statistics that were learnt.
 ///
 ///     nn::ResNet<float> network({.depth = 18}, random);
 ///     network.load_state_dict(state, false);   // as torchvision's, which has a classifier, too
@@ -94,17 +102,18 @@ class ResNet : public Module<T, Device> {
         bn1_(options.widths[0]) {
     this->add_module("bn1", bn1_);
     std::int64_t channels = options.widths[0];
+    const bool bottleneck = options.depth == 50;
     for (std::size_t stage = 0; stage < options.widths.size(); ++stage) {
       const std::string name = message("layer", stage + 1);
       const auto blocks = this->add_module(name, std::make_shared<Sequential<T, Device>>());
       for (int i = 0; i < blocks_per_stage(options.depth)[stage]; ++i) {
         const std::int64_t stride = stage > 0 && i == 0 ? 2 : 1;
-        blocks_.push_back(std::make_shared<BasicBlock<T, Device>>(channels, options.widths[stage],
-                                                                  stride, random));
+        blocks_.push_back(std::make_shared<ResidualBlock<T, Device>>(
+            channels, options.widths[stage], stride, bottleneck, random));
         blocks->push_back(blocks_.back());
         layer_names_.push_back(message(name, ".", i));
         strides_.push_back(strides_.back() * stride);
-        channels = options.widths[stage];
+        channels = options.widths[stage] * (bottleneck ? 4 : 1);
       }
     }
     if (options.classifier) {
@@ -150,8 +159,9 @@ class ResNet : public Module<T, Device> {
  private:
   static std::array<int, 4> blocks_per_stage(int depth) {
     if (depth == 18) return {2, 2, 2, 2};
-    if (depth == 34) return {3, 4, 6, 3};
-    throw ValueError(message("ResNet: there is no ResNet-", depth, " here; depths are 18 and 34"));
+    if (depth == 34 || depth == 50) return {3, 4, 6, 3};
+    throw ValueError(
+        message("ResNet: there is no ResNet-", depth, " here; depths are 18, 34 and 50"));
   }
 
   Variable<T, Device> layer(std::size_t i, const Variable<T, Device>& x) {
@@ -162,7 +172,7 @@ class ResNet : public Module<T, Device> {
 
   std::shared_ptr<Conv2d<T, Device>> conv1_;
   BatchNorm2d<T, Device> bn1_;
-  std::vector<std::shared_ptr<BasicBlock<T, Device>>> blocks_;
+  std::vector<std::shared_ptr<ResidualBlock<T, Device>>> blocks_;
   std::shared_ptr<Linear<T, Device>> classifier_;
   std::vector<std::string> layer_names_{"relu1", "pool1"};
   std::vector<std::int64_t> strides_{2, 4};

@@ -1,15 +1,10 @@
 #pragma once
 
 #include <algorithm>
-#include <concepts>
 #include <cstddef>
-#include <initializer_list>
-#include <memory>
-#include <string>
-#include <utility>
 #include <vector>
 
-#include "sfumato/nn/module.hpp"
+#include "sfumato/nn/module_list.hpp"
 
 namespace sfumato::nn {
 
@@ -18,42 +13,13 @@ namespace sfumato::nn {
 ///     Sequential<float> model{Linear<float>(784, 100, random), ReLU<float>(),
 ///                             Linear<float>(100, 10, random)};
 template <class T, class Device = Cpu>
-class Sequential : public Module<T, Device> {
+class Sequential : public ModuleList<T, Device> {
  public:
-  using Layer = std::shared_ptr<Module<T, Device>>;
-
-  Sequential() = default;
-  Sequential(std::initializer_list<Layer> layers) {
-    for (const Layer& layer : layers) push_back(layer);
-  }
-
-  /// Layers by value. In braces they are made in order, so that random weights are the same
-  /// everywhere.
-  template <class... Layers>
-  requires(sizeof...(Layers) > 1 || (!std::same_as<Layers, Sequential> && ...)) &&
-      (sizeof...(Layers) > 0) &&
-      (std::derived_from<Layers, Module<T, Device>> &&
-       ...) explicit Sequential(Layers&&... layers) {
-    (push_back(std::make_shared<Layers>(std::move(layers))), ...);
-  }
-
-  /// Throws ValueError for a null pointer.
-  void push_back(Layer layer) {
-    if (layer == nullptr) throw ValueError(message("Sequential: layer ", size(), " is null"));
-    layers_.push_back(this->add_module(std::to_string(layers_.size()), std::move(layer)));
-  }
-
-  std::size_t size() const { return layers_.size(); }
-  /// Throws ValueError out of range.
-  Module<T, Device>& operator[](std::size_t index) {
-    if (index >= size()) {
-      throw ValueError(message("Sequential: there is no layer ", index, " among ", size()));
-    }
-    return *layers_[index];
-  }
+  using ModuleList<T, Device>::ModuleList;
+  using ModuleList<T, Device>::size;
 
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
-    return layers_.empty() ? x : features(x, {size() - 1})[0];
+    return size() == 0 ? x : features(x, {size() - 1})[0];
   }
 
   /// The results of the given layers, in the order asked for; nothing beyond the last of them is
@@ -83,17 +49,14 @@ class Sequential : public Module<T, Device> {
     Variable<T, Device> y = x;
     for (std::size_t i = first; i < end; ++i) {
       Variable<T, Device> both;
-      if (!is_visited(i) && i + 1 < end) both = layers_[i]->forward_fused(y, *layers_[i + 1]);
-      y = both.defined() ? both : layers_[i]->forward(y);
+      if (!is_visited(i) && i + 1 < end) both = (*this)[i].forward_fused(y, (*this)[i + 1]);
+      y = both.defined() ? both : (*this)[i].forward(y);
       if (both.defined()) ++i;
       for (std::size_t j = 0; j < layers.size(); ++j) {
         if (layers[j] == i) visit(j, y);
       }
     }
   }
-
- private:
-  std::vector<Layer> layers_;
 };
 
 }  // namespace sfumato::nn
