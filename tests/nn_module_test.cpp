@@ -354,6 +354,11 @@ TEST_CASE("a Sequential is made of layers by value, in order") {
   model(x).backward();
   CHECK(model.named_parameters()[2].first == "2.weight");
   CHECK(model.parameters()[3].grad().item() == 1.0);
+  model.push_back(nn::ReLU<double>());
+  CHECK(model.size() == 4);
+  // Of what the first layer is of, where it isn't said.
+  const sfumato::nn::Sequential deduced{nn::Linear<double>(2, 3, random), nn::ReLU<double>()};
+  CHECK(deduced.parameters().size() == 2);
   // Nested, and with layers that a Sequential of one's own may have.
   nn::Sequential<double> nested{
       nn::Sequential<double>{nn::Linear<double>(2, 2, random), nn::ReLU<double>()},

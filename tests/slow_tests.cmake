@@ -23,6 +23,13 @@ else()
     "tested only on processors that have it")
 endif()
 
+# Lines that are wrong, and how much a compiler has to say of them.
+add_test(NAME wrong_lines
+  COMMAND "${CMAKE_COMMAND}" -D "CXX=${CMAKE_CXX_COMPILER}"
+          -D "EIGEN=$<TARGET_PROPERTY:Eigen3::Eigen,INTERFACE_INCLUDE_DIRECTORIES>"
+          -D "SCRATCH=${CMAKE_CURRENT_BINARY_DIR}/wrong_lines"
+          -P "${CMAKE_CURRENT_SOURCE_DIR}/wrong_lines.cmake")
+
 # What is installed serves a program elsewhere.
 add_test(NAME install_consumer
   COMMAND "${CMAKE_COMMAND}" -D "BUILD=${PROJECT_BINARY_DIR}" -D "CONFIG=$<CONFIG>"

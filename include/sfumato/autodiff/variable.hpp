@@ -25,7 +25,7 @@ struct BackwardOptions;
 ///     Variable<double> y = ops::sum(x * x);
 ///     backward(y);
 ///     x.grad().value();   // 2, 4, 6
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class Variable {
  public:
   /// Nothing: defined() is false, and asking for a value or a shape throws GraphError.

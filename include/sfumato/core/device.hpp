@@ -1,5 +1,9 @@
 #pragma once
 
+#if __cplusplus < 202002L
+#error "sfumato is written in C++20: compile with -std=c++20 or a newer standard"
+#include "only C++20 goes on from here"  // ends the compilation, else errors without end follow
+#endif
 #if !(defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__))) && \
     !defined(SFUMATO_TRY_ANY_PLATFORM)
 #error "sfumato is for Linux on x86-64 or aarch64; SFUMATO_TRY_ANY_PLATFORM tries another one"

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "sfumato/core/device.hpp"  // tells those who compile another language
 #include "sfumato/core/printable.hpp"
 
 namespace sfumato {

@@ -23,13 +23,19 @@
 
 namespace sfumato {
 
+namespace detail {
+/// One question, to which a compiler's complaint is one line.
+template <class T, class... Types>
+inline constexpr bool is_one_of = (std::is_same_v<T, Types> || ...);
+}  // namespace detail
+
 /// What a tensor may hold: float and double for values, Half and BFloat16 for values that should
 /// take little memory, integers for indices, labels and pixels.
 template <class T>
-concept Element = std::same_as<T, float> || std::same_as<T, double> || SixteenBits<T> ||
-    std::same_as<T, std::uint8_t> || std::same_as<T, std::int32_t> || std::same_as<T, std::int64_t>;
+concept Element =
+    detail::is_one_of<T, float, double, Half, BFloat16, std::uint8_t, std::int32_t, std::int64_t>;
 
-template <Element T, class Device = Cpu>
+template <Element T = float, class Device = Cpu>
 class Tensor;
 
 /// One element of a tensor: reads as its value, and only an assignment is a change.

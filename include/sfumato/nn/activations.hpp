@@ -30,56 +30,56 @@ class NumberFunction : public Module<T, Device> {
 }  // namespace detail
 
 /// x.
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class Identity : public Module<T, Device> {
  public:
   Variable<T, Device> forward(const Variable<T, Device>& x) override { return x; }
 };
 
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 using Sigmoid = detail::Function<T, Device, ops::sigmoid<T, Device>>;
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 using Tanh = detail::Function<T, Device, ops::tanh<T, Device>>;
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 using SiLU = detail::Function<T, Device, ops::silu<T, Device>>;
 
 /// ops::gelu.
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class GELU : public detail::NumberFunction<T, Device, bool, ops::gelu<T, Device>> {
  public:
   explicit GELU(bool approximate = false) : GELU::NumberFunction(approximate) {}
 };
 
 /// ops::leaky_relu.
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class LeakyReLU : public detail::NumberFunction<T, Device, T, ops::leaky_relu<T, Device>> {
  public:
   explicit LeakyReLU(double slope = 0.01) : LeakyReLU::NumberFunction(static_cast<T>(slope)) {}
 };
 
 /// ops::elu.
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class ELU : public detail::NumberFunction<T, Device, double, ops::elu<T, Device>> {
  public:
   explicit ELU(double alpha = 1.0) : ELU::NumberFunction(alpha) {}
 };
 
 /// ops::softplus.
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class Softplus : public detail::NumberFunction<T, Device, double, ops::softplus<T, Device>> {
  public:
   explicit Softplus(double beta = 1.0) : Softplus::NumberFunction(beta) {}
 };
 
 /// ops::softmax.
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class Softmax : public detail::NumberFunction<T, Device, int, ops::softmax<T, Device>> {
  public:
   explicit Softmax(int axis = -1) : Softmax::NumberFunction(axis) {}
 };
 
 /// ops::log_softmax.
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class LogSoftmax : public detail::NumberFunction<T, Device, int, ops::log_softmax<T, Device>> {
  public:
   explicit LogSoftmax(int axis = -1) : LogSoftmax::NumberFunction(axis) {}

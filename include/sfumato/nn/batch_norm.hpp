@@ -22,7 +22,7 @@ struct BatchNormOptions {
 /// bias: (x - mean) / √(variance + ε) · weight + bias. In training, of the batch at hand, and the
 /// buffers running_mean and running_var follow; else these stand in. Ioffe and Szegedy, "Batch
 /// normalization" (2015); names, numbers and the unbiased running variance are PyTorch's.
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class BatchNorm2d : public Module<T, Device> {
  public:
   explicit BatchNorm2d(std::int64_t channels, const BatchNormOptions& options = {})

@@ -38,20 +38,20 @@ Tensor<T, Device> normal_around_zero(const Shape& shape, Random& random, double 
 
 /// Normal with variance 2 / fan_in, which keeps the scale of activations through ReLU layers.
 /// He, Zhang, Ren and Sun, "Delving deep into rectifiers" (2015).
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 Tensor<T, Device> kaiming_normal(const Shape& shape, Random& random) {
   return detail::normal_around_zero<T, Device>(shape, random, std::sqrt(2.0 / Fans(shape).in));
 }
 
 /// Uniform with the same variance as kaiming_normal: bound √(6 / fan_in).
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 Tensor<T, Device> kaiming_uniform(const Shape& shape, Random& random) {
   return detail::uniform_around_zero<T, Device>(shape, random, std::sqrt(6.0 / Fans(shape).in));
 }
 
 /// Normal with variance 2 / (fan_in + fan_out).
 /// Glorot and Bengio, "Understanding the difficulty of training deep feedforward networks" (2010).
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 Tensor<T, Device> xavier_normal(const Shape& shape, Random& random) {
   const Fans fans(shape);
   return detail::normal_around_zero<T, Device>(shape, random,
@@ -59,7 +59,7 @@ Tensor<T, Device> xavier_normal(const Shape& shape, Random& random) {
 }
 
 /// Uniform with the same variance as xavier_normal: bound √(6 / (fan_in + fan_out)).
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 Tensor<T, Device> xavier_uniform(const Shape& shape, Random& random) {
   const Fans fans(shape);
   return detail::uniform_around_zero<T, Device>(shape, random,

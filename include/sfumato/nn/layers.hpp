@@ -19,14 +19,14 @@
 namespace sfumato::nn {
 
 /// ops::relu.
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class ReLU : public Module<T, Device> {
  public:
   Variable<T, Device> forward(const Variable<T, Device>& x) override { return ops::relu(x); }
 };
 
 /// ops::conv2d with a weight (out, in / groups, kernel h, kernel w) and a bias (out,).
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class Conv2d : public Module<T, Device> {
  public:
   /// Weights from kaiming_normal, biases zero. Throws ValueError unless the groups divide the
@@ -72,7 +72,7 @@ class Conv2d : public Module<T, Device> {
 };
 
 /// y = x Wᵀ + b over the last axis, with a weight (out, in) and a bias (out,).
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class Linear : public Module<T, Device> {
  public:
   /// Weights from kaiming_normal, biases zero.
@@ -97,7 +97,7 @@ class Linear : public Module<T, Device> {
 };
 
 /// ops::max_pool2d.
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class MaxPool2d : public Module<T, Device> {
  public:
   explicit MaxPool2d(const ops::MaxPool2dOptions& options = {}) : options_(options) {}
@@ -110,7 +110,7 @@ class MaxPool2d : public Module<T, Device> {
 };
 
 /// ops::avg_pool2d.
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class AvgPool2d : public Module<T, Device> {
  public:
   explicit AvgPool2d(const ops::AvgPool2dOptions& options = {}) : options_(options) {}
@@ -123,7 +123,7 @@ class AvgPool2d : public Module<T, Device> {
 };
 
 /// (n, …) to (n, everything else in a row); n may be 0.
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class Flatten : public Module<T, Device> {
  public:
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
@@ -144,7 +144,7 @@ inline std::uint64_t next_seed() {
 
 /// In training, sets each element to zero with the given probability and scales the others up, so
 /// that the mean stays; otherwise does nothing. Srivastava et al., "Dropout" (2014).
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class Dropout : public Module<T, Device> {
  public:
   /// Draws from a stream of its own, another one for each layer that the program makes: the same

@@ -15,7 +15,7 @@
 namespace sfumato::nn {
 
 /// Tensors by name, in the order of their names: what a model or an optimiser saves and restores.
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 using StateDict = std::map<std::string, Tensor<T, Device>>;
 
 namespace detail {
@@ -40,7 +40,7 @@ bool same_bits(const Tensor<T, Device>& a, const Tensor<T, Device>& b) {
 /// A part of a network: named parameters, which are trained; named buffers, which are not; modules
 /// of its own; and a function of them and an input. What belongs to a module inside is named
 /// "module.parameter", as in PyTorch.
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class Module {
  public:
   using value_type = T;

@@ -16,7 +16,7 @@ namespace sfumato::nn {
 /// forward() but one that throws GraphError.
 ///
 ///     for (const auto& layer : list) x = (*layer)(x);
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class ModuleList : public Module<T, Device> {
  public:
   using Layer = std::shared_ptr<Module<T, Device>>;

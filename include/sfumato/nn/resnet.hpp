@@ -49,7 +49,7 @@ std::shared_ptr<Conv2d<T, Device>> convolution(std::int64_t in, std::int64_t out
 /// ReLUs between them: two of 3 × 3, or, of a bottleneck, 1 × 1, 3 × 3 and 1 × 1 to four times the
 /// channels. x passes through `downsample`, a 1 × 1 convolution and its normalisation, if its shape
 /// changes.
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class ResidualBlock : public Module<T, Device> {
  public:
   ResidualBlock(std::int64_t in, std::int64_t width, std::int64_t stride, bool bottleneck,
@@ -92,7 +92,7 @@ class ResidualBlock : public Module<T, Device> {
 ///
 ///     nn::ResNet<float> network({.depth = 18}, random);
 ///     network.load_state_dict(state, false);   // as torchvision's, which has a classifier, too
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class ResNet : public Module<T, Device> {
  public:
   /// Random weights (kaiming_normal). Throws ValueError for an unknown depth.

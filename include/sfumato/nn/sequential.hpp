@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
+#include <type_traits>
 #include <vector>
 
 #include "sfumato/nn/module_list.hpp"
@@ -12,7 +14,7 @@ namespace sfumato::nn {
 ///
 ///     Sequential<float> model{Linear<float>(784, 100, random), ReLU<float>(),
 ///                             Linear<float>(100, 10, random)};
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class Sequential : public ModuleList<T, Device> {
  public:
   using ModuleList<T, Device>::ModuleList;
@@ -58,5 +60,13 @@ class Sequential : public ModuleList<T, Device> {
     }
   }
 };
+
+// Of what the first layer is of.
+template <class First, class... Rest>
+Sequential(First&&, Rest&&...) -> Sequential<typename std::remove_cvref_t<First>::value_type,
+                                             typename std::remove_cvref_t<First>::device_type>;
+template <class First, class... Rest>
+Sequential(std::shared_ptr<First>, Rest&&...)
+    -> Sequential<typename First::value_type, typename First::device_type>;
 
 }  // namespace sfumato::nn

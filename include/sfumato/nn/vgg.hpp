@@ -43,7 +43,7 @@ struct VggOptions {
 ///
 /// Layers of the feature part are known by torchvision's index ("0" … "36" in VGG-19) or by name:
 /// "conv3_2" and "relu3_2" are of the second convolution in block 3, "pool3" is at its end.
-template <class T, class Device = Cpu>
+template <class T = float, class Device = Cpu>
 class Vgg : public Module<T, Device> {
  public:
   /// Where a parameter's first value comes from, by its name and shape.
