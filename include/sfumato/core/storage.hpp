@@ -9,13 +9,15 @@ namespace sfumato {
 
 namespace detail {
 
-/// A block of a device's memory and what those who share it know of it. The pool makes it, and gets
-/// it back by `put_back` when the last of them lets go: that must need nothing which may fail.
+/// A block of a device's memory and what those who share it know of it. Who makes it, as the pool
+/// does, gets it back by `put_back` when the last of them lets go: that must need nothing which may
+/// fail.
 struct Block {
   std::byte* memory = nullptr;
   std::size_t size = 0;  // in bytes
   std::atomic<std::size_t> owners = 0;
   std::atomic<std::uint64_t> version = 0;
+  bool foreign = false;  // not a pool's: others may use it who have no share
   void (*put_back)(Block&) noexcept = nullptr;
 };
 
@@ -54,7 +56,8 @@ class Storage {
   std::byte* data() const { return block_ == nullptr ? nullptr : block_->memory; }
 
   bool owned_alone() const {
-    return block_ != nullptr && block_->owners.load(std::memory_order_acquire) == 1;
+    return block_ != nullptr && !block_->foreign &&
+           block_->owners.load(std::memory_order_acquire) == 1;
   }
 
   /// Which block this is and how often note_change() has been called since the pool handed it out:

@@ -134,6 +134,14 @@ class Tensor {
     return from(std::span<const T>(values.begin(), values.size()), shape);
   }
 
+  /// A tensor in memory that is not the pool's; see io/dlpack.hpp. The storage holds its elements.
+  static Tensor adopt(Storage storage, const Shape& shape) {
+    Tensor result;
+    result.storage_ = std::move(storage);
+    result.shape_ = shape;
+    return result;
+  }
+
   /// Uniform in [low, high), the same numbers on every device. Throws ValueError where high - low
   /// is no finite number.
   static Tensor uniform(const Shape& shape, Random& random, T low = T{0},
