@@ -1,11 +1,11 @@
-"""Arrays go to and fro between sfumato and NumPy and PyTorch, in place. Run by io_dlpack_python_test.sh."""
+"""Arrays go to and fro between sfumato and NumPy and PyTorch, in place. Run by io_python_test.sh."""
 import gc
 import sys
 
 import numpy
 import torch
 
-import dlpack_module as sfumato
+import sfumato_module as sfumato
 
 
 class Given:

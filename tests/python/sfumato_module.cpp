@@ -1,13 +1,22 @@
-// A module for Python that hands tensors to NumPy and PyTorch and takes theirs: what a binding of
-// sfumato has to do for it. io_dlpack_python_test.sh imports it as dlpack_module.
+// A module for Python that hands tensors to NumPy and PyTorch and takes theirs, as a binding of
+// sfumato has to, and writes files for them. io_python_test.sh imports it.
 #define Py_LIMITED_API 0x03080000
 #include <Python.h>
 
+#include <concepts>
 #include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
 #include <variant>
 
 #include "sfumato/cpu/cpu.hpp"
 #include "sfumato/io/dlpack.hpp"
+#include "sfumato/io/npy.hpp"
+#include "sfumato/io/pytorch_writer.hpp"
+#include "sfumato/io/safetensors.hpp"
 
 namespace {
 
@@ -155,6 +164,28 @@ PyObject* fill(PyObject* /*self*/, PyObject* arguments) {
   Py_RETURN_NONE;
 }
 
+/// write(path): the kept tensor as .npy, .safetensors or .pth, in the latter two as "a" and, as a
+/// row, "b".
+PyObject* write(PyObject* /*self*/, PyObject* arguments) {
+  const char* name = nullptr;
+  if (!PyArg_ParseTuple(arguments, "s", &name)) return nullptr;
+  return guarded([&]() -> PyObject* {
+    const std::filesystem::path path(name);
+    std::visit(
+        [&]<class T>(const Tensor<T>& tensor) {
+          const std::map<std::string, Tensor<T>> tensors{{"a", tensor},
+                                                         {"b", tensor.reshape({-1})}};
+          if (path.extension() == ".pth") io::write_pytorch(path, tensors);
+          if (path.extension() == ".safetensors") io::write_safetensors(path, tensors);
+          if constexpr (!std::same_as<T, BFloat16>) {
+            if (path.extension() == ".npy") io::write_npy(path, tensor);
+          }
+        },
+        kept);
+    Py_RETURN_NONE;
+  });
+}
+
 /// drop(): keeps nothing.
 PyObject* drop(PyObject* /*self*/, PyObject* /*arguments*/) {
   kept = Tensor<float>();
@@ -166,17 +197,14 @@ PyObject* in_use(PyObject* /*self*/, PyObject* /*arguments*/) {
   return PyLong_FromSize_t(Pool<Cpu>::shared().statistics().bytes_in_use);
 }
 
-PyMethodDef methods[] = {{"arange", arange, METH_VARARGS, nullptr},
-                         {"give", give, METH_VARARGS, nullptr},
-                         {"take", take, METH_VARARGS, nullptr},
-                         {"values", values, METH_NOARGS, nullptr},
-                         {"address", address, METH_NOARGS, nullptr},
-                         {"fill", fill, METH_VARARGS, nullptr},
-                         {"drop", drop, METH_NOARGS, nullptr},
-                         {"in_use", in_use, METH_NOARGS, nullptr},
-                         {nullptr, nullptr, 0, nullptr}};
+PyMethodDef methods[] = {
+    {"arange", arange, METH_VARARGS, nullptr},  {"give", give, METH_VARARGS, nullptr},
+    {"take", take, METH_VARARGS, nullptr},      {"values", values, METH_NOARGS, nullptr},
+    {"address", address, METH_NOARGS, nullptr}, {"fill", fill, METH_VARARGS, nullptr},
+    {"write", write, METH_VARARGS, nullptr},    {"drop", drop, METH_NOARGS, nullptr},
+    {"in_use", in_use, METH_NOARGS, nullptr},   {nullptr, nullptr, 0, nullptr}};
 PyModuleDef module = {PyModuleDef_HEAD_INIT,
-                      "dlpack_module",
+                      "sfumato_module",
                       nullptr,
                       -1,
                       methods,
@@ -187,6 +215,6 @@ PyModuleDef module = {PyModuleDef_HEAD_INIT,
 
 }  // namespace
 
-PyMODINIT_FUNC PyInit_dlpack_module() {
+PyMODINIT_FUNC PyInit_sfumato_module() {
   return PyModule_Create(&module);
 }
