@@ -33,13 +33,18 @@ class ModuleList : public Module<T, Device> {
       (sizeof...(Layers) > 0) &&
       (std::derived_from<Layers, Module<T, Device>> &&
        ...) explicit ModuleList(Layers&&... layers) {
-    (push_back(std::make_shared<Layers>(std::move(layers))), ...);
+    (push_back(std::move(layers)), ...);
   }
 
   /// Throws ValueError for a null pointer.
   void push_back(Layer layer) {
     if (layer == nullptr) throw ValueError(message("module: layer ", size(), " is null"));
     layers_.push_back(this->add_module(std::to_string(layers_.size()), std::move(layer)));
+  }
+  /// A layer by value.
+  template <std::derived_from<Module<T, Device>> ByValue>
+  void push_back(ByValue layer) {
+    push_back(std::make_shared<ByValue>(std::move(layer)));
   }
 
   std::size_t size() const { return layers_.size(); }
