@@ -46,7 +46,7 @@ std::vector<ConvolutionShape> shapes() {
 
 Tensor<float> random_tensor(const Shape& shape) {
   Random random(1);
-  return Tensor<float>::normal(shape, random);
+  return Tensor<float>::randn(shape, random);
 }
 
 Conv2dGeometry geometry(const ConvolutionShape& s) {

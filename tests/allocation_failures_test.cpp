@@ -86,7 +86,7 @@ using Value = Variable<float, Device>;
 std::vector<float> train() {
   using std::make_shared;
   Random random(7);
-  const auto images = Tensor<float, Device>::normal({2, 3, 24, 24}, random);
+  const auto images = Tensor<float, Device>::randn({2, 3, 24, 24}, random);
   const auto labels = Tensor<std::int64_t, Device>::from({1, 2}, {2});
   nn::Sequential<float, Device> block{
       make_shared<nn::Conv2d<float, Device>>(3, 8, 3, random, ops::Conv2dOptions{.padding = 1}),

@@ -19,7 +19,7 @@ using Variables = std::vector<Variable<T>>;
 template <class T>
 Variable<T> random_variable(const Shape& shape, std::uint64_t seed) {
   Random random(seed);
-  return Variable<T>(Tensor<T>::normal(shape, random), true);
+  return Variable<T>(Tensor<T>::randn(shape, random), true);
 }
 
 /// Something smooth of two inputs with several steps in it.
@@ -181,7 +181,7 @@ TEST_CASE("a layer in a checkpoint trains as it does outside") {
     Random random(1);
     nn::Linear<double> layer(3, 3, random);
     optim::Sgd<double> sgd(layer.parameters(), {.learning_rate = 0.1});
-    const Variable<double> x(Tensor<double>::normal({2, 3}, random));
+    const Variable<double> x(Tensor<double>::randn({2, 3}, random));
     for (int i = 0; i < 3; ++i) {
       sgd.zero_grad();
       const auto run = [&](const Variables<double>& in) { return ops::tanh(layer(in[0])); };

@@ -170,7 +170,7 @@ TEST_CASE("a training step takes nothing from the system once it is warm") {
       std::make_shared<nn::MaxPool2d<float>>(), std::make_shared<nn::Flatten<float>>(),
       std::make_shared<nn::Linear<float>>(8 * 7 * 7, 10, random)};
   optim::Adam<float> adam(model.parameters());
-  const Variable<float> x(Tensor<float>::normal({4, 3, 16, 16}, random));
+  const Variable<float> x(Tensor<float>::randn({4, 3, 16, 16}, random));
   const auto labels = Tensor<std::int64_t>::from({1, 2, 3, 4}, {4});
   const auto step = [&] {
     adam.zero_grad();

@@ -181,8 +181,8 @@ TEST_CASE("a graph with everything in it leaves no memory behind") {
   const auto before = pool().bytes_in_use;
   for (const bool create_graph : {false, true}) {
     Random random(1);
-    const Variable<float> x(Tensor<float>::normal({1, 2, 8, 8}, random), true);
-    const Variable<float> w(Tensor<float>::normal({4, 2, 3, 3}, random), true);
+    const Variable<float> x(Tensor<float>::randn({1, 2, 8, 8}, random), true);
+    const Variable<float> w(Tensor<float>::randn({4, 2, 3, 3}, random), true);
     const auto features = ops::max_pool2d(ops::relu(ops::conv2d(x, w, {}, {.padding = 1})));
     const auto flat = ops::reshape(features, {4, 16});
     const auto loss = ops::mean(ops::matmul(ops::softmax(flat), flat, {.transpose_b = true}));

@@ -17,7 +17,7 @@ namespace {
 
 Double images(std::uint64_t seed) {
   Random random(seed);
-  return Double(Tensor<double>::uniform({2, 2, 4, 4}, random, 0.5, 1.5), true);
+  return Double(Tensor<double>::rand({2, 2, 4, 4}, random, 0.5, 1.5), true);
 }
 bool is_changed_complaint(const std::string& text) {
   return text.find(" was changed in place after the operation had used it") != std::string::npos;
@@ -214,7 +214,7 @@ TEST_CASE("an undefined Variable is an error that names the op") {
   says("conv2d_relu", [&] { ops::conv2d_relu(x, nothing); });
   says("max_pool2d", [&] { ops::max_pool2d(nothing); });
   says("interpolate", [&] { ops::interpolate(nothing, {.size = {2, 2}}); });
-  says("mean_squared_error", [&] { losses::mean_squared_error(nothing, nothing); });
+  says("mse_loss", [&] { losses::mse_loss(nothing, nothing); });
   says("gram_matrix", [&] { losses::gram_matrix(nothing); });
   CHECK(complaint([&] { ops::where(Tensor<std::uint8_t>(), x, x); }) ==
         "where: a tensor is undefined; it was never given a value");

@@ -59,8 +59,8 @@ int status_of_child(const Body& body) {
 
 std::vector<float> compute() {
   Random random(3);
-  const Variable<float> x(Tensor<float>::normal({2, 8, 40, 40}, random), true);
-  const Variable<float> w(Tensor<float>::normal({8, 8, 3, 3}, random), true);
+  const Variable<float> x(Tensor<float>::randn({2, 8, 40, 40}, random), true);
+  const Variable<float> w(Tensor<float>::randn({8, 8, 3, 3}, random), true);
   const auto y = ops::conv2d(x, w, {}, {.padding = 1});
   return grad({ops::sum(y * y)}, {w})[0].value().to_vector();
 }

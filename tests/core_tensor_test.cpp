@@ -286,8 +286,8 @@ TEST_CASE("tensors larger than any memory are refused with a ResourceError") {
   CHECK_THROWS_AS(Tensor<double>::empty(huge), ResourceError);
   CHECK_THROWS_AS(Tensor<double>::zeros(huge), ResourceError);
   CHECK_THROWS_AS(Tensor<std::uint8_t>::ones({1LL << 59}), ResourceError);
-  CHECK_THROWS_AS(Tensor<double>::uniform(huge, random), ResourceError);
-  CHECK_THROWS_AS(Tensor<double>::normal(huge, random), ResourceError);
+  CHECK_THROWS_AS(Tensor<double>::rand(huge, random), ResourceError);
+  CHECK_THROWS_AS(Tensor<double>::randn(huge, random), ResourceError);
   CHECK_THROWS_AS(Tensor<double>::arange(0.0, 0x1p39, 0x1p-14), ValueError);
 }
 
@@ -312,12 +312,12 @@ TEST_CASE("tensors say what does not fit") {
 
 TEST_CASE("random numbers are the same everywhere") {
   Random random(42);
-  const auto uniform = Tensor<double>::uniform({3}, random).to_vector();
+  const auto uniform = Tensor<double>::rand({3}, random).to_vector();
   // The first outputs of the standard's mt19937_64 seeded with 42, over 2^53.
   CHECK(uniform[0] == static_cast<double>(13930160852258120406ULL >> 11) * 0x1p-53);
   CHECK(uniform[1] == static_cast<double>(11788048577503494824ULL >> 11) * 0x1p-53);
   Random again(7);
-  const auto normal = Tensor<double>::normal({200000}, again, 1.0, 2.0).to_vector();
+  const auto normal = Tensor<double>::randn({200000}, again, 1.0, 2.0).to_vector();
   double mean = 0.0;
   double square = 0.0;
   for (const double value : normal) mean += value;
@@ -337,9 +337,9 @@ TEST_CASE("seed 42 gives the same normal numbers everywhere") {
   const std::vector<double> expected{-1.0771745442782885, -1.2860634502166481, 1.0945198485006107,
                                      1.2616856516484893,  1.7947316657951717,  1.2044003699942827};
   Random random(42);
-  const auto normal = Tensor<double>::normal({6}, random).to_vector();
+  const auto normal = Tensor<double>::randn({6}, random).to_vector();
   Random again(42);
-  const auto single = Tensor<float>::normal({2, 3}, again, 10.0F, 0.5F).to_vector();
+  const auto single = Tensor<float>::randn({2, 3}, again, 10.0F, 0.5F).to_vector();
   for (std::size_t i = 0; i < expected.size(); ++i) {
     CHECK(normal[i] == doctest::Approx(expected[i]).epsilon(1e-14));
     CHECK(single[i] == doctest::Approx(10.0 + 0.5 * expected[i]).epsilon(1e-6));
@@ -349,17 +349,64 @@ TEST_CASE("seed 42 gives the same normal numbers everywhere") {
 
 TEST_CASE("random numbers in no range are refused") {
   Random random(1);
-  CHECK(complaint([&] { Tensor<float>::uniform({2}, random, -3e38F, 3e38F); }) ==
-        "uniform: from -3e+38 to 3e+38 is wider than the largest number; choose bounds that are "
+  CHECK(complaint([&] { Tensor<float>::rand({2}, random, -3e38F, 3e38F); }) ==
+        "rand: from -3e+38 to 3e+38 is wider than the largest number; choose bounds that are "
         "closer");
-  CHECK_THROWS_AS(Tensor<double>::uniform({2}, random, 0.0, std::nan("")), ValueError);
+  CHECK_THROWS_AS(Tensor<double>::rand({2}, random, 0.0, std::nan("")), ValueError);
   CHECK(complaint([&] { random.below(0); }) == "Random: below(0): there is no such number");
   CHECK_THROWS_AS(random.below(-3), ValueError);
 }
 
+TEST_CASE("x[i] is a view of the same storage") {
+  Tensor<float> x{{1, 2, 3}, {4, 5, 6}};
+  const Tensor<float> row = x[1];
+  CHECK(row.shape() == Shape{3});
+  CHECK(row.shares_storage_with(x));
+  CHECK_FALSE(row.owns_alone());
+  const auto version = x.version();
+  x[-1][2].copy_from(Tensor<float>::scalar(60));
+  CHECK(x.version() != version);
+  CHECK(row.to_vector() == std::vector<float>{4, 5, 60});
+  x[0].copy_from(row);
+  CHECK(x.to_vector() == std::vector<float>{4, 5, 60, 4, 5, 60});
+  x[0] += x[1];
+  CHECK(x.to_vector() == std::vector<float>{8, 10, 120, 4, 5, 60});
+  CHECK(row.reshape({3, 1}).at({2, 0}) == 60.0F);
+  CHECK(row.clone().to_vector() == row.to_vector());
+  CHECK((row + row).to_vector() == std::vector<float>{8, 10, 120});
+  CHECK(x[0][1].item() == 10.0F);
+  Tensor<float> moved = x[1];
+  const Tensor<float> taken = std::move(moved);
+  CHECK(taken.to_vector() == std::vector<float>{4, 5, 60});
+  // It would change nothing.
+  CHECK_FALSE(std::is_assignable_v<Tensor<float>&&, Tensor<float>>);
+  CHECK(complaint([&] { x[2]; }) == "[]: index 2 is out of range at axis 0 of (2, 3)");
+  CHECK(complaint([&] { x[0][0][0]; }) == "[]: index 0 is out of range at axis 0 of ()");
+}
+
+TEST_CASE("numbers in nested braces are tensors of up to three axes") {
+  CHECK(Tensor<float>{1, 2.5F}.shape() == Shape{2});
+  CHECK(Tensor<double>{{1, 2}, {3, 4}, {5, 6}}.shape() == Shape{3, 2});
+  const Tensor<std::int64_t> deep{{{1, 2}, {3, 4}, {5, 6}}, {{7, 8}, {9, 10}, {11, 12}}};
+  CHECK(deep.shape() == Shape{2, 3, 2});
+  CHECK(deep.at({1, 0, 1}) == 8);
+  CHECK(complaint([] {
+          Tensor<float>{{1, 2}, {3}};
+        }) == "tensor: braces with (1,) beside some that make (2, 2); all must be alike");
+  CHECK(Tensor<float>::eye(2).to_vector() == std::vector<float>{1, 0, 0, 1});
+}
+
+TEST_CASE("numbers without a Random come from this thread's own") {
+  manual_seed(7);
+  const auto first = Tensor<float>::randn({4});
+  CHECK(Tensor<float>::randn({4}).to_vector() != first.to_vector());
+  Random random(7);
+  CHECK(Tensor<float>::randn({4}, random).to_vector() == first.to_vector());
+}
+
 TEST_CASE_TEMPLATE("uniform numbers fill their interval and stay below its end", T, float, double) {
   Random random(5);
-  const auto values = Tensor<T>::uniform({100000}, random, T(-3), T(1)).to_vector();
+  const auto values = Tensor<T>::rand({100000}, random, T(-3), T(1)).to_vector();
   double mean = 0.0;
   double square = 0.0;
   for (const T value : values) {
@@ -373,12 +420,12 @@ TEST_CASE_TEMPLATE("uniform numbers fill their interval and stay below its end",
   // This seed's first number is so close to 1 that it rounds to 1 as a float.
   for (const T high : {T(1), T(0x1p20)}) {
     Random near_one(3138459);
-    const T value = Tensor<T>::uniform({1}, near_one, T(0), high).item();
+    const T value = Tensor<T>::rand({1}, near_one, T(0), high).item();
     CHECK(value < high);
     CHECK(value > high * T(0.999999));
   }
   Random fixed(6);
-  CHECK(Tensor<T>::uniform({1}, fixed, T(2), T(2)).item() == T(2));
+  CHECK(Tensor<T>::rand({1}, fixed, T(2), T(2)).item() == T(2));
 }
 
 }  // namespace sfumato::tested

@@ -27,7 +27,7 @@ namespace {
 template <class T>
 Variable<T> random_variable(const Shape& shape, std::uint64_t seed, bool requires_grad = false) {
   Random random(seed);
-  return Variable<T>(Tensor<T>::normal(shape, random), requires_grad);
+  return Variable<T>(Tensor<T>::randn(shape, random), requires_grad);
 }
 
 /// Checks that `compute` gives the same bits with 2, 3 and 7 threads as with one.

@@ -54,7 +54,7 @@ constexpr double kRounding = 8e-6;
 
 Tensor<float> random_tensor(const Shape& shape, std::uint64_t seed) {
   Random random(seed);
-  return Tensor<float>::normal(shape, random);
+  return Tensor<float>::randn(shape, random);
 }
 
 /// |a - b| / |b|; NaN if there is any.

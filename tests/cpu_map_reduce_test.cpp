@@ -173,7 +173,7 @@ TEST_CASE_TEMPLATE("reductions over every set of axes equal plain loops", T, flo
   for (const Shape& shape : {Shape{3, 4, 5, 7}, Shape{1, 6, 1, 5}, Shape{2, 1, 33, 70},
                              Shape{70, 3, 1, 2}, Shape{2, 2, 2, 2000}, Shape{2000, 2, 1, 3}}) {
     CAPTURE(shape.to_string());
-    const auto x = Tensor<T>::normal(shape, random);
+    const auto x = Tensor<T>::randn(shape, random);
     for (unsigned mask = 0; mask < 16; ++mask) {
       check_reduce(SumReduction{}, x, mask, tolerance * 30.0);
       check_reduce(MaxReduction{}, x, mask, 0.0);

@@ -23,7 +23,7 @@ constexpr std::size_t kStack = (kAddressSanitizer || kThreadSanitizer ? 8192 : 1
 template <class T>
 Variable<T> random_variable(const Shape& shape) {
   Random random(5);
-  return Variable<T>(Tensor<float>::normal(shape, random).template cast<T>(), true);
+  return Variable<T>(Tensor<float>::randn(shape, random).template cast<T>(), true);
 }
 
 template <class T>

@@ -22,7 +22,7 @@ namespace {
 
 Tensor<float> images(std::uint64_t seed, std::int64_t count = 1) {
   Random random(seed);
-  return Tensor<float>::normal({count, 3, 32, 32}, random);
+  return Tensor<float>::randn({count, 3, 32, 32}, random);
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ TEST_CASE("channels that stand for others are selected first, no channel twice")
 
 TEST_CASE("a convolution is sensitive to changes by the squares of its outputs' changes") {
   Random random(16);
-  const auto weight = Tensor<float>::normal({5, 2, 3, 3}, random);
+  const auto weight = Tensor<float>::randn({5, 2, 3, 3}, random);
   const Eigen::MatrixXd form = sensitivity(weight);
   // An impulse in both channels meets each filter tap once, so outputs' squares sum to the form.
   auto impulse = Tensor<float>::zeros({1, 2, 5, 5});
@@ -76,7 +76,7 @@ TEST_CASE("a student as wide as its teacher is the teacher") {
 TEST_CASE(
     "a tap's losses are 0 for a turned and scaled copy, and its Gram matrix is the decoded one") {
   Random random(4);
-  const Variable<float> slim(Tensor<float>::normal({2, 2, 3, 3}, random));
+  const Variable<float> slim(Tensor<float>::randn({2, 2, 3, 3}, random));
   const Variable<float> projection(
       Tensor<float>::from({0.0F, 2.0F, 2.0F, 0.0F, 0.0F, 0.0F}, {3, 2}));
   const auto decoded =
@@ -123,7 +123,7 @@ TEST_CASE("balancing a student leaves what its projections decode alone") {
   const auto layers = convolution_layers(student.network);
   for (const auto& [name, bias] : student.network.named_parameters()) {
     if (bias.rank() != 1) continue;
-    student.projections.emplace_back(Tensor<float>::normal({8, bias.numel()}, random), true);
+    student.projections.emplace_back(Tensor<float>::randn({8, bias.numel()}, random), true);
   }
   const auto x = Variable<float>(images(10));
   const auto decoded = [&] {
@@ -134,8 +134,7 @@ TEST_CASE("balancing a student leaves what its projections decode alone") {
   auto lengths = uniform_lengths(student.network);
   lengths[4][1] = 5.0;
   balance(student, lengths, {x.value()});
-  CHECK(losses::mean_squared_error(decoded(), before).item() <
-        1e-8F * ops::mean(ops::square(before)).item());
+  CHECK(losses::mse_loss(decoded(), before).item() < 1e-8F * ops::mean(ops::square(before)).item());
 }
 
 TEST_CASE(

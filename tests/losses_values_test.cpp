@@ -15,7 +15,7 @@ namespace sfumato::tested {
 namespace {
 Variable<double> random_variable(const Shape& shape, std::uint64_t seed) {
   Random random(seed);
-  return Variable<double>(Tensor<double>::normal(shape, random), true);
+  return Variable<double>(Tensor<double>::randn(shape, random), true);
 }
 using Inputs = std::vector<Variable<double>>;
 }  // namespace
@@ -29,10 +29,10 @@ TEST_CASE("mean squared error") {
   for (std::size_t i = 0; i < 6; ++i) {
     expected += std::pow(from[i] - to[i], 2) / 6.0;
   }
-  CHECK(losses::mean_squared_error(a, b).item() == doctest::Approx(expected));
-  check_derivatives([](const Inputs& x) { return losses::mean_squared_error(x[0], x[1]); }, {a, b});
-  CHECK_THROWS_WITH_AS(losses::mean_squared_error(a, random_variable({3}, 3)),
-                       "mean_squared_error: prediction (2, 3) and target (3,) must have the same "
+  CHECK(losses::mse_loss(a, b).item() == doctest::Approx(expected));
+  check_derivatives([](const Inputs& x) { return losses::mse_loss(x[0], x[1]); }, {a, b});
+  CHECK_THROWS_WITH_AS(losses::mse_loss(a, random_variable({3}, 3)),
+                       "mse_loss: prediction (2, 3) and target (3,) must have the same "
                        "shape",
                        ShapeError);
 }

@@ -27,7 +27,7 @@ void check_same(nn::Module<double>&& layer, const Variable<double>& expected,
 
 TEST_CASE("activations are layers") {
   Random random(1);
-  const Variable<double> x(Tensor<double>::normal({3, 4}, random), true);
+  const Variable<double> x(Tensor<double>::randn({3, 4}, random), true);
   check_same(nn::Identity<double, Device>(), x, x);
   check_same(nn::Sigmoid<double, Device>(), ops::sigmoid(x), x);
   check_same(nn::Tanh<double, Device>(), ops::tanh(x), x);
@@ -49,7 +49,7 @@ TEST_CASE("activations go into a Sequential, and their gradients through it") {
   Random random(2);
   nn::Sequential<double> model{nn::Linear<double>(3, 4, random), nn::GELU<double, Device>(),
                                nn::Linear<double>(4, 2, random), nn::Softmax<double, Device>(1)};
-  const Variable<double> x(Tensor<double>::normal({2, 3}, random), true);
+  const Variable<double> x(Tensor<double>::randn({2, 3}, random), true);
   CHECK(gradcheck([&](const auto& in) { return model(in[0]); }, std::vector{x}));
   nn::Sequential<Half> narrow{nn::LeakyReLU<Half, Device>(), nn::Softplus<Half, Device>()};
   CHECK(narrow(ops::cast<Half>(x)).shape() == x.shape());

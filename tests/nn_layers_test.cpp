@@ -17,7 +17,7 @@ namespace {
 
 Variable<double> input(const Shape& shape, std::uint64_t seed) {
   Random random(seed);
-  return Variable<double>(Tensor<double>::normal(shape, random), true);
+  return Variable<double>(Tensor<double>::randn(shape, random), true);
 }
 
 std::vector<double> values(const Variable<double>& x) {

@@ -41,7 +41,7 @@ TEST_CASE("parameters have names, state dictionaries round trip, handles are sha
   for (const auto& [name, parameter] : network->named_parameters()) names.push_back(name);
   CHECK(names == std::vector<std::string>{"0.weight", "0.bias", "4.weight", "4.bias"});
   const auto other = small_network<double>(random);
-  const Variable<double> x(Tensor<double>::normal({2, 2, 4, 4}, random));
+  const Variable<double> x(Tensor<double>::randn({2, 2, 4, 4}, random));
   CHECK((*network)(x).value().to_vector() != (*other)(x).value().to_vector());
   other->load_state_dict(network->state_dict());
   CHECK((*network)(x).value().to_vector() == (*other)(x).value().to_vector());
@@ -80,7 +80,7 @@ TEST_CASE("a state dictionary that does not fit changes nothing") {
 TEST_CASE("a frozen network leaves nothing on the tape") {
   Random random(3);
   const auto network = small_network<float>(random);
-  const Variable<float> x(Tensor<float>::normal({1, 2, 4, 4}, random));
+  const Variable<float> x(Tensor<float>::randn({1, 2, 4, 4}, random));
   network->freeze();
   CHECK((*network)(x).node() == nullptr);
   network->unfreeze();
@@ -163,13 +163,13 @@ TEST_CASE("layers of VGG-19 are found by name and by PyTorch's index") {
 TEST_CASE("taps are what the layers make, and nothing behind the last is computed") {
   Random random(7);
   nn::Vgg<double> network(narrow(19), random);
-  const Variable<double> x(Tensor<double>::normal({1, 3, 32, 32}, random));
+  const Variable<double> x(Tensor<double>::randn({1, 3, 32, 32}, random));
   const auto tapped = network.features(x, {36, 0, 1, 0});
   CHECK(tapped[0].value().to_vector() == network(x).value().to_vector());
   CHECK(tapped[1].value().to_vector() == tapped[3].value().to_vector());
   CHECK(tapped[2].value().to_vector() == ops::relu(tapped[1]).value().to_vector());
   // An image of 3 × 3 does not survive the second pooling, which is never reached.
-  const Variable<double> tiny(Tensor<double>::normal({1, 3, 3, 3}, random));
+  const Variable<double> tiny(Tensor<double>::randn({1, 3, 3, 3}, random));
   CHECK(network.features(tiny, {5})[0].shape() == Shape{1, 3, 1, 1});
   CHECK_THROWS_AS(network.features(tiny, {9}), ShapeError);
   CHECK(network.features(x, {}).empty());
@@ -179,7 +179,7 @@ TEST_CASE("VGG networks are built from weights, classify, and pool by average if
   Random random(8);
   nn::Vgg<float> network(narrow(11, true), random);
   network.eval();
-  const Variable<float> x(Tensor<float>::normal({2, 3, 64, 96}, random));
+  const Variable<float> x(Tensor<float>::randn({2, 3, 64, 96}, random));
   CHECK(network(x).shape() == Shape{2, 5});
   nn::Vgg<float> same(narrow(11, true), network.state_dict());
   same.eval();

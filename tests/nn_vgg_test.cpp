@@ -105,7 +105,7 @@ nn::Vgg<double> narrow(int depth, std::uint64_t seed, nn::Pooling pooling = nn::
 
 Variable<double> image(std::int64_t height, std::int64_t width) {
   Random random(1);
-  return Variable<double>(Tensor<double>::normal({1, 3, height, width}, random));
+  return Variable<double>(Tensor<double>::randn({1, 3, height, width}, random));
 }
 
 std::size_t count(const std::string& text, const std::string& part) {

@@ -79,8 +79,8 @@ TEST_CASE("derivatives of ways over another device, of both orders") {
 
 TEST_CASE("mixed precision: parameters in float learn from a product in 16 bits") {
   Random random(5);
-  const Variable<float> weight(Tensor<float>::uniform({4, 3}, random), true);
-  const Variable<float> x(Tensor<float>::uniform({2, 3}, random));
+  const Variable<float> weight(Tensor<float>::rand({4, 3}, random), true);
+  const Variable<float> x(Tensor<float>::rand({2, 3}, random));
   const auto product =
       ops::matmul(ops::cast<BFloat16>(x), ops::cast<BFloat16>(weight), {.transpose_b = true});
   const auto loss = ops::mean(ops::square(ops::cast<float>(product)));
@@ -99,8 +99,8 @@ TEST_CASE("mixed precision: parameters in float learn from a product in 16 bits"
 
 TEST_CASE("a layer split over two devices is the layer in one piece") {
   Random random(6);
-  const auto x = Variable<double>(Tensor<double>::uniform({5, 6}, random), true);
-  const auto weight = Tensor<double>::uniform({4, 6}, random);
+  const auto x = Variable<double>(Tensor<double>::rand({5, 6}, random), true);
+  const auto weight = Tensor<double>::rand({4, 6}, random);
   const Variable<double> whole(weight, true);
   const auto half = [&](std::int64_t first) {
     return ops::slice(Variable<double>(weight), 0, {.start = first, .stop = first + 2}).value();
@@ -132,7 +132,7 @@ TEST_CASE("a layer split over two devices is the layer in one piece") {
 
 TEST_CASE("a checkpoint may contain crossings, and end in another type") {
   Random random(7);
-  const auto x = Variable<double>(Tensor<double>::uniform({4}, random), true);
+  const auto x = Variable<double>(Tensor<double>::rand({4}, random), true);
   const Variable<float> factor(Tensor<float>::full({4}, 3.0F), true);
   const auto block = [factor](const Inputs& in) {
     return ops::sum(ops::square(ops::cast<float>(in[0]) * factor));

@@ -31,7 +31,7 @@ Variable<double> variable(const List& values, const Shape& shape) {
 
 Variable<double> random_variable(const Shape& shape, std::uint64_t seed) {
   Random random(seed);
-  return Variable<double>(Tensor<double>::normal(shape, random), true);
+  return Variable<double>(Tensor<double>::randn(shape, random), true);
 }
 
 Tensor<std::int64_t> indices(const Indices& values, const Shape& shape) {

@@ -54,7 +54,7 @@ void for_each_product(const Conv2dGeometry& g, const Visit& visit) {
 template <class T>
 Tensor<T> random_tensor(const Shape& shape, std::uint64_t seed) {
   Random random(seed);
-  return Tensor<T>::normal(shape, random);
+  return Tensor<T>::randn(shape, random);
 }
 
 /// The largest difference between actual values and exact ones, relative to the largest of those.

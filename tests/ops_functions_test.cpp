@@ -23,7 +23,7 @@ using Flags = std::vector<std::uint8_t>;
 
 Variable<double> input(const Shape& shape, std::uint64_t seed, double low, double high) {
   Random random(seed);
-  return Variable<double>(Tensor<double>::uniform(shape, random, low, high), true);
+  return Variable<double>(Tensor<double>::rand(shape, random, low, high), true);
 }
 
 Variable<double> vector(const List& values) {

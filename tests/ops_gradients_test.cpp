@@ -16,7 +16,7 @@ using Inputs = std::vector<Variable<double>>;
 Variable<double> input(const Shape& shape, std::uint64_t seed, double low = -2.0,
                        double high = 2.0) {
   Random random(seed);
-  return Variable<double>(Tensor<double>::uniform(shape, random, low, high), true);
+  return Variable<double>(Tensor<double>::rand(shape, random, low, high), true);
 }
 
 }  // namespace

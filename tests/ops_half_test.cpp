@@ -28,7 +28,7 @@ constexpr int kWithBias = std::same_as<Device, Cpu> ? 1 : 2;
 template <class S>
 Tensor<S> random_tensor(const Shape& shape, std::uint64_t seed) {
   Random random(seed);
-  return Tensor<float>::normal(shape, random).template cast<S>();
+  return Tensor<float>::randn(shape, random).template cast<S>();
 }
 
 /// Expects values rounded once, or of `roundings` steps, each of which rounds what may be as large

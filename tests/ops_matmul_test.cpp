@@ -177,9 +177,9 @@ TEST_CASE("matmul names shapes, transpositions and inner extents that do not agr
   CHECK(multiply({2, 3}, {3, 5}, {.transpose_b = true}) ==
         "matmul: (2, 3) and (3, 5) transposed have inner extents 3 and 5, which must agree");
   CHECK(multiply({}, {2, 2}) ==
-        "matmul: () and (2, 2) must have at least two dimensions; reshape vectors to matrices");
-  CHECK(multiply({2, 2}, {2}) ==
-        "matmul: (2, 2) and (2,) must have at least two dimensions; reshape vectors to matrices");
+        "matmul: () and (2, 2) must be vectors or matrices, and matrices to be transposed");
+  CHECK(multiply({2, 2}, {2}, {.transpose_b = true}) ==
+        "matmul: (2, 2) and (2,) must be vectors or matrices, and matrices to be transposed");
   CHECK(multiply({4, 2, 3}, {5, 3, 2}) ==
         "matmul: shapes (4,) and (5,) do not broadcast together: extents must agree or be 1, "
         "aligned at the last dimension");

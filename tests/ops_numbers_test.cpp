@@ -43,7 +43,7 @@ template <class T>
 Variable<T> random(const Shape& shape, std::uint64_t seed) {
   Random random(seed);
   return Variable<T>(
-      Tensor<float>::normal(shape, random).template cast<BFloat16>().template cast<T>(), true);
+      Tensor<float>::randn(shape, random).template cast<BFloat16>().template cast<T>(), true);
 }
 
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
@@ -97,13 +97,13 @@ TEST_CASE_TEMPLATE("losses of 16-bit numbers are float's, rounded once", S, Half
   values[0] = S(400.0F);
   const auto spike = variable(values, true);
   const auto zeros = full<S>({1000}, 0.0);
-  CHECK(losses::mean_squared_error(spike, zeros).item() == S(160.0F));
-  CHECK(slope(losses::mean_squared_error(spike, zeros), spike) == static_cast<double>(S(0.8F)));
-  CHECK(slope(losses::mean_squared_error(zeros, spike), zeros) == static_cast<double>(S(-0.8F)));
+  CHECK(losses::mse_loss(spike, zeros).item() == S(160.0F));
+  CHECK(slope(losses::mse_loss(spike, zeros), spike) == static_cast<double>(S(0.8F)));
+  CHECK(slope(losses::mse_loss(zeros, spike), zeros) == static_cast<double>(S(-0.8F)));
   CHECK(ops::var(spike, {}, false, 0).item() == S(159.84F));
 
   const auto far = full<S>({256, 256}, 3.0);
-  const auto loss = losses::mean_squared_error(far, full<S>({256, 256}, 1.0));
+  const auto loss = losses::mse_loss(far, full<S>({256, 256}, 1.0));
   CHECK(loss.item() == 4.0F);
   CHECK(slope(loss, far) == 4 * 0x1p-16);
 
@@ -162,7 +162,7 @@ TEST_CASE_TEMPLATE("first and second gradients of 16-bit numbers are float's, ro
         return ops::square(ops::adaptive_avg_pool2d(x, {2, 2}));
       },
       {1, 2, 3, 5});
-  check([](const auto& x) { return losses::mean_squared_error(x, ops::square(x)); }, {6});
+  check([](const auto& x) { return losses::mse_loss(x, ops::square(x)); }, {6});
   check([](const auto& x) { return ops::square(ops::gelu(x)); }, {40});
   const auto enlarged = [](const auto& x) {
     return ops::square(
@@ -238,7 +238,7 @@ TEST_CASE_TEMPLATE("dividing divides, and does not multiply by a rounded recipro
     CHECK(ops::mean(ones).item() == T(1));
     CHECK(ops::var(ones, {}, false, 0).item() == T(0));
     CHECK(slope(ops::mean(ones), ones) == static_cast<double>(T(1) / divisor));
-    CHECK(losses::mean_squared_error(ones, full<T>({n}, 0.0)).item() == T(1));
+    CHECK(losses::mse_loss(ones, full<T>({n}, 0.0)).item() == T(1));
     const auto image = full<T>({1, 1, 1, n}, 1.0);
     CHECK(ops::avg_pool2d(image, {.kernel = {1, n}}).item() == T(1));
     CHECK(slope(ops::avg_pool2d(image, {.kernel = {1, n}}), image) ==
@@ -328,7 +328,7 @@ TEST_CASE("integers have no gradients, and no functions whose values are fractio
       ops::var(y, {}, false, 0);
     }
     &&!requires(const X& y) {
-      losses::mean_squared_error(y, y);
+      losses::mse_loss(y, y);
     }
     &&!requires(const X& y) {
       y * 0.5;

@@ -20,7 +20,7 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 template <class T>
 Variable<T> random_variable(const Shape& shape, std::uint64_t seed, bool requires_grad = false) {
   Random random(seed);
-  return Variable<T>(Tensor<T>::normal(shape, random), requires_grad);
+  return Variable<T>(Tensor<T>::randn(shape, random), requires_grad);
 }
 
 struct Case {

@@ -361,8 +361,7 @@ const std::map<std::string, Call>& calls() {
       {"solve", [](auto& in, auto& c) { return solved(in, c); }},
       {"mv", [](auto& in, auto&) { return ops::mv(in[0], in[1]); }},
       {"dot", [](auto& in, auto&) { return ops::dot(in[0], in[1]); }},
-      {"mean_squared_error",
-       [](auto& in, auto&) { return losses::mean_squared_error(in[0], in[1]); }},
+      {"mse_loss", [](auto& in, auto&) { return losses::mse_loss(in[0], in[1]); }},
       {"mean_absolute_error", [](auto& in, auto&) { return ops::mean(ops::abs(in[0] - in[1])); }},
       {"cross_entropy", [](auto& in, auto& c) { return cross_entropy(in, c); }},
   };

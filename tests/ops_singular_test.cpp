@@ -212,9 +212,9 @@ TEST_CASE("rectifiers of every kind pass the gradient at NaN, in rows of every l
   // Fused with a convolution of 3 × 3, whatever computes it: where the sum is NaN, the gradient
   // goes on to the bias.
   Random random(1);
-  auto image = Tensor<float>::normal({1, 16, 20, 37}, random);
+  auto image = Tensor<float>::randn({1, 16, 20, 37}, random);
   image.set({0, 3, 9, 17}, nan);
-  const Variable<float> filters(Tensor<float>::normal({16, 16, 3, 3}, random));
+  const Variable<float> filters(Tensor<float>::randn({16, 16, 3, 3}, random));
   const Variable<float> bias(Tensor<float>::zeros({16}), true);
   const Variable<float> plain_bias(Tensor<float>::zeros({16}), true);
   const Variable<float> x(image);
@@ -312,7 +312,7 @@ TEST_CASE("resampling equals plain loops at every size, and so do its gradients"
   for (const ops::Size2d from : {ops::Size2d(3, 4), ops::Size2d(1, 5), ops::Size2d(2, 1)}) {
     const std::int64_t h = from.h;
     const std::int64_t w = from.w;
-    const Variable<double> x(Tensor<double>::normal({2, 1, h, w}, random), true);
+    const Variable<double> x(Tensor<double>::randn({2, 1, h, w}, random), true);
     for (const ops::Size2d to : {ops::Size2d(1), ops::Size2d(2, 3), ops::Size2d(3, 4),
                                  ops::Size2d(5, 7), ops::Size2d(6, 8), ops::Size2d(7, 2)}) {
       const std::int64_t height = to.h;

@@ -139,7 +139,7 @@ TEST_CASE("elementwise ops at the edges") {
 TEST_CASE_TEMPLATE("reductions over every set of axes equal plain loops", T, float, double) {
   Random random(1);
   const Shape shape{3, 4, 5, 7};
-  const Variable<T> x(Tensor<T>::normal(shape, random));
+  const Variable<T> x(Tensor<T>::randn(shape, random));
   for (int mask = 1; mask < 16; ++mask) {
     ops::Axes axes;
     Shape kept;

@@ -353,6 +353,14 @@ TEST_CASE("what can't be trained, or would be twice, is refused") {
       says({p, q, sharing}) ==
       "optimizer: parameters 1 and 2 share their memory, which would be changed twice a step; use "
       "one Variable in both places, or clone() the value of one");
+  // A view of a part shares memory, too; views of different parts do not.
+  Tensor<double> whole{{1, 2}, {3, 4}, {5, 6}};
+  const Variable<double> all(whole, true);
+  const Variable<double> middle(whole[1], true);
+  CHECK(says({all, middle}).starts_with("optimizer: parameters 0 and 1 share their memory"));
+  CHECK(says({middle, all}).starts_with("optimizer: parameters 0 and 1 share their memory"));
+  CHECK(says({middle, Variable<double>(whole[0], true), Variable<double>(whole[2], true)}) ==
+        "nothing");
   CHECK(says({p, {}}) == "optimizer: parameter 1 is undefined");
   CHECK(says({p * 2.0}) ==
         "optimizer: parameter 0 (3,) is the result of affine; give the parameters that it was "

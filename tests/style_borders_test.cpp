@@ -23,7 +23,7 @@ nn::Vgg<float> small_network() {
 
 Tensor<float> image(std::uint64_t seed, std::int64_t height, std::int64_t width) {
   Random random(seed);
-  return Tensor<float>::normal({1, 3, height, width}, random);
+  return Tensor<float>::randn({1, 3, height, width}, random);
 }
 
 /// The numbers 0, 1, … in a row of `count`.
@@ -76,7 +76,7 @@ TEST_CASE("borders are continued by reflection to multiples of 16") {
 TEST_CASE("borders have gradients of both orders") {
   Random random(3);
   const std::vector<Variable<double>> x{
-      Variable<double>(Tensor<double>::normal({1, 2, 3, 17}, random), true)};
+      Variable<double>(Tensor<double>::randn({1, 2, 3, 17}, random), true)};
   const auto squares = [](const std::vector<Variable<double>>& inputs) {
     const auto seen = style::extend_borders(inputs[0], 16);
     return ops::sum(seen * seen * style::extend_borders(inputs[0] * 0.5, 16));

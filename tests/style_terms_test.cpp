@@ -19,7 +19,7 @@ static_assert(sfumato::style::FeatureExtractor<ResNet, float>);
 
 Tensor<float> image(std::uint64_t seed, std::int64_t height = 32, std::int64_t width = 48) {
   Random random(seed);
-  return Tensor<float>::normal({1, 3, height, width}, random);
+  return Tensor<float>::randn({1, 3, height, width}, random);
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
       picture = style::enlarge_picture(painting.picture, stage.size, a.pictures);
     } else if (a.initial == "noise") {
       Random random(a.seed);
-      picture = Tensor<float, Device>::normal(content.shape(), random);
+      picture = Tensor<float, Device>::randn(content.shape(), random);
     }
     report.say("%lld x %lld, %lld iterations\n", static_cast<long long>(stage.size.height),
                static_cast<long long>(stage.size.width),

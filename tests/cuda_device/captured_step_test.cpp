@@ -22,7 +22,7 @@ nn::Vgg<float> small_network() {
 
 Tensor<float> image(std::uint64_t seed) {
   Random random(seed);
-  return Tensor<float>::normal({1, 3, 32, 40}, random);
+  return Tensor<float>::randn({1, 3, 32, 40}, random);
 }
 
 std::size_t pool_bytes() {

@@ -24,7 +24,7 @@ std::vector<double> conv2d_relu(std::int64_t height) {
   Random random(2);
   const auto normal = [&](const Shape& shape) {
     return sfumato::Variable<double, OnDevice>(
-        sfumato::Tensor<double, OnDevice>::normal(shape, random), true);
+        sfumato::Tensor<double, OnDevice>::randn(shape, random), true);
   };
   const auto x = normal({1, 2, height, 17});
   const auto w = normal({3, 2, 3, 3});

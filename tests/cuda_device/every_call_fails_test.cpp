@@ -24,9 +24,9 @@ struct Deterministic {
 /// A network that is trained step by step.
 struct Training {
   Random random{7};
-  DeviceVariable x{Tensor<float>::normal({2, 3, 8, 8}, random).to<Cuda>()};
-  DeviceVariable filters{Tensor<float>::normal({4, 3, 3, 3}, random).to<Cuda>(), true};
-  DeviceVariable weight{Tensor<float>::normal({64, 5}, random).to<Cuda>(), true};
+  DeviceVariable x{Tensor<float>::randn({2, 3, 8, 8}, random).to<Cuda>()};
+  DeviceVariable filters{Tensor<float>::randn({4, 3, 3, 3}, random).to<Cuda>(), true};
+  DeviceVariable weight{Tensor<float>::randn({64, 5}, random).to<Cuda>(), true};
   optim::Adam<float, Cuda> adam{{filters, weight}, {.learning_rate = 0.1}};
   Tensor<float, Cuda> loss = Tensor<float, Cuda>::empty({1});
   Repeat<Cuda> repeat;

@@ -46,7 +46,7 @@ int main(int argc, char** argv) {
   {
     Random random(1);
     nn::Vgg<float, Cuda> network({}, random);
-    const auto image = [&] { return Tensor<float, Cuda>::normal({1, 3, height, width}, random); };
+    const auto image = [&] { return Tensor<float, Cuda>::randn({1, 3, height, width}, random); };
     const auto content = image();
     const auto painting = image();
     emulator::reset_counters();

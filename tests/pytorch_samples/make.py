@@ -409,7 +409,7 @@ RULES = {
     "linalg.cholesky": lambda x, upper=False: None if upper else ("cholesky", [], [x], []),
     "linalg.solve": lambda a, b, left=True: None if not left else ("solve", [], [a, b], []),
     "nn.functional.pad.circular": padded,
-    "nn.functional.mse_loss": loss("mean_squared_error"), "nn.functional.l1_loss": loss("mean_absolute_error"),
+    "nn.functional.mse_loss": loss("mse_loss"), "nn.functional.l1_loss": loss("mean_absolute_error"),
     "nn.functional.cross_entropy": classified,
 }
 

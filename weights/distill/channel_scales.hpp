@@ -66,7 +66,7 @@ inline Eigen::VectorXd fit_lengths(const Eigen::VectorXd& lengths, const Tensor<
         norms(differences(slim_grams, a, b) * (ops::reshape(length, {channels, 1}) * length));
     // As far as one factor for all makes up for.
     const auto factor = ops::sum(wanted * found) / ops::sum(ops::square(found));
-    backward(losses::mean_squared_error(found * factor, wanted) / ops::mean(ops::square(wanted)));
+    backward(losses::mse_loss(found * factor, wanted) / ops::mean(ops::square(wanted)));
     adam.step();
   }
   Eigen::VectorXd fitted(channels);
@@ -157,7 +157,7 @@ inline void balance(Student& student, const std::vector<Eigen::VectorXd>& length
 
 /// How different two styles are at a tap: √ of the style loss, so that it is a distance.
 inline double gram_distance(const Tensor<float>& a, const Tensor<float>& b) {
-  const auto loss = sfumato::losses::mean_squared_error(Variable<float>(a), Variable<float>(b));
+  const auto loss = sfumato::losses::mse_loss(Variable<float>(a), Variable<float>(b));
   return std::sqrt(static_cast<double>(loss.item()));
 }
 

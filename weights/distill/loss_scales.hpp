@@ -44,7 +44,7 @@ inline LossScales measure_loss_scales(sfumato::nn::Vgg<float>& full, sfumato::nn
           Variable<float>(image), layers, [&](std::size_t k, const auto& features) {
             const Variable<float> now = k < contents ? features : losses::gram_matrix(features);
             for (const Variable<float>& before : seen[k]) {
-              const auto loss = losses::mean_squared_error(before, now);
+              const auto loss = losses::mse_loss(before, now);
               sums[k] += std::sqrt(static_cast<double>(loss.item()));
             }
             seen[k].push_back(now);

@@ -47,7 +47,7 @@ std::vector<Variable<T, Device>> random_like(const std::vector<Variable<T, Devic
   Random random(seed);
   std::vector<Variable<T, Device>> directions;
   for (const auto& result : results) {
-    directions.emplace_back(Tensor<T, Device>::normal(result.shape(), random));
+    directions.emplace_back(Tensor<T, Device>::randn(result.shape(), random));
   }
   return directions;
 }

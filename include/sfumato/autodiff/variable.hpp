@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "sfumato/autodiff/grad_mode.hpp"
@@ -38,8 +39,10 @@ class Variable {
     set_requires_grad(requires_grad);
   }
 
-  /// A value and the operation it came from; what record() makes.
-  Variable(Tensor<T, Device> value, std::shared_ptr<Node> node)
+  /// A value and the operation it came from; what record() makes. A template, since {0, 1} of
+  /// {{2, 3}, {0, 1}} could be a pointer.
+  template <std::same_as<std::shared_ptr<Node>> NodePointer>
+  Variable(Tensor<T, Device> value, NodePointer node)
       : value_(std::move(value)), node_(std::move(node)) {}
 
   bool defined() const { return value_.defined(); }
@@ -124,6 +127,12 @@ class Variable {
   Variable mean(const Axes& axes = {}, bool keepdim = false) const;
   Variable max(const Axes& axes = {}, bool keepdim = false) const;
   Variable min(const Axes& axes = {}, bool keepdim = false) const;
+  Variable var(const Axes& axes = {}, bool keepdim = false, std::int64_t correction = 1) const;
+  Variable std(const Axes& axes = {}, bool keepdim = false, std::int64_t correction = 1) const;
+  Variable prod(const Axes& axes = {}, bool keepdim = false) const;
+  Variable norm(double p = 2.0, const Axes& axes = {}, bool keepdim = false) const;
+  Tensor<std::int64_t, Device> argmax(std::optional<int> axis = {}, bool keepdim = false) const;
+  Variable softmax(int axis = -1) const;
   Variable abs() const;
   Variable exp() const;
   Variable log() const;

@@ -62,7 +62,7 @@ class RandomHandle {
 /// A copy goes on from where the original is. For one thread at a time.
 ///
 ///     Random random(42);
-///     auto x = Tensor<float>::normal({2, 3}, random);
+///     auto x = Tensor<float>::randn({2, 3}, random);
 class Random {
  public:
   explicit Random(std::uint64_t seed) : engine_(seed) {}
@@ -159,5 +159,17 @@ class Random {
   bool has_spare_ = false;
   mutable detail::RandomHandle handle_;
 };
+
+/// Where numbers come from that are asked for without a Random: one for each thread, which begins
+/// with the seed 0, so that a program gives the same numbers each time.
+inline Random& default_random() {
+  thread_local Random random(0);
+  return random;
+}
+
+/// Begins this thread's default_random() anew.
+inline void manual_seed(std::uint64_t seed) {
+  default_random() = Random(seed);
+}
 
 }  // namespace sfumato

@@ -173,4 +173,42 @@ inline Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
   return result;
 }
 
+/// Where the element at `index` stands in a row-major array. Throws ShapeError out of range.
+inline std::int64_t row_major_offset(const Shape& shape,
+                                     std::initializer_list<std::int64_t> index) {
+  if (static_cast<int>(index.size()) != shape.rank()) {
+    throw ShapeError(message("at: ", index.size(), " indices for the shape ", shape));
+  }
+  const Strides strides = row_major_strides(shape);
+  std::int64_t position = 0;
+  int axis = 0;
+  for (const std::int64_t i : index) {
+    if (i < 0 || i >= shape[axis]) {
+      throw ShapeError(message("at: index ", i, " is out of range at axis ", axis, " of ", shape));
+    }
+    position += i * strides[static_cast<std::size_t>(axis++)];
+  }
+  return position;
+}
+
+/// The shape of as many elements as `from` has, one extent of which may be -1, to be worked out.
+/// Throws ShapeError where it can't be.
+inline Shape complete_shape(const Shape& from, std::span<const std::int64_t> extents) {
+  const auto unknown = std::count(extents.begin(), extents.end(), -1);
+  if (unknown == 0) return Shape(extents);
+  Shape others;
+  for (const std::int64_t extent : extents) others.push_back(extent == -1 ? 1 : extent);
+  const std::int64_t known = others.numel();
+  if (unknown > 1 || known == 0 || from.numel() % known != 0) {
+    throw ShapeError(message("reshape: the extent -1 can't be worked out for ", from,
+                             ": there must be one, and the others must divide its ", from.numel(),
+                             " elements"));
+  }
+  Shape shape;
+  for (const std::int64_t extent : extents) {
+    shape.push_back(extent == -1 ? from.numel() / known : extent);
+  }
+  return shape;
+}
+
 }  // namespace sfumato

@@ -14,6 +14,7 @@
 #include "sfumato/core/arange.hpp"
 #include "sfumato/core/backend.hpp"
 #include "sfumato/core/device.hpp"
+#include "sfumato/core/element.hpp"
 #include "sfumato/core/error.hpp"
 #include "sfumato/core/half.hpp"
 #include "sfumato/core/pool.hpp"
@@ -22,42 +23,6 @@
 #include "sfumato/core/storage.hpp"
 
 namespace sfumato {
-
-namespace detail {
-/// One question, to which a compiler's complaint is one line.
-template <class T, class... Types>
-inline constexpr bool is_one_of = (std::is_same_v<T, Types> || ...);
-}  // namespace detail
-
-/// What a tensor may hold: float and double for values, Half and BFloat16 for values that should
-/// take little memory, integers for indices, labels and pixels.
-template <class T>
-concept Element =
-    detail::is_one_of<T, float, double, Half, BFloat16, std::uint8_t, std::int32_t, std::int64_t>;
-
-template <Element T = float, class Device = Cpu>
-class Tensor;
-
-/// One element of a tensor: reads as its value, and only an assignment is a change.
-template <Element T, class Device>
-class ElementReference {
- public:
-  ElementReference(Tensor<T, Device>& tensor, std::int64_t offset)
-      : tensor_(tensor), offset_(offset) {}
-  operator T() const { return tensor_.read(offset_); }  // NOLINT(google-explicit-constructor)
-  ElementReference& operator=(T value) {
-    Device::copy_from_host(tensor_.data() + offset_, &value, sizeof(T));
-    return *this;
-  }
-  ElementReference(const ElementReference&) = default;
-  ElementReference& operator=(const ElementReference& other) {
-    return *this = static_cast<T>(other);
-  }
-
- private:
-  Tensor<T, Device>& tensor_;
-  std::int64_t offset_;
-};
 
 /// A device whose memory the processor can read and write in place.
 template <class Device>
@@ -68,8 +33,9 @@ concept HostAccessible = requires {
 /// A dense row-major array on a device. Copies of a Tensor share its storage; clone() does not.
 /// It knows nothing of gradients: see Variable.
 ///
-///     auto x = Tensor<float>::from({1, 2, 3, 4, 5, 6}, {2, 3});
-///     x.at({1, 2});          // 6
+///     Tensor<float> x{{1, 2, 3}, {4, 5, 6}};
+///     x(1, 2);               // 6
+///     x[1];                  // 4, 5, 6, the same storage
 ///     x.reshape({3, -1});    // shape (3, 2), the same storage
 template <Element T, class Device>
 class Tensor {
@@ -81,12 +47,23 @@ class Tensor {
 
   /// No tensor at all: defined() is false, the shape is (0,). So is one that was moved from.
   Tensor() : shape_{0} {}
+  /// Numbers in braces, nested up to three deep. Throws ShapeError for rows that differ in length.
+  Tensor(std::initializer_list<T> values)  // NOLINT(google-explicit-constructor)
+      : Tensor(from(values, {static_cast<std::int64_t>(values.size())})) {}
+  Tensor(std::initializer_list<std::initializer_list<T>> rows)  // NOLINT
+      : Tensor(nested(rows)) {}
+  Tensor(std::initializer_list<std::initializer_list<std::initializer_list<T>>> planes)  // NOLINT
+      : Tensor(nested(planes)) {}
   Tensor(const Tensor&) = default;
   Tensor(Tensor&& other) noexcept
-      : storage_(std::move(other.storage_)), shape_(std::exchange(other.shape_, Shape{0})) {}
-  Tensor& operator=(const Tensor&) = default;
-  Tensor& operator=(Tensor&& other) noexcept {
+      : storage_(std::move(other.storage_)),
+        offset_(other.offset_),
+        shape_(std::exchange(other.shape_, Shape{0})) {}
+  // Not for views that nobody keeps: x[0] = y would change nothing. See copy_from().
+  Tensor& operator=(const Tensor&) & = default;
+  Tensor& operator=(Tensor&& other) & noexcept {
     storage_ = std::move(other.storage_);
+    offset_ = other.offset_;
     shape_ = std::exchange(other.shape_, Shape{0});
     return *this;
   }
@@ -103,6 +80,11 @@ class Tensor {
     return result;
   }
   static Tensor scalar(T value) { return full(Shape{}, value); }
+  /// 1 on the diagonal of (n, n), else 0.
+  static Tensor eye(std::int64_t n) {
+    return generate(
+        {n, n}, [n, i = std::int64_t{0}]() mutable { return static_cast<T>(i++ % (n + 1) == 0); });
+  }
 
   /// start, start + step, … as long as it is before stop; rank 1. Fractions are computed in double
   /// and rounded once. Throws ValueError when step is zero or leads away from stop.
@@ -144,10 +126,10 @@ class Tensor {
 
   /// Uniform in [low, high), the same numbers on every device. Throws ValueError where high - low
   /// is no finite number.
-  static Tensor uniform(const Shape& shape, Random& random, T low = T{0},
-                        T high = T{1}) requires std::floating_point<T> {
+  static Tensor rand(const Shape& shape, Random& random = default_random(), T low = T{0},
+                     T high = T{1}) requires std::floating_point<T> {
     if (!std::isfinite(high - low)) {
-      throw ValueError(message("uniform: from ", low, " to ", high, " is wider than the largest ",
+      throw ValueError(message("rand: from ", low, " to ", high, " is wider than the largest ",
                                "number; choose bounds that are closer"));
     }
     return generate(shape, [&] {
@@ -158,8 +140,8 @@ class Tensor {
   }
 
   /// Normal with the given mean and standard deviation, the same numbers on every device.
-  static Tensor normal(const Shape& shape, Random& random, T mean = T{0},
-                       T deviation = T{1}) requires std::floating_point<T> {
+  static Tensor randn(const Shape& shape, Random& random = default_random(), T mean = T{0},
+                      T deviation = T{1}) requires std::floating_point<T> {
     return generate(shape, [&] {
       return mean + static_cast<T>(random.normal() * static_cast<double>(deviation));
     });
@@ -176,9 +158,9 @@ class Tensor {
   /// span(), counts as a change of the values; see version().
   T* data() {
     storage_.note_change();
-    return reinterpret_cast<T*>(storage_.data());
+    return reinterpret_cast<T*>(storage_.data()) + offset_;
   }
-  const T* data() const { return reinterpret_cast<const T*>(storage_.data()); }
+  const T* data() const { return reinterpret_cast<const T*>(storage_.data()) + offset_; }
 
   /// The same storage under another shape; one extent may be -1 and is worked out from the others.
   /// Throws ShapeError when the numbers of elements differ.
@@ -186,7 +168,7 @@ class Tensor {
     return reshape(std::span<const std::int64_t>(extents.begin(), extents.size()));
   }
   Tensor reshape(std::span<const std::int64_t> extents) const {
-    return reshape(complete_shape(extents));
+    return reshape(complete_shape(shape_, extents));
   }
   Tensor reshape(const Shape& shape) const {
     if (shape.numel() != numel()) {
@@ -206,13 +188,14 @@ class Tensor {
     return result;
   }
 
-  /// Overwrites the values in place, for everyone who shares the storage.
-  /// Throws ShapeError when the shapes differ.
+  /// Overwrites the values in place, for all who share the storage. Throws ShapeError for others.
   void copy_from(const Tensor& source) {
     if (source.shape() != shape_) {
       throw ShapeError(message("copy_from: source ", source.shape(), " does not fit ", shape_));
     }
-    if (numel() > 0 && !shares_storage_with(source)) Device::copy(data(), source.data(), bytes());
+    if (numel() > 0 && std::as_const(*this).data() != source.data()) {
+      Device::copy(data(), source.data(), bytes());
+    }
   }
 
   /// The same values on another device.
@@ -260,9 +243,23 @@ class Tensor {
   }
 
   /// One value; slow on devices with memory of their own. Throws ShapeError out of range.
-  T at(std::initializer_list<std::int64_t> index) const { return read(offset(index)); }
+  T at(std::initializer_list<std::int64_t> index) const {
+    return read(row_major_offset(shape_, index));
+  }
   void set(std::initializer_list<std::int64_t> index, T value) {
-    Device::copy_from_host(data() + offset(index), &value, sizeof(T));
+    Device::copy_from_host(data() + row_major_offset(shape_, index), &value, sizeof(T));
+  }
+
+  /// Element number `index` along the first axis, which counts from the end where it is negative: a
+  /// view of the same storage. Throws ShapeError out of range.
+  Tensor operator[](std::int64_t index) const {
+    if (rank() == 0 || index < -shape_[0] || index >= shape_[0]) {
+      throw ShapeError(message("[]: index ", index, " is out of range at axis 0 of ", shape_));
+    }
+    Tensor view = *this;
+    view.shape_ = Shape(std::span<const std::int64_t>(shape_.begin() + 1, shape_.end()));
+    view.offset_ += (index < 0 ? index + shape_[0] : index) * view.numel();
+    return view;
   }
 
   /// One value, to be read or assigned: t(0, 1) = 5. Throws ShapeError out of range.
@@ -272,8 +269,15 @@ class Tensor {
   }
   template <std::convertible_to<std::int64_t>... Index>
   ElementReference<T, Device> operator()(Index... index) {
-    return {*this, offset({static_cast<std::int64_t>(index)...})};
+    return {*this, row_major_offset(shape_, {static_cast<std::int64_t>(index)...})};
   }
+
+  // What ops/ has under the same names, without a tape; defined in ops/tensor_arithmetic.hpp.
+
+  Tensor sum(const Axes& axes = {}, bool keepdim = false) const;
+  Tensor mean(const Axes& axes = {}, bool keepdim = false) const;
+  Tensor max(const Axes& axes = {}, bool keepdim = false) const;
+  Tensor min(const Axes& axes = {}, bool keepdim = false) const;
 
   /// All values in place, row by row.
   std::span<T> span() requires HostAccessible<Device> {
@@ -302,6 +306,25 @@ class Tensor {
             Pool<Device>::current().allocate(static_cast<std::size_t>(shape.numel()) * sizeof(T))),
         shape_(shape) {}
 
+  template <class List>
+  static Tensor nested(const List& lists) {
+    std::vector<T> values;
+    Shape shape{static_cast<std::int64_t>(lists.size()), 0};
+    for (const auto& list : lists) {
+      const Tensor<T, Cpu> part(list);
+      if (values.empty()) {
+        shape = Shape{static_cast<std::int64_t>(lists.size())};
+        for (const std::int64_t extent : part.shape()) shape.push_back(extent);
+      }
+      if (part.numel() != shape.numel() / shape[0] || part.size(0) != shape[1]) {
+        throw ShapeError(message("tensor: braces with ", part.shape(), " beside some that make ",
+                                 shape, "; all must be alike"));
+      }
+      values.insert(values.end(), part.span().begin(), part.span().end());
+    }
+    return from(values, shape);
+  }
+
   template <class Next>
   static Tensor generate(const Shape& shape, Next next) {
     Tensor result(shape);  // first: the pool says best when there is too little memory
@@ -319,41 +342,8 @@ class Tensor {
     return value;
   }
 
-  std::int64_t offset(std::initializer_list<std::int64_t> index) const {
-    if (static_cast<int>(index.size()) != rank()) {
-      throw ShapeError(message("at: ", index.size(), " indices for the shape ", shape_));
-    }
-    const Strides strides = row_major_strides(shape_);
-    std::int64_t position = 0;
-    int axis = 0;
-    for (const std::int64_t i : index) {
-      if (i < 0 || i >= shape_[axis]) {
-        throw ShapeError(
-            message("at: index ", i, " is out of range at axis ", axis, " of ", shape_));
-      }
-      position += i * strides[static_cast<std::size_t>(axis++)];
-    }
-    return position;
-  }
-
-  Shape complete_shape(std::span<const std::int64_t> extents) const {
-    const auto unknown = std::count(extents.begin(), extents.end(), -1);
-    if (unknown == 0) return Shape(extents);
-    Shape others;
-    for (const std::int64_t extent : extents) others.push_back(extent == -1 ? 1 : extent);
-    const std::int64_t known = others.numel();
-    if (unknown > 1 || known == 0 || numel() % known != 0) {
-      throw ShapeError(message("reshape: the extent -1 can't be worked out for ", shape_,
-                               ": there must be one, and the others must divide its ", numel(),
-                               " elements"));
-    }
-    Shape shape;
-    for (const std::int64_t extent : extents)
-      shape.push_back(extent == -1 ? numel() / known : extent);
-    return shape;
-  }
-
   Storage storage_;
+  std::int64_t offset_ = 0;  // of the first element in the storage
   Shape shape_;
 };
 

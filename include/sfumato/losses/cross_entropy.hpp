@@ -8,7 +8,7 @@
 #include "sfumato/core/half.hpp"
 #include "sfumato/core/shape.hpp"
 #include "sfumato/core/tensor.hpp"
-#include "sfumato/losses/mean_squared_error.hpp"
+#include "sfumato/losses/mse_loss.hpp"
 #include "sfumato/ops/apply.hpp"
 #include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/comparison.hpp"

@@ -3,7 +3,7 @@
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/half.hpp"
 #include "sfumato/losses/cross_entropy.hpp"
-#include "sfumato/losses/mean_squared_error.hpp"
+#include "sfumato/losses/mse_loss.hpp"
 #include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/comparison.hpp"
 #include "sfumato/ops/in_float.hpp"

@@ -5,7 +5,7 @@
 #include "sfumato/losses/cosine_similarity.hpp"
 #include "sfumato/losses/cross_entropy.hpp"
 #include "sfumato/losses/kl_div.hpp"
-#include "sfumato/losses/mean_squared_error.hpp"
+#include "sfumato/losses/mse_loss.hpp"
 #include "sfumato/losses/regression.hpp"
 #include "sfumato/losses/style.hpp"
 #include "sfumato/losses/total_variation.hpp"

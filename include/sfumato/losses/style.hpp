@@ -8,7 +8,7 @@
 #include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/half.hpp"
-#include "sfumato/losses/mean_squared_error.hpp"
+#include "sfumato/losses/mse_loss.hpp"
 #include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/cast.hpp"
 #include "sfumato/ops/layout.hpp"
@@ -60,7 +60,7 @@ auto gram_matrix(const Variable<T, Device>& features) {
 template <Real T, Real U, class Device>
 Variable<U, Device> content_loss(const Variable<T, Device>& features,
                                  const Variable<U, Device>& target) {
-  return mean_squared_error(ops::cast<U>(features), target);
+  return mse_loss(ops::cast<U>(features), target);
 }
 
 /// mean((gram_matrix(features) - target)²), where target is the Gram matrix of the style's
@@ -68,7 +68,7 @@ Variable<U, Device> content_loss(const Variable<T, Device>& features,
 template <Real T, Real U, class Device>
 Variable<U, Device> style_loss(const Variable<T, Device>& features,
                                const Variable<U, Device>& target_gram) {
-  return mean_squared_error(gram_matrix<U>(features), target_gram);
+  return mse_loss(gram_matrix<U>(features), target_gram);
 }
 
 }  // namespace sfumato::losses

@@ -37,11 +37,11 @@ class Identity : public Module<T, Device> {
 };
 
 template <class T = float, class Device = Cpu>
-using Sigmoid = detail::Function<T, Device, ops::sigmoid<T, Device>>;
+class Sigmoid : public detail::Function<T, Device, ops::sigmoid<T, Device>> {};
 template <class T = float, class Device = Cpu>
-using Tanh = detail::Function<T, Device, ops::tanh<T, Device>>;
+class Tanh : public detail::Function<T, Device, ops::tanh<T, Device>> {};
 template <class T = float, class Device = Cpu>
-using SiLU = detail::Function<T, Device, ops::silu<T, Device>>;
+class SiLU : public detail::Function<T, Device, ops::silu<T, Device>> {};
 
 /// ops::gelu.
 template <class T = float, class Device = Cpu>

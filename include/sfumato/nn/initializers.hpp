@@ -28,31 +28,31 @@ struct Fans {
 namespace detail {
 template <class T, class Device>
 Tensor<T, Device> uniform_around_zero(const Shape& shape, Random& random, double bound) {
-  return Tensor<T, Device>::uniform(shape, random, static_cast<T>(-bound), static_cast<T>(bound));
+  return Tensor<T, Device>::rand(shape, random, static_cast<T>(-bound), static_cast<T>(bound));
 }
 template <class T, class Device>
 Tensor<T, Device> normal_around_zero(const Shape& shape, Random& random, double deviation) {
-  return Tensor<T, Device>::normal(shape, random, T{0}, static_cast<T>(deviation));
+  return Tensor<T, Device>::randn(shape, random, T{0}, static_cast<T>(deviation));
 }
 }  // namespace detail
 
 /// Normal with variance 2 / fan_in, which keeps the scale of activations through ReLU layers.
 /// He, Zhang, Ren and Sun, "Delving deep into rectifiers" (2015).
 template <class T = float, class Device = Cpu>
-Tensor<T, Device> kaiming_normal(const Shape& shape, Random& random) {
+Tensor<T, Device> kaiming_normal(const Shape& shape, Random& random = default_random()) {
   return detail::normal_around_zero<T, Device>(shape, random, std::sqrt(2.0 / Fans(shape).in));
 }
 
 /// Uniform with the same variance as kaiming_normal: bound √(6 / fan_in).
 template <class T = float, class Device = Cpu>
-Tensor<T, Device> kaiming_uniform(const Shape& shape, Random& random) {
+Tensor<T, Device> kaiming_uniform(const Shape& shape, Random& random = default_random()) {
   return detail::uniform_around_zero<T, Device>(shape, random, std::sqrt(6.0 / Fans(shape).in));
 }
 
 /// Normal with variance 2 / (fan_in + fan_out).
 /// Glorot and Bengio, "Understanding the difficulty of training deep feedforward networks" (2010).
 template <class T = float, class Device = Cpu>
-Tensor<T, Device> xavier_normal(const Shape& shape, Random& random) {
+Tensor<T, Device> xavier_normal(const Shape& shape, Random& random = default_random()) {
   const Fans fans(shape);
   return detail::normal_around_zero<T, Device>(shape, random,
                                                std::sqrt(2.0 / (fans.in + fans.out)));
@@ -60,7 +60,7 @@ Tensor<T, Device> xavier_normal(const Shape& shape, Random& random) {
 
 /// Uniform with the same variance as xavier_normal: bound √(6 / (fan_in + fan_out)).
 template <class T = float, class Device = Cpu>
-Tensor<T, Device> xavier_uniform(const Shape& shape, Random& random) {
+Tensor<T, Device> xavier_uniform(const Shape& shape, Random& random = default_random()) {
   const Fans fans(shape);
   return detail::uniform_around_zero<T, Device>(shape, random,
                                                 std::sqrt(6.0 / (fans.in + fans.out)));

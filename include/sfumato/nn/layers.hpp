@@ -12,6 +12,7 @@
 #include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/conv2d_relu.hpp"
 #include "sfumato/ops/convolution.hpp"
+#include "sfumato/ops/interpolate.hpp"
 #include "sfumato/ops/matmul.hpp"
 #include "sfumato/ops/pooling.hpp"
 #include "sfumato/ops/relu.hpp"
@@ -31,13 +32,17 @@ class Conv2d : public Module<T, Device> {
  public:
   /// Weights from kaiming_normal, biases zero. Throws ValueError unless the groups divide the
   /// channels.
-  Conv2d(std::int64_t in_channels, std::int64_t out_channels, ops::Size2d kernel, Random& random,
-         const ops::Conv2dOptions& options = {})
+  Conv2d(std::int64_t in_channels, std::int64_t out_channels, ops::Size2d kernel,
+         const ops::Conv2dOptions& options = {}, Random& random = default_random())
       : Conv2d(kaiming_normal<T, Device>(
                    {out_channels, channels_per_group(in_channels, out_channels, options), kernel.h,
                     kernel.w},
                    random),
                Tensor<T, Device>::zeros({out_channels}), options) {}
+
+  Conv2d(std::int64_t in_channels, std::int64_t out_channels, ops::Size2d kernel, Random& random,
+         const ops::Conv2dOptions& options = {})
+      : Conv2d(in_channels, out_channels, kernel, options, random) {}
 
   /// Given values; the bias may be left undefined.
   Conv2d(Tensor<T, Device> weight, Tensor<T, Device> bias, const ops::Conv2dOptions& options = {})
@@ -76,7 +81,7 @@ template <class T = float, class Device = Cpu>
 class Linear : public Module<T, Device> {
  public:
   /// Weights from kaiming_normal, biases zero.
-  Linear(std::int64_t in_features, std::int64_t out_features, Random& random)
+  Linear(std::int64_t in_features, std::int64_t out_features, Random& random = default_random())
       : Linear(kaiming_normal<T, Device>({out_features, in_features}, random),
                Tensor<T, Device>::zeros({out_features})) {}
 
@@ -101,6 +106,8 @@ template <class T = float, class Device = Cpu>
 class MaxPool2d : public Module<T, Device> {
  public:
   explicit MaxPool2d(const ops::MaxPool2dOptions& options = {}) : options_(options) {}
+  explicit MaxPool2d(std::int64_t kernel, std::int64_t stride = 0)
+      : MaxPool2d(ops::MaxPool2dOptions{.kernel = kernel, .stride = stride}) {}
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
     return ops::max_pool2d(x, options_);
   }
@@ -114,12 +121,40 @@ template <class T = float, class Device = Cpu>
 class AvgPool2d : public Module<T, Device> {
  public:
   explicit AvgPool2d(const ops::AvgPool2dOptions& options = {}) : options_(options) {}
+  explicit AvgPool2d(std::int64_t kernel, std::int64_t stride = 0)
+      : AvgPool2d(ops::AvgPool2dOptions{.kernel = kernel, .stride = stride}) {}
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
     return ops::avg_pool2d(x, options_);
   }
 
  private:
   ops::AvgPool2dOptions options_;
+};
+
+/// ops::adaptive_avg_pool2d.
+template <class T = float, class Device = Cpu>
+class AdaptiveAvgPool2d : public Module<T, Device> {
+ public:
+  explicit AdaptiveAvgPool2d(ops::Size2d size) : size_(size) {}
+  Variable<T, Device> forward(const Variable<T, Device>& x) override {
+    return ops::adaptive_avg_pool2d(x, size_);
+  }
+
+ private:
+  ops::Size2d size_;
+};
+
+/// ops::interpolate.
+template <class T = float, class Device = Cpu>
+class Upsample : public Module<T, Device> {
+ public:
+  explicit Upsample(const ops::InterpolateOptions& options) : options_(options) {}
+  Variable<T, Device> forward(const Variable<T, Device>& x) override {
+    return ops::interpolate(x, options_);
+  }
+
+ private:
+  ops::InterpolateOptions options_;
 };
 
 /// (n, …) to (n, everything else in a row); n may be 0.

@@ -9,6 +9,7 @@
 #include "sfumato/nn/layers.hpp"
 #include "sfumato/nn/module.hpp"
 #include "sfumato/nn/module_list.hpp"
+#include "sfumato/nn/normalization.hpp"
 #include "sfumato/nn/resnet.hpp"
 #include "sfumato/nn/sequential.hpp"
 #include "sfumato/nn/summary.hpp"

@@ -96,7 +96,7 @@ template <class T = float, class Device = Cpu>
 class ResNet : public Module<T, Device> {
  public:
   /// Random weights (kaiming_normal). Throws ValueError for an unknown depth.
-  ResNet(const ResNetOptions& options, Random& random)
+  explicit ResNet(const ResNetOptions& options = {}, Random& random = default_random())
       : conv1_(this->add_module(
             "conv1", detail::convolution<T, Device>(3, options.widths[0], 7, 2, random))),
         bn1_(options.widths[0]) {

@@ -51,7 +51,7 @@ class Vgg : public Module<T, Device> {
       std::function<Tensor<T, Device>(const std::string& name, const Shape& shape)>;
 
   /// Random weights (kaiming_normal), biases zero. Throws ValueError for an unknown depth.
-  explicit Vgg(const VggOptions& options, Random& random)
+  explicit Vgg(const VggOptions& options = {}, Random& random = default_random())
       : Vgg(options, [&random](const std::string&, const Shape& shape) {
           return shape.rank() > 1 ? kaiming_normal<T, Device>(shape, random)
                                   : Tensor<T, Device>::zeros(shape);

@@ -7,6 +7,7 @@
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/backend.hpp"
 #include "sfumato/ops/in_float.hpp"
+#include "sfumato/ops/rearrange.hpp"
 #include "sfumato/ops/sum.hpp"
 
 namespace sfumato::ops {
@@ -38,16 +39,23 @@ Variable<T, Device> matmul_to(const Shape& shape, const Variable<T, Device>& a,
 }  // namespace detail
 
 /// The matrix product over the last two axes: (…, m, k) · (…, k, n) gives (…, m, n); the other axes
-/// are broadcast together. `options` transpose the factors without copying them.
-/// Throws ShapeError when a factor has fewer than two axes or the inner extents differ.
+/// are broadcast together. A vector (k,) is a row on the left and a column on the right, and has no
+/// axis in the result. `options` transpose matrices without copying them.
+/// Throws ShapeError for scalars, and where the inner extents differ.
 template <class T, class Device>
 Variable<T, Device> matmul(const Variable<T, Device>& a, const Variable<T, Device>& b,
                            const MatmulOptions& options = {}) {
   const bool ta = options.transpose_a;
   const bool tb = options.transpose_b;
-  if (a.rank() < 2 || b.rank() < 2) {
+  if (a.rank() == 0 || b.rank() == 0 || (ta && a.rank() == 1) || (tb && b.rank() == 1)) {
     throw ShapeError(message("matmul: ", a.shape(), " and ", b.shape(),
-                             " must have at least two dimensions; reshape vectors to matrices"));
+                             " must be vectors or matrices, and matrices to be transposed"));
+  }
+  if (a.rank() == 1 || b.rank() == 1) {
+    const auto product =
+        matmul(a.rank() == 1 ? unsqueeze(a, 0) : a, b.rank() == 1 ? unsqueeze(b, 1) : b, options);
+    const auto columns = a.rank() == 1 ? squeeze(product, -2) : product;
+    return b.rank() == 1 ? squeeze(columns, -1) : columns;
   }
   const std::int64_t inner_a = a.shape()[ta ? -2 : -1];
   const std::int64_t inner_b = b.shape()[tb ? -1 : -2];

@@ -3,21 +3,26 @@
 #include <cstdint>
 #include <initializer_list>
 #include <iosfwd>
+#include <optional>
 
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/print.hpp"
 #include "sfumato/core/shape.hpp"
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/ops/activation.hpp"
+#include "sfumato/ops/argmax.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/cumulative.hpp"
 #include "sfumato/ops/layout.hpp"
 #include "sfumato/ops/math.hpp"
 #include "sfumato/ops/matmul.hpp"
+#include "sfumato/ops/norm.hpp"
 #include "sfumato/ops/power.hpp"
 #include "sfumato/ops/rearrange.hpp"
 #include "sfumato/ops/reduction.hpp"
 #include "sfumato/ops/relu.hpp"
 #include "sfumato/ops/select.hpp"
+#include "sfumato/ops/softmax.hpp"
 #include "sfumato/ops/sum.hpp"
 
 /// x.sum() is ops::sum(x), and so on: the members of Variable that are ops.
@@ -38,6 +43,33 @@ Variable<T, Device> Variable<T, Device>::max(const Axes& axes, bool keepdim) con
 template <class T, class Device>
 Variable<T, Device> Variable<T, Device>::min(const Axes& axes, bool keepdim) const {
   return ops::min(*this, axes, keepdim);
+}
+template <class T, class Device>
+Variable<T, Device> Variable<T, Device>::var(const Axes& axes, bool keepdim,
+                                             std::int64_t correction) const {
+  return ops::var(*this, axes, keepdim, correction);
+}
+template <class T, class Device>
+Variable<T, Device> Variable<T, Device>::std(const Axes& axes, bool keepdim,
+                                             std::int64_t correction) const {
+  return ops::std(*this, axes, keepdim, correction);
+}
+template <class T, class Device>
+Variable<T, Device> Variable<T, Device>::prod(const Axes& axes, bool keepdim) const {
+  return ops::prod(*this, axes, keepdim);
+}
+template <class T, class Device>
+Variable<T, Device> Variable<T, Device>::norm(double p, const Axes& axes, bool keepdim) const {
+  return ops::norm(*this, p, axes, keepdim);
+}
+template <class T, class Device>
+Tensor<std::int64_t, Device> Variable<T, Device>::argmax(std::optional<int> axis,
+                                                         bool keepdim) const {
+  return ops::argmax(*this, axis, keepdim);
+}
+template <class T, class Device>
+Variable<T, Device> Variable<T, Device>::softmax(int axis) const {
+  return ops::softmax(*this, axis);
 }
 template <class T, class Device>
 Variable<T, Device> Variable<T, Device>::abs() const {

@@ -30,3 +30,4 @@
 #include "sfumato/ops/select.hpp"
 #include "sfumato/ops/softmax.hpp"
 #include "sfumato/ops/sum.hpp"
+#include "sfumato/ops/tensor_arithmetic.hpp"

@@ -177,6 +177,13 @@ Variable<T, Device> max_pool2d(const Variable<T, Device>& x, const MaxPool2dOpti
   });
 }
 
+/// max_pool2d(x, 2) is max_pool2d(x, {.kernel = 2}).
+template <class T, class Device>
+Variable<T, Device> max_pool2d(const Variable<T, Device>& x, std::int64_t kernel,
+                               std::int64_t stride = 0) {
+  return max_pool2d(x, {.kernel = kernel, .stride = stride});
+}
+
 namespace detail {
 
 /// How many elements each window counts, over how many it has, for windows that are not whole.
@@ -227,6 +234,13 @@ Variable<T, Device> avg_pool2d(const Variable<T, Device>& x, const AvgPool2dOpti
     return div(detail::avg_pool2d(g, out, in[0]),
                detail::counted_share<Compute<T>, Device>(g, options));
   });
+}
+
+/// avg_pool2d(x, 2) is avg_pool2d(x, {.kernel = 2}).
+template <class T, class Device>
+Variable<T, Device> avg_pool2d(const Variable<T, Device>& x, std::int64_t kernel,
+                               std::int64_t stride = 0) {
+  return avg_pool2d(x, {.kernel = kernel, .stride = stride});
 }
 
 namespace detail {

@@ -154,4 +154,28 @@ class Adam : public Optimizer<T, Device> {
   Tensor<double, Device> which_ = Tensor<double, Device>::arange(3.0);
 };
 
+/// Those of Adam that AdamW has, with PyTorch's weight decay.
+struct AdamWOptions {
+  double learning_rate = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0.01;
+  bool amsgrad = false;
+};
+
+/// Adam with decoupled weight decay: Loshchilov and Hutter (2017).
+template <class T, class Device = Cpu>
+class AdamW : public Adam<T, Device> {
+ public:
+  explicit AdamW(std::vector<Variable<T, Device>> parameters, const AdamWOptions& options = {})
+      : Adam<T, Device>(std::move(parameters), {.learning_rate = options.learning_rate,
+                                                .beta1 = options.beta1,
+                                                .beta2 = options.beta2,
+                                                .epsilon = options.epsilon,
+                                                .weight_decay = options.weight_decay,
+                                                .decoupled_weight_decay = true,
+                                                .amsgrad = options.amsgrad}) {}
+};
+
 }  // namespace sfumato::optim

@@ -56,6 +56,7 @@ template <class T, class Device>
 void check_parameters(const std::vector<Variable<T, Device>>& parameters) {
   if (parameters.empty()) throw ValueError("optimizer: there are no parameters to change");
   std::map<const void*, std::size_t> positions;
+  std::map<const T*, std::size_t> memory;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Variable<T, Device>& parameter = parameters[i];
     if (!parameter.defined())
@@ -76,12 +77,20 @@ void check_parameters(const std::vector<Variable<T, Device>>& parameters) {
                                " are one, which would be changed twice a step; give it once"));
     }
     if (parameter.numel() == 0) continue;
-    const auto [sharer, shares_nothing] = positions.emplace(parameter.value().data(), i);
-    if (!shares_nothing) {
+    // The one that begins behind this one's end is next, and the one before it may share memory.
+    const T* const begin = parameter.value().data();
+    const auto end_of = [&](std::size_t k) {
+      return parameters[k].value().data() + parameters[k].numel();
+    };
+    auto sharer = memory.lower_bound(begin + parameter.numel());
+    const bool is_first = sharer == memory.begin();
+    if (!is_first) --sharer;
+    if (!is_first && end_of(sharer->second) > begin) {
       throw ValueError(message("optimizer: parameters ", sharer->second, " and ", i,
                                " share their memory, which would be changed twice a step; use one "
                                "Variable in both places, or clone() the value of one"));
     }
+    memory.emplace(begin, i);
   }
 }
 }  // namespace detail

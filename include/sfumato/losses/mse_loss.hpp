@@ -65,12 +65,12 @@ Variable<T, Device> mean_square(const Variable<T, Device>& x) {
 /// bits. Throws ShapeError unless the shapes are equal: broadcasting here is nearly always a
 /// mistake; and ValueError when there is nothing to average.
 template <Real T, class Device>
-Variable<T, Device> mean_squared_error(const Variable<T, Device>& prediction,
-                                       const Variable<T, Device>& target) {
-  detail::check_same_shape("mean_squared_error", prediction, target);
-  return ops::detail::in_float<T, Device>(
-      "mean_squared_error", {prediction, target},
-      [](const auto& in) { return detail::mean_square(in[0] - in[1]); });
+Variable<T, Device> mse_loss(const Variable<T, Device>& prediction,
+                             const Variable<T, Device>& target) {
+  detail::check_same_shape("mse_loss", prediction, target);
+  return ops::detail::in_float<T, Device>("mse_loss", {prediction, target}, [](const auto& in) {
+    return detail::mean_square(in[0] - in[1]);
+  });
 }
 
 }  // namespace sfumato::losses

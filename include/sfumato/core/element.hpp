@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "sfumato/core/device.hpp"
+#include "sfumato/core/half.hpp"
+
+namespace sfumato {
+
+namespace detail {
+/// One question, to which a compiler's complaint is one line.
+template <class T, class... Types>
+inline constexpr bool is_one_of = (std::is_same_v<T, Types> || ...);
+}  // namespace detail
+
+/// What a tensor may hold: float and double for values, Half and BFloat16 for values that should
+/// take little memory, integers for indices, labels and pixels.
+template <class T>
+concept Element =
+    detail::is_one_of<T, float, double, Half, BFloat16, std::uint8_t, std::int32_t, std::int64_t>;
+
+template <Element T = float, class Device = Cpu>
+class Tensor;
+
+/// One element of a tensor: reads as its value, and only an assignment is a change.
+template <Element T, class Device>
+class ElementReference {
+ public:
+  ElementReference(Tensor<T, Device>& tensor, std::int64_t offset)
+      : tensor_(tensor), offset_(offset) {}
+  operator T() const { return tensor_.read(offset_); }  // NOLINT(google-explicit-constructor)
+  ElementReference& operator=(T value) {
+    Device::copy_from_host(tensor_.data() + offset_, &value, sizeof(T));
+    return *this;
+  }
+  ElementReference(const ElementReference&) = default;
+  ElementReference& operator=(const ElementReference& other) {
+    return *this = static_cast<T>(other);
+  }
+
+ private:
+  Tensor<T, Device>& tensor_;
+  std::int64_t offset_;
+};
+
+}  // namespace sfumato

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <concepts>
+#include <type_traits>
+
+#include "sfumato/autodiff/variable.hpp"
+#include "sfumato/core/half.hpp"
+#include "sfumato/core/tensor.hpp"
+#include "sfumato/ops/apply.hpp"
+#include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/comparison.hpp"
+#include "sfumato/ops/reduction.hpp"
+#include "sfumato/ops/sum.hpp"
+
+/// The operators of Variables for Tensors, without a tape: of two tensors, broadcast together, or
+/// of a tensor and a number.
+///
+///     Tensor<float> grey = (t[0] + t[1] + t[2]) / 3;
+namespace sfumato {
+
+namespace detail {
+
+template <class T>
+inline constexpr bool is_tensor = false;
+template <class T, class Device>
+inline constexpr bool is_tensor<Tensor<T, Device>> = true;
+
+/// A tensor and another, or a number that it can be computed with: none with a fraction where the
+/// tensor has integers.
+template <class A, class B>
+concept TensorAndNumber = is_tensor<A> && std::is_arithmetic_v<B> &&
+    (Real<typename A::value_type> || std::integral<B>);
+template <class A, class B>
+concept TensorOperands =
+    (is_tensor<A> && std::same_as<A, B>) || TensorAndNumber<A, B> || TensorAndNumber<B, A>;
+
+/// An operand as what the operators of Variables take.
+template <class A, class Other>
+auto as_operand(const A& a) {
+  if constexpr (is_tensor<A>) {
+    return Variable<typename A::value_type, typename A::device_type>(a);
+  } else {
+    return static_cast<Compute<typename Other::value_type>>(a);
+  }
+}
+
+}  // namespace detail
+
+template <class A, class B>
+requires detail::TensorOperands<A, B>
+auto operator+(const A& a, const B& b) {
+  return (detail::as_operand<A, B>(a) + detail::as_operand<B, A>(b)).value();
+}
+template <class A, class B>
+requires detail::TensorOperands<A, B>
+auto operator-(const A& a, const B& b) {
+  return (detail::as_operand<A, B>(a) - detail::as_operand<B, A>(b)).value();
+}
+template <class A, class B>
+requires detail::TensorOperands<A, B>
+auto operator*(const A& a, const B& b) {
+  return (detail::as_operand<A, B>(a) * detail::as_operand<B, A>(b)).value();
+}
+template <class A, class B>
+requires detail::TensorOperands<A, B>
+auto operator/(const A& a, const B& b) {
+  return (detail::as_operand<A, B>(a) / detail::as_operand<B, A>(b)).value();
+}
+template <class T, class Device>
+Tensor<T, Device> operator-(const Tensor<T, Device>& x) {
+  return ops::neg(Variable<T, Device>(x)).value();
+}
+
+// In place, for all who share the storage; of a view, too: x[0] += y.
+template <class T, class Device, class B>
+Tensor<T, Device> operator+=(Tensor<T, Device> a, const B& b) {
+  a.copy_from(a + b);
+  return a;
+}
+template <class T, class Device, class B>
+Tensor<T, Device> operator-=(Tensor<T, Device> a, const B& b) {
+  a.copy_from(a - b);
+  return a;
+}
+template <class T, class Device, class B>
+Tensor<T, Device> operator*=(Tensor<T, Device> a, const B& b) {
+  a.copy_from(a * b);
+  return a;
+}
+template <class T, class Device, class B>
+Tensor<T, Device> operator/=(Tensor<T, Device> a, const B& b) {
+  a.copy_from(a / b);
+  return a;
+}
+
+template <class A, class B>
+requires(detail::is_tensor<A>&& detail::TensorOperands<A, B>) auto operator<(const A& a,
+                                                                             const B& b) {
+  return detail::as_operand<A, B>(a) < detail::as_operand<B, A>(b);
+}
+template <class A, class B>
+requires(detail::is_tensor<A>&& detail::TensorOperands<A, B>) auto operator<=(const A& a,
+                                                                              const B& b) {
+  return detail::as_operand<A, B>(a) <= detail::as_operand<B, A>(b);
+}
+template <class A, class B>
+requires(detail::is_tensor<A>&& detail::TensorOperands<A, B>) auto operator>(const A& a,
+                                                                             const B& b) {
+  return detail::as_operand<A, B>(a) > detail::as_operand<B, A>(b);
+}
+template <class A, class B>
+requires(detail::is_tensor<A>&& detail::TensorOperands<A, B>) auto operator>=(const A& a,
+                                                                              const B& b) {
+  return detail::as_operand<A, B>(a) >= detail::as_operand<B, A>(b);
+}
+template <class A, class B>
+requires(detail::is_tensor<A>&& detail::TensorOperands<A, B>) auto operator==(const A& a,
+                                                                              const B& b) {
+  return detail::as_operand<A, B>(a) == detail::as_operand<B, A>(b);
+}
+template <class A, class B>
+requires(detail::is_tensor<A>&& detail::TensorOperands<A, B>) auto operator!=(const A& a,
+                                                                              const B& b) {
+  return detail::as_operand<A, B>(a) != detail::as_operand<B, A>(b);
+}
+
+template <Element T, class Device>
+Tensor<T, Device> Tensor<T, Device>::sum(const Axes& axes, bool keepdim) const {
+  return ops::sum(Variable<T, Device>(*this), axes, keepdim).value();
+}
+template <Element T, class Device>
+Tensor<T, Device> Tensor<T, Device>::mean(const Axes& axes, bool keepdim) const {
+  return ops::mean(Variable<T, Device>(*this), axes, keepdim).value();
+}
+template <Element T, class Device>
+Tensor<T, Device> Tensor<T, Device>::max(const Axes& axes, bool keepdim) const {
+  return ops::max(Variable<T, Device>(*this), axes, keepdim).value();
+}
+template <Element T, class Device>
+Tensor<T, Device> Tensor<T, Device>::min(const Axes& axes, bool keepdim) const {
+  return ops::min(Variable<T, Device>(*this), axes, keepdim).value();
+}
+
+}  // namespace sfumato
