@@ -4,7 +4,7 @@
 add_subdirectory(cuda_emulator)
 
 set(typed_tests
-  autodiff_checkpoint autodiff_graph autodiff_sweep autodiff_values
+  autodiff_checkpoint autodiff_debugging autodiff_graph autodiff_sweep autodiff_values
   core_tensor
   losses_more losses_values
   nn_activations nn_batch_norm nn_layers nn_module nn_networks nn_vgg

@@ -91,8 +91,9 @@ struct Start {
 };
 
 /// The backward pass. Walks from the results to the leaves, each node once, after all that was made
-/// from it, and calls `visit(node, gradient)` with each node's complete gradient; where that
-/// returns false, it does not go on. `is_wanted` says which nodes are worth going to.
+/// from it, and calls `visit(node, gradient)` with each node's complete gradient, which it may
+/// replace; where that returns false, it does not go on. `is_wanted` says which nodes are worth
+/// going to.
 template <class IsWanted, class Visit>
 void backward_pass(const std::vector<Start>& starts, const BackwardOptions& options,
                    const IsWanted& is_wanted, const Visit& visit) {
@@ -107,12 +108,12 @@ void backward_pass(const std::vector<Start>& starts, const BackwardOptions& opti
   }
 
   while (!pending.empty()) {
-    const Start current = std::move(pending.begin()->second);
+    Start current = std::move(pending.begin()->second);
     pending.erase(pending.begin());
     Node& node = *current.node;
     if (!visit(current.node, current.gradient) || node.is_leaf()) continue;
     if (node.gradient() == nullptr) {
-      throw GraphError(message("backward: the graph behind ", node.name(), " ", node.shape(),
+      throw GraphError(message("backward: the graph behind ", node.name(), " ", node.description(),
                                " was freed by an earlier pass; give that retain_graph"));
     }
     std::vector<bool> needs;
@@ -152,8 +153,10 @@ inline std::vector<AnyVariable> gradients_at(const std::vector<std::shared_ptr<N
   std::vector<AnyVariable> found(nodes.size());
   backward_pass(
       starts, options, [&](const Node& node) { return wanted.contains(&node); },
-      [&](const std::shared_ptr<Node>& node, const AnyVariable& gradient) {
+      [&](const std::shared_ptr<Node>& node, AnyVariable& gradient) {
         const auto position = positions.find(node.get());
+        // Where it is cut, the pass that it is a part of goes on.
+        if (!cut || position == positions.end()) node->call_hooks(gradient);
         if (position == positions.end()) return true;
         for (const std::size_t i : position->second) found[i] = gradient;
         return !cut;
@@ -221,7 +224,8 @@ void backward(const Variable<T, Device>& result, const BackwardOptions& options 
   detail::backward_pass(
       detail::starts_of("backward", std::vector{result}, grad_outputs), options,
       [](const Node&) { return true; },
-      [&](const std::shared_ptr<Node>& node, const AnyVariable& gradient) {
+      [&](const std::shared_ptr<Node>& node, AnyVariable& gradient) {
+        node->call_hooks(gradient);
         if (node->is_leaf() && node->requires_grad()) reached.push_back({node, gradient});
         return true;
       });

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -30,6 +31,9 @@ class Node {
   using GradientFunction = std::function<std::vector<AnyVariable>(const std::shared_ptr<Node>& self,
                                                                   const AnyVariable& gradient,
                                                                   const std::vector<bool>& needs)>;
+
+  /// May replace the gradient of the result.
+  using Hook = std::function<void(AnyVariable& gradient)>;
 
   /// `type` is that of the Variable which is the result: its gradients have the same one.
   Node(const char* name, const VariableType& type, const Shape& shape,
@@ -73,10 +77,36 @@ class Node {
   /// Of the values that the operation has seen.
   const detail::Versions& versions() const { return versions_; }
 
+  const std::string& given_name() const { return given_name_; }
+  void set_given_name(std::string name) { given_name_ = std::move(name); }
+  /// What errors call it: the name that it was given, if any, and the shape.
+  std::string description() const {
+    return (given_name_.empty() ? "" : given_name_ + " ") + shape_.to_string();
+  }
+
   /// Drops what was saved for the gradient, and the way back.
   void release() {
     gradient_ = nullptr;
     inputs_.clear();
+    hooks_.clear();
+  }
+
+  void add_hook(std::shared_ptr<const Hook> hook) {
+    const std::lock_guard lock(grad_mutex_);
+    hooks_.push_back(std::move(hook));
+  }
+  void remove_hook(const std::shared_ptr<const Hook>& hook) {
+    const std::lock_guard lock(grad_mutex_);
+    std::erase(hooks_, hook);
+  }
+  /// Has the hooks look at a complete gradient, in the order in which they came. They may add and
+  /// remove others.
+  void call_hooks(AnyVariable& gradient) const {
+    const auto hooks = [&] {
+      const std::lock_guard lock(grad_mutex_);
+      return hooks_;
+    }();
+    for (const auto& hook : hooks) (*hook)(gradient);
   }
 
   /// Of a leaf: what backward() has added up.
@@ -125,8 +155,26 @@ class Node {
   GradientFunction gradient_;
   std::shared_ptr<Node> next_;  // of the orphans of the same destructor
   detail::Versions versions_;
-  mutable std::mutex grad_mutex_;
+  std::string given_name_;
+  mutable std::mutex grad_mutex_;  // for these two
+  std::vector<std::shared_ptr<const Hook>> hooks_;
   AnyVariable grad_;
+};
+
+/// A hook on the gradient of a Variable, which stays there when the handle goes.
+class HookHandle {
+ public:
+  HookHandle(const std::shared_ptr<Node>& node, std::shared_ptr<const Node::Hook> hook)
+      : node_(node), hook_(std::move(hook)) {}
+
+  /// Takes the hook off; does nothing where it or its Variable has gone.
+  void remove() {
+    if (const auto node = node_.lock()) node->remove_hook(hook_);
+  }
+
+ private:
+  std::weak_ptr<Node> node_;
+  std::shared_ptr<const Node::Hook> hook_;
 };
 
 /// What an operation's gradient function is given, as its `ctx`.

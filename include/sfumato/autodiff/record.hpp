@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <iterator>
 #include <memory>
+#include <type_traits>
 #include <typeinfo>
 #include <utility>
 #include <vector>
@@ -217,6 +218,32 @@ void Variable<T, Device>::set_grad(Variable gradient) {
                              " must have the parameter's shape ", shape("set_grad")));
   }
   node_->set_grad(detail::own(gradient));
+}
+
+template <class T, class Device>
+template <class Function>
+HookHandle Variable<T, Device>::register_hook(Function hook) const {
+  if (!requires_grad()) {
+    throw GraphError(message("register_hook: this Variable ", shape("register_hook"),
+                             " requires no gradient, so none will come to the hook"));
+  }
+  auto on_any = [hook = std::move(hook), node = node_.get()](AnyVariable& gradient) mutable {
+    const Variable& known = *gradient.get<T, Device>();
+    if constexpr (std::is_void_v<decltype(hook(known))>) {
+      hook(known);
+    } else {
+      const Variable replacement = hook(known);
+      if (!replacement.defined()) return;
+      if (replacement.shape() != known.shape()) {
+        throw GraphError(message("register_hook: a hook gave the gradient ", replacement.shape(),
+                                 " for ", node->description()));
+      }
+      gradient = replacement;
+    }
+  };
+  auto shared = std::make_shared<const Node::Hook>(std::move(on_any));
+  node_->add_hook(shared);
+  return {node_, shared};
 }
 
 }  // namespace sfumato

@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "sfumato/autodiff/grad_mode.hpp"
@@ -89,9 +90,7 @@ class Variable {
       throw GraphError("requires_grad: integers have no gradient; cast the tensor to float");
     }
     if constexpr (Real<T>) {
-      if (node_ == nullptr && requires_grad) {
-        node_ = std::make_shared<Node>("leaf", variable_type<T, Device>(), shape("requires_grad"));
-      }
+      if (requires_grad) make_leaf(shape("requires_grad"));
     }
     if (node_ != nullptr) node_->set_requires_grad(requires_grad);
   }
@@ -115,6 +114,27 @@ class Variable {
   void zero_grad() {
     if (node_ != nullptr) node_->set_grad(Variable());
   }
+
+  /// Calls `hook` with the gradient of this Variable in each later pass, as soon as that is
+  /// complete and before it goes anywhere. What the hook returns, if anything, takes the gradient's
+  /// place. It should not hold this Variable, which would then hold itself. Throws GraphError
+  /// unless a gradient is required, and in the pass where the hook returns another shape.
+  ///
+  ///     auto handle = x.register_hook([](const auto& gradient) { return gradient * 0.5; });
+  template <class Function>
+  HookHandle register_hook(Function hook) const;
+
+  /// A name by which errors and to_graphviz() know it; empty at first. Copies that were made of a
+  /// constant before have none. Throws GraphError for integers, which are in no graph.
+  void set_name(std::string name) {
+    if constexpr (Real<T>) {
+      make_leaf(shape("set_name"));
+      node_->set_given_name(std::move(name));
+    } else {
+      throw GraphError("set_name: integers are in no graph, where a name would be seen");
+    }
+  }
+  std::string name() const { return node_ == nullptr ? "" : node_->given_name(); }
 
   /// The same value, in the same memory, with no history; for memory of its own, clone() the value.
   Variable detach() const { return Variable(value_); }
@@ -159,6 +179,12 @@ class Variable {
   Variable& operator/=(const Variable& other);
 
  private:
+  /// Gives a constant a place in graphs, frozen.
+  void make_leaf(const Shape& shape) {
+    if (node_ != nullptr) return;
+    node_ = std::make_shared<Node>("leaf", variable_type<T, Device>(), shape);
+    node_->set_requires_grad(false);
+  }
   void check_defined(const char* op) const {
     if (!defined()) detail::throw_undefined(op);
   }
