@@ -1,7 +1,7 @@
 #pragma once
 
-/// All of sfumato on the CPU: tensors, automatic differentiation, networks, losses, optimisers, data
-/// and style transfer. Files and images have headers of their own in sfumato/io/.
+/// All of sfumato on the CPU: tensors, automatic differentiation, networks, losses, optimisers,
+/// data and style transfer. Files and images have headers of their own in sfumato/io/.
 
 #include "sfumato/autodiff/backward.hpp"
 #include "sfumato/autodiff/checkpoint.hpp"
@@ -12,6 +12,7 @@
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/cpu/cpu.hpp"
 #include "sfumato/data/loader.hpp"
+#include "sfumato/instances.hpp"
 #include "sfumato/losses/losses.hpp"
 #include "sfumato/nn/nn.hpp"
 #include "sfumato/ops/ops.hpp"
