@@ -1,7 +1,11 @@
 # The Cuda device: sets SFUMATO_HAS_CUDA and makes the target sfumato::cuda, <sfumato/cuda.hpp> and its
 # kernels, compiled by nvcc. Sets SFUMATO_HAS_CUDA_HEADERS and SFUMATO_CUDA_INCLUDE_DIRS where NVIDIA's
 # headers are, with which the tests' emulated device can be built.
-set(SFUMATO_CUDA AUTO CACHE STRING "Build the Cuda device: ON, OFF, or AUTO, if CUDA and cuDNN are there")
+set(sfumato_cuda OFF)  # a guest does not enable its host's languages
+if(SFUMATO_TOP_LEVEL)
+  set(sfumato_cuda AUTO)
+endif()
+set(SFUMATO_CUDA ${sfumato_cuda} CACHE STRING "Build the Cuda device: ON, OFF, or AUTO, if CUDA and cuDNN are there")
 set_property(CACHE SFUMATO_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(SFUMATO_HAS_CUDA OFF)
 set(SFUMATO_HAS_CUDA_HEADERS OFF)

@@ -1,7 +1,7 @@
 # Where third-party code comes from: the system's own package first, otherwise a pinned download.
 #
 # sfumato_need(NAME) makes NAME's usual imported target, or stops with the name of the package to install.
-# Downloads are pinned by SHA-256. Image libraries are not downloaded: each has a build system of its own kind,
+# Downloads are pinned by SHA-256, and happen only if SFUMATO_FETCH is on. Image libraries are not downloaded: each has a build system of its own kind,
 # and every system has them.
 include_guard(GLOBAL)
 include(FetchContent)
@@ -21,10 +21,18 @@ set(SFUMATO_PACKAGES_CLI11         "Debian libcli11-dev, Homebrew cli11, vcpkg c
 set(SFUMATO_PACKAGES_doctest       "Debian doctest-dev, Homebrew doctest, vcpkg doctest")
 set(SFUMATO_PACKAGES_benchmark     "Debian libbenchmark-dev, Homebrew google-benchmark, vcpkg benchmark")
 
+macro(sfumato_begin_fetch name)
+  if(NOT SFUMATO_FETCH)
+    message(FATAL_ERROR "sfumato: install ${name} (${SFUMATO_PACKAGES_${name}}), or set SFUMATO_FETCH to ON to "
+      "have it downloaded")
+  endif()
+  message(STATUS "sfumato: ${name} is not installed (${SFUMATO_PACKAGES_${name}}); fetching it")
+endmacro()
+
 # Downloads and unpacks without running the project's own CMake files: all that a header-only library needs.
 # Then makes the imported target `target` for the headers in `subfolder` of what was unpacked.
 macro(sfumato_fetch_headers name target subfolder)
-  message(STATUS "sfumato: ${name} is not installed (${SFUMATO_PACKAGES_${name}}); fetching it")
+  sfumato_begin_fetch(${name})
   string(TOLOWER "${name}" sfumato_lower)
   FetchContent_Declare(${name} ${ARGN} SOURCE_SUBDIR headers-only)
   FetchContent_MakeAvailable(${name})
@@ -36,7 +44,7 @@ endmacro()
 
 # For libraries that must be built. Their options are plain variables of this function's scope.
 macro(sfumato_fetch_library name)
-  message(STATUS "sfumato: ${name} is not installed (${SFUMATO_PACKAGES_${name}}); fetching it")
+  sfumato_begin_fetch(${name})
   set(CMAKE_POLICY_DEFAULT_CMP0077 NEW)
   set(CMAKE_WARN_DEPRECATED OFF)
   set(BUILD_SHARED_LIBS OFF)
@@ -50,8 +58,8 @@ function(sfumato_as_system target)
   set_target_properties(${target} PROPERTIES INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${folders}")
 endfunction()
 
-# The libraries that decode and encode pictures: all that are missing are named at once.
-function(sfumato_need_image_libraries)
+# The libraries that sfumato::io needs: `result` names those that are missing and are not downloaded.
+function(sfumato_find_io_libraries result)
   set(missing "")
   foreach(name IN ITEMS JPEG PNG WebP LCMS2)
     find_package(${name} QUIET)
@@ -66,9 +74,17 @@ function(sfumato_need_image_libraries)
       string(APPEND missing "\n  ${SFUMATO_PACKAGES_JPEG} (${JPEG_INCLUDE_DIR} holds another libjpeg)")
     endif()
   endif()
-  if(missing)
-    message(FATAL_ERROR "sfumato: install these libraries, which read and write pictures:${missing}")
+  if(NOT SFUMATO_FETCH)
+    find_package(libzip QUIET MODULE)
+    if(NOT TARGET libzip::zip)
+      string(APPEND missing "\n  ${SFUMATO_PACKAGES_libzip}")
+    endif()
+    find_package(nlohmann_json 3.9 CONFIG QUIET)
+    if(NOT TARGET nlohmann_json::nlohmann_json)
+      string(APPEND missing "\n  ${SFUMATO_PACKAGES_nlohmann_json}")
+    endif()
   endif()
+  set(${result} "${missing}" PARENT_SCOPE)
 endfunction()
 
 function(sfumato_need name)

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "sfumato/core/version.hpp"
+
 #if __cplusplus < 202002L
 #error "sfumato is written in C++20: compile with -std=c++20 or a newer standard"
 #include "only C++20 goes on from here"  // ends the compilation, else errors without end follow
