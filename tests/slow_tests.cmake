@@ -41,3 +41,27 @@ set_tests_properties(install_consumer PROPERTIES PROCESSORS 2)
 if(NOT SFUMATO_INSTALL)
   set_tests_properties(install_consumer PROPERTIES DISABLED ON)
 endif()
+
+# One header of all.
+if(Python3_FOUND)
+  add_test(NAME single_header
+    COMMAND "${CMAKE_COMMAND}" -D "PYTHON=${Python3_EXECUTABLE}" -D "CXX=${CMAKE_CXX_COMPILER}"
+            -D "EIGEN=$<TARGET_PROPERTY:Eigen3::Eigen,INTERFACE_INCLUDE_DIRECTORIES>"
+            -D "SCRATCH=${CMAKE_CURRENT_BINARY_DIR}/single_header"
+            -P "${CMAKE_CURRENT_SOURCE_DIR}/single_header.cmake")
+endif()
+
+# A package of Conan's, made in a home of its own and used by a program. It asks no server for anything.
+find_program(SFUMATO_CONAN conan)
+mark_as_advanced(SFUMATO_CONAN)
+if(SFUMATO_CONAN)
+  add_test(NAME conan_profile COMMAND "${SFUMATO_CONAN}" profile detect --exist-ok)
+  add_test(NAME conan COMMAND "${SFUMATO_CONAN}" create "${PROJECT_SOURCE_DIR}/.conan" --no-remote
+    -s compiler.cppstd=20 -c "tools.cmake.cmake_layout:test_folder=${CMAKE_CURRENT_BINARY_DIR}/conan")
+  set_tests_properties(conan_profile PROPERTIES FIXTURES_SETUP conan_profile)
+  set_tests_properties(conan PROPERTIES FIXTURES_REQUIRED conan_profile)
+  set_tests_properties(conan_profile conan PROPERTIES
+    ENVIRONMENT "CONAN_HOME=${CMAKE_CURRENT_BINARY_DIR}/conan_home")
+else()
+  message(STATUS "sfumato: no Conan (pip install conan), so .conan/conanfile.py is not tested")
+endif()
