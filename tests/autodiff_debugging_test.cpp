@@ -1,7 +1,9 @@
-// What helps to find out what goes on in a graph: names, and hooks on gradients.
+// What helps to find out what goes on in a graph: names, hooks on gradients, and where NaN is born.
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -152,6 +154,88 @@ TEST_CASE("names are seen in errors and in pictures of the graph") {
   CHECK(integers.name().empty());
   CHECK(complaint([&] { integers.set_name("labels"); }) ==
         "set_name: integers are in no graph, where a name would be seen");
+}
+
+TEST_CASE("anomaly mode names the operation and the shapes where NaN or infinity is born") {
+  auto x = vector({4.0, 0.0, 1.0});
+  x.set_name("x");
+  const auto one = vector({1.0});
+  const auto scale = vector({0.0, 1.0, 2.0}, false);
+  const auto says = [](const auto& call) {
+    const DetectAnomaly guard;
+    return complaint(call);
+  };
+  // Forward, recorded or not, also inside another operation.
+  CHECK(says([&] { ops::log(x); }) ==
+        "log: the result (3,) has infinity at element 1, made from x (3,)");
+  CHECK(says([&] { no_grad([&] { return one / (x * scale); }); }) ==
+        "div: the result (3,) has infinity at element 0, made from (1,) and (3,)");
+  CHECK(says([&] { ops::sqrt(x - 2.0); }) ==
+        "sqrt: the result (3,) has NaN at element 1, made from (3,)");
+  CHECK(says([&] {
+          losses::kl_div(ops::log_softmax(x), vector({0.5, 0.5, -1.0}));
+        }) == "log: the result (3,) has NaN at element 2, made from (3,)");
+  CHECK(says([&] { ops::cast<Half>(x * 1e6); }) ==
+        "cast: the result (3,) has infinity at element 0, made from (3,)");
+
+  // In a gradient, by operations that make it or not.
+  const auto root = ops::sum(ops::sqrt(x));
+  CHECK(says([&] { root.backward(); }) ==
+        "div, in the gradient of sqrt: the result (3,) has infinity at element 1, made from (3,) "
+        "and (3,)");
+  const auto y = record("odd", x.value().clone(), {x}, [](const Backward<double>&) {
+    return Variable<double>(
+        Tensor<double>::from({1.0, 2.0, std::numeric_limits<double>::infinity()}, {3}));
+  });
+  CHECK(says([&] { ops::sum(y).backward(); }) ==
+        "odd: the gradient of input 0, x (3,), has infinity at element 2, made from that of its "
+        "result (3,)");
+  CHECK_FALSE(x.grad().defined());
+
+  // Outside, nobody looks.
+  CHECK(complaint([&] { ops::log(x); }) == "nothing");
+  CHECK(std::isinf(values(grad({ops::sum(ops::sqrt(x))}, {x})[0])[1]));
+}
+
+TEST_CASE("anomaly mode bears infinities that were put in, and tells where a NaN came in") {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const auto logits = vector({0.0, -kInfinity, 1.0});
+  const auto broken = vector({1.0, std::nan(""), -kInfinity});
+  const DetectAnomaly guard;
+  { const DetectAnomaly inner; }
+  CHECK(complaint([&] {
+          const auto p = ops::softmax(logits * 2.0);
+          ops::sum(p * p).backward();
+          ops::sum(ops::exp(logits)).backward();
+        }) == "nothing");
+  CHECK(complaint([&] { broken * 2.0; }) ==
+        "affine: the result (3,) has NaN at element 1, made from (3,) with NaN at element 1");
+  CHECK(complaint([&] { logits - logits; }) ==
+        "sub: the result (3,) has NaN at element 1, made from (3,) with infinity at element 1 and "
+        "(3,) with infinity at element 1");
+  CHECK(complaint([&] {
+          backward(ops::exp(logits), {}, broken);
+        }).starts_with("mul, in the gradient of exp: the result (3,) has NaN at element 1"));
+}
+
+TEST_CASE("anomaly mode finds nothing where all is well") {
+  Random random(1);
+  nn::Sequential<float> model{nn::Conv2d<float>(2, 3, 3, random), nn::ReLU<float>(),
+                              nn::MaxPool2d<float>(), nn::Flatten<float>(),
+                              nn::Linear<float>(12, 3, random)};
+  const Variable<float> x(Tensor<float>::normal({2, 2, 6, 6}, random));
+  const auto labels = Tensor<std::int64_t>::from({0, 2}, {2});
+  optim::Adam<float> adam(model.parameters());
+  const DetectAnomaly guard;
+  for (int i = 0; i < 3; ++i) {
+    adam.zero_grad();
+    const auto loss = losses::cross_entropy(model(x), labels, {.label_smoothing = 0.1});
+    loss.backward();
+    adam.step();
+  }
+  const Variable<Half> narrow(Tensor<Half>::ones({3}), true);
+  ops::sum(ops::softmax(narrow) * ops::gelu(narrow)).backward();
+  CHECK(complaint([&] { ops::sum(Variable<std::int64_t>(labels)); }) == "nothing");
 }
 
 }  // namespace sfumato::tested

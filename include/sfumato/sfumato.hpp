@@ -3,6 +3,7 @@
 /// All of sfumato on the CPU: tensors, automatic differentiation, networks, losses, optimisers,
 /// data and style transfer. Files and images have headers of their own in sfumato/io/.
 
+#include "sfumato/autodiff/anomaly.hpp"
 #include "sfumato/autodiff/backward.hpp"
 #include "sfumato/autodiff/checkpoint.hpp"
 #include "sfumato/autodiff/grad_mode.hpp"

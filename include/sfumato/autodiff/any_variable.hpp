@@ -1,6 +1,7 @@
 #pragma once
 
 #include <any>
+#include <string>
 #include <typeinfo>
 #include <utility>
 
@@ -21,6 +22,7 @@ struct VariableType {
   /// The same value in memory that nobody else holds.
   AnyVariable (*own)(const std::any&);
   AnyVariable (*zeros)(const Shape&);
+  std::string (*find_anomaly)(const std::any&);  ///< see DetectAnomaly
 
   friend bool operator==(const VariableType& a, const VariableType& b) { return a.id == b.id; }
 };
@@ -44,6 +46,7 @@ class AnyVariable {
   const Shape& shape() const { return type_->shape(variable_); }
   void add(const AnyVariable& gradient) { type_->add(variable_, gradient.variable_); }
   AnyVariable own() const { return type_->own(variable_); }
+  std::string find_anomaly() const { return type_->find_anomaly(variable_); }
 
   /// The Variable that it holds; null when it is undefined or of another type.
   template <class T, class Device>

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "sfumato/autodiff/anomaly.hpp"
 #include "sfumato/autodiff/any_variable.hpp"
 #include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/node.hpp"
@@ -81,6 +82,7 @@ inline std::vector<AnyVariable> input_gradients(const std::shared_ptr<Node>& nod
                                i, "; see ops::cast and ops::to"));
     }
   }
+  if (detects_anomaly()) check_gradients(*node, gradient, gradients, needs);
   return gradients;
 }
 

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "sfumato/autodiff/anomaly.hpp"
 #include "sfumato/autodiff/any_variable.hpp"
 #include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/node.hpp"
@@ -105,6 +106,7 @@ template <class T, class Device, class Gradient>
 Variable<T, Device> record(const char* name, Tensor<T, Device> value,
                            const std::vector<Variable<T, Device>>& inputs, Gradient gradient,
                            const std::vector<std::uint64_t>& versions = {}) {
+  if (detail::detects_anomaly()) detail::check_result(name, value, inputs);
   if constexpr (Real<T>) {
     if (detail::is_recorded(inputs)) {
       return detail::record_inputs(name, std::move(value), detail::Inputs(name, inputs),
@@ -126,6 +128,7 @@ Variable<T, Device> record(const char* name, Tensor<T, Device> value,
 template <class T, class Device, class From, class Origin, class Gradient>
 Variable<T, Device> record(const char* name, Tensor<T, Device> value,
                            const Variable<From, Origin>& input, Gradient gradient) {
+  if (detail::detects_anomaly()) detail::check_result(name, value, std::vector{input});
   if constexpr (Real<T> && Real<From>) {
     if (grad_enabled() && input.requires_grad()) {
       return detail::record_inputs(name, std::move(value), detail::Inputs(name, std::vector{input}),
@@ -201,6 +204,9 @@ const VariableType& variable_type() {
       },
       [](const Shape& shape) -> AnyVariable {
         return Variable<T, Device>(Tensor<T, Device>::zeros(shape));
+      },
+      [](const std::any& variable) {
+        return detail::find_anomaly(std::any_cast<const Variable<T, Device>&>(variable).value());
       }};
   return type;
 }

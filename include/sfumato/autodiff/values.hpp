@@ -58,6 +58,8 @@ class GradientScope {
 
   /// Whether this thread computes a gradient now.
   static bool is_open() { return current() != nullptr; }
+  /// The operation whose gradient that is; null when there is none.
+  static const char* op() { return is_open() ? current()->op_ : nullptr; }
 
   /// Is told of every value that is read. Throws GraphError where it has changed in place.
   static void check(std::uint64_t version, const Shape& shape) {
