@@ -6,7 +6,7 @@ add_subdirectory(cuda_emulator)
 set(typed_tests
   autodiff_checkpoint autodiff_debugging autodiff_graph autodiff_sweep autodiff_values
   core_tensor
-  losses_more losses_values
+  losses_matching losses_more losses_values
   nn_activations nn_batch_norm nn_layers nn_module nn_networks nn_vgg
   ops_cast ops_composed ops_convolution ops_custom ops_errors ops_functions ops_fuzz ops_gradients ops_half ops_matmul ops_numbers ops_pooling
   ops_singular ops_values

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+
+#include "sfumato/autodiff/variable.hpp"
+#include "sfumato/core/half.hpp"
+#include "sfumato/ops/argmax.hpp"
+#include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/indexing.hpp"
+#include "sfumato/ops/layout.hpp"
+#include "sfumato/ops/math.hpp"
+#include "sfumato/ops/matmul.hpp"
+#include "sfumato/ops/norm.hpp"
+#include "sfumato/ops/rearrange.hpp"
+#include "sfumato/ops/reduction.hpp"
+#include "sfumato/ops/select.hpp"
+#include "sfumato/ops/sum.hpp"
+
+/// Losses of sets of features, vectors (n, c) in no order: which of one set is like which of
+/// another.
+namespace sfumato::losses {
+
+/// The vectors of features (1, c, h, w) as a set (h w, c). Throws ShapeError for others.
+template <class T, class Device>
+Variable<T, Device> feature_vectors(const Variable<T, Device>& features) {
+  if (features.rank() != 4 || features.size(0) != 1 || features.numel() == 0) {
+    throw ShapeError(message("feature_vectors: ", features.shape(),
+                             " must be features of one image (1, c, h, w)"));
+  }
+  return ops::transpose(ops::reshape(features, {features.size(1), -1}));
+}
+
+/// 1 - cos of the angle between each of a (n, c) and each of b (m, c): (n, m). A vector of zeros is
+/// at a distance of 1 from all. Throws ShapeError for what does not fit.
+template <Real T, class Device>
+Variable<T, Device> cosine_distances(const Variable<T, Device>& a, const Variable<T, Device>& b) {
+  if (a.rank() != 2 || b.rank() != 2 || a.size(1) != b.size(1) || a.numel() == 0 ||
+      b.numel() == 0) {
+    throw ShapeError(message("cosine_distances: ", a.shape(), " and ", b.shape(),
+                             " must be vectors (n, c) and (m, c)"));
+  }
+  const auto unit = [](const Variable<T, Device>& x) {
+    const auto length = ops::norm(x, 2.0, 1, true);
+    return x / ops::masked_fill(length, length == T{0}, T{1});
+  };
+  return T{1} - ops::matmul(unit(a), unit(b), {.transpose_b = true});
+}
+
+/// The relaxed earth mover's distance of two sets (n, c) and (m, c), by the cosines of their
+/// angles: the larger of the mean distance from each of a to the nearest of b, and from each of b
+/// to the nearest of a. Kolkin, Salavon and Shakhnarovich, "Style transfer by relaxed optimal
+/// transport and self-similarity" (2019).
+template <Real T, class Device>
+Variable<T, Device> relaxed_earth_movers_distance(const Variable<T, Device>& a,
+                                                  const Variable<T, Device>& b) {
+  const auto distances = cosine_distances(a, b);
+  return ops::maximum(ops::mean(ops::min(distances, 1)), ops::mean(ops::min(distances, 0)));
+}
+
+/// How differently two sets (n, c) and (n, k), whose vectors belong together one by one, are like
+/// themselves: the mean over i of Σ_j |A_ij / Σ_k A_kj - B_ij / Σ_k B_kj|, where A and B are the
+/// cosine distances within each set. The content loss of the same paper.
+template <Real T, class Device>
+Variable<T, Device> self_similarity_loss(const Variable<T, Device>& a,
+                                         const Variable<T, Device>& b) {
+  const auto shares = [](const Variable<T, Device>& x) {
+    const auto distances = cosine_distances(x, x);
+    const auto total = ops::sum(distances, 0, true);
+    return distances / ops::masked_fill(total, total == T{0}, T{1});
+  };
+  if (a.rank() != 2 || b.rank() != 2 || a.size(0) != b.size(0)) {
+    throw ShapeError(message("self_similarity_loss: ", a.shape(), " and ", b.shape(),
+                             " must be sets of as many vectors"));
+  }
+  return ops::mean(ops::sum(ops::abs(shares(a) - shares(b)), 1));
+}
+
+/// The mean cosine distance of each of x (n, c) from the vector of `choices` (m, c) that is nearest
+/// to it, both with the mean of their set taken away. Which is nearest has no gradient. Kolkin et
+/// al., "Neural neighbor style transfer" (2022).
+template <Real T, class Device>
+Variable<T, Device> nearest_neighbor_loss(const Variable<T, Device>& x,
+                                          const Variable<T, Device>& choices) {
+  const auto centred = [](const Variable<T, Device>& v) { return v - ops::mean(v, 0, true); };
+  const auto own = centred(x);
+  const auto others = centred(choices);
+  const auto nearest = ops::argmin(cosine_distances(own.detach(), others.detach()), 1);
+  const auto chosen = ops::index_select(others, 0, nearest);
+  const auto lengths = ops::norm(own, 2.0, 1) * ops::norm(chosen, 2.0, 1);
+  const auto cosines = ops::sum(own * chosen, 1) / ops::masked_fill(lengths, lengths == T{0}, T{1});
+  return ops::mean(T{1} - cosines);
+}
+
+}  // namespace sfumato::losses

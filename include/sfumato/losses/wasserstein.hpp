@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+
+#include "sfumato/autodiff/variable.hpp"
+#include "sfumato/core/half.hpp"
+#include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/cast.hpp"
+#include "sfumato/ops/layout.hpp"
+#include "sfumato/ops/linalg.hpp"
+#include "sfumato/ops/matmul.hpp"
+#include "sfumato/ops/rearrange.hpp"
+#include "sfumato/ops/reduction.hpp"
+#include "sfumato/ops/sum.hpp"
+
+/// The Wasserstein-2 distance of the normal distributions that have the means and covariances of
+/// two sets of features: |μ - ν|² + tr(C + D - 2 (√D C √D)^½). Olkin and Pukelsheim, "The distance
+/// between two random vectors with given dispersion matrices" (1982).
+namespace sfumato::losses {
+
+namespace detail {
+
+/// The mean (c,) and covariance (c, c) of features (1, c, h, w) over their positions, in T.
+template <class T, class Device>
+struct Gaussian {
+  Variable<T, Device> mean;
+  Variable<T, Device> covariance;
+
+  template <Real Features>
+  explicit Gaussian(const Variable<Features, Device>& features) {
+    // Of few positions the covariance is singular, and roots of it have infinite slopes.
+    constexpr double kRegularization = 1e-4;
+    if (features.rank() != 4 || features.size(0) != 1 || features.numel() == 0) {
+      throw ShapeError(message("wasserstein_loss: features ", features.shape(),
+                               " must be those of one image (1, c, h, w)"));
+    }
+    const std::int64_t c = features.size(1);
+    const auto x = ops::reshape(ops::cast<T>(features), {c, -1});
+    mean = ops::mean(x, 1);
+    const auto deviation = x - ops::unsqueeze(mean, 1);
+    const auto moments = ops::matmul(deviation, deviation, {.transpose_b = true});
+    covariance = moments / static_cast<T>(x.size(1)) +
+                 Variable<T, Device>(Tensor<T, Device>::eye(c) * kRegularization);
+  }
+};
+
+}  // namespace detail
+
+/// What wasserstein_loss compares features with: of features (1, c, h, w), their mean and the
+/// square root of their covariance, side by side in (c, 1 + c).
+template <class U = void, Real T, class Device>
+auto wasserstein_target(const Variable<T, Device>& features) {
+  using Result = std::conditional_t<std::is_void_v<U>, T, U>;
+  const detail::Gaussian<Result, Device> own(features);
+  return ops::cat({ops::unsqueeze(own.mean, 1), ops::sqrtm(own.covariance)}, 1);
+}
+
+/// The squared distance of features (1, c, h, w) from those that `target` was made of, over c; in
+/// the target's element type. Covariances have 1e-4 added to their diagonals. Throws ShapeError for
+/// what does not fit.
+template <Real T, Real U, class Device>
+Variable<U, Device> wasserstein_loss(const Variable<T, Device>& features,
+                                     const Variable<U, Device>& target) {
+  const detail::Gaussian<U, Device> own(features);
+  const std::int64_t c = own.mean.numel();
+  if (target.shape() != Shape{c, 1 + c}) {
+    throw ShapeError(message("wasserstein_loss: target ", target.shape(), " does not fit features ",
+                             features.shape(), "; make it by wasserstein_target"));
+  }
+  const auto mean = ops::select(target, 1, 0);
+  const auto root = ops::slice(target, 1, {.start = 1});
+  const auto product = ops::matmul(ops::matmul(root, own.covariance), root);
+  // The trace of a matrix is the sum of what the identity chooses.
+  const Variable<U, Device> identity(Tensor<U, Device>::eye(c));
+  const auto both = own.covariance + ops::matmul(root, root);
+  const auto spread = (both - ops::sqrtm(product) * U{2}) * identity;
+  return (ops::sum(ops::square(own.mean - mean)) + ops::sum(spread)) / static_cast<U>(c);
+}
+
+}  // namespace sfumato::losses

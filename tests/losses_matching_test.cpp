@@ -1,0 +1,112 @@
+// Losses of distributions and sets of features: values by plain formulas, derivatives of both
+// orders.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "support/complaint.hpp"
+#include "support/derivatives.hpp"
+#include "support/device.hpp"
+
+namespace sfumato::tested {
+
+namespace {
+
+using Inputs = std::vector<Variable<double>>;
+
+Variable<double> random_variable(const Shape& shape, std::uint64_t seed) {
+  Random random(seed);
+  return Variable<double>(Tensor<double>::randn(shape, random), true);
+}
+
+}  // namespace
+
+TEST_CASE("the Wasserstein distance of normal distributions with independent channels") {
+  // Then it is the sum over channels of (μ - ν)² + (σ - τ)².
+  const Variable<double> x(Tensor<double>::from({1, 3, 1, 3, 5, 5, 7, 7}, {1, 2, 1, 4}), true);
+  const Variable<double> y(Tensor<double>::from({2, 6, 2, 6, 1, 1, 1, 1}, {1, 2, 1, 4}));
+  const double expected = (4.0 + std::pow(std::sqrt(1.0001) - std::sqrt(4.0001), 2) + 25.0 +
+                           std::pow(std::sqrt(1.0001) - std::sqrt(0.0001), 2)) /
+                          2.0;
+  const auto target = losses::wasserstein_target(y);
+  CHECK(target.shape() == Shape{2, 3});
+  CHECK(losses::wasserstein_loss(x, target).item() == doctest::Approx(expected).epsilon(1e-6));
+  // Variances of 1e-4 beside 4 are not reached by the roots' iteration.
+  CHECK(std::abs(losses::wasserstein_loss(y, target).item()) < 2e-4);
+}
+
+TEST_CASE("Wasserstein losses have derivatives of both orders, also towards themselves") {
+  const auto x = random_variable({1, 3, 2, 4}, 1);
+  const auto target = losses::wasserstein_target(random_variable({1, 3, 3, 3}, 2)).detach();
+  check_derivatives([&](const Inputs& in) { return losses::wasserstein_loss(in[0], target); }, {x});
+  const auto own = losses::wasserstein_target(x).detach();
+  const auto slope = grad({losses::wasserstein_loss(x, own)}, {x})[0];
+  for (const double value : slope.value().to_vector()) CHECK(std::abs(value) < 1e-5);
+  // Features of one position have no spread but what is added.
+  const auto one = random_variable({1, 3, 1, 1}, 3);
+  CHECK(std::isfinite(losses::wasserstein_loss(one, target).item()));
+  CHECK(std::isfinite(ops::sum(grad({losses::wasserstein_loss(one, target)}, {one})[0]).item()));
+  CHECK(complaint([&] {
+          losses::wasserstein_loss(random_variable({1, 2, 2, 2}, 1), target);
+        }) ==
+        "wasserstein_loss: target (3, 4) does not fit features (1, 2, 2, 2); make it by "
+        "wasserstein_target");
+  CHECK(complaint([&] {
+          losses::wasserstein_target(random_variable({2, 3, 2, 2}, 1));
+        }) == "wasserstein_loss: features (2, 3, 2, 2) must be those of one image (1, c, h, w)");
+}
+
+TEST_CASE("sets of features are compared by the cosines of their angles") {
+  const Variable<double> a(Tensor<double>{{1, 0}, {0, 2}, {3, 3}}, true);
+  const Variable<double> b(Tensor<double>{{0, 1}, {-1, 0}});
+  const double half = 1.0 - std::sqrt(0.5);
+  const auto distances = losses::cosine_distances(a, b).value().to_vector();
+  const std::vector<double> expected{1, 2, 0, 1, half, 1 + std::sqrt(0.5)};
+  for (std::size_t i = 0; i < 6; ++i) CHECK(distances[i] == doctest::Approx(expected[i]));
+  CHECK(losses::relaxed_earth_movers_distance(a, b).item() ==
+        doctest::Approx(std::max((1 + 0 + half) / 3, (0 + 1) / 2.0)));
+  CHECK(losses::relaxed_earth_movers_distance(a, a).item() == doctest::Approx(0.0));
+  // Turned and scaled, a set is as like itself as before.
+  const Variable<double> turned(Tensor<double>{{0, 2}, {-4, 0}, {-6, 6}});
+  CHECK(losses::self_similarity_loss(a, turned).item() == doctest::Approx(0.0));
+  CHECK(losses::self_similarity_loss(a, Variable<double>(Tensor<double>{{1, 0}, {1, 0}, {0, 1}}))
+            .item() > 0.1);
+  // Zeros are at a distance of 1 from all.
+  const Variable<double> zeros(Tensor<double>::zeros({2, 2}));
+  CHECK(losses::relaxed_earth_movers_distance(zeros, b).item() == 1.0);
+  CHECK(complaint([&] {
+          losses::cosine_distances(a, zeros.reshape({4, 1}));
+        }) == "cosine_distances: (3, 2) and (4, 1) must be vectors (n, c) and (m, c)");
+  CHECK(complaint([&] { losses::self_similarity_loss(a, b); }) ==
+        "self_similarity_loss: (3, 2) and (2, 2) must be sets of as many vectors");
+  CHECK(complaint([&] { losses::feature_vectors(a); }) ==
+        "feature_vectors: (3, 2) must be features of one image (1, c, h, w)");
+  const auto vectors = losses::feature_vectors(random_variable({1, 3, 2, 5}, 4));
+  CHECK(vectors.shape() == Shape{10, 3});
+}
+
+TEST_CASE("each vector's nearest neighbour is found without the sets' means") {
+  const Variable<double> x(Tensor<double>{{11, 10}, {9, 10}, {10, 12}, {10, 8}}, true);
+  const Variable<double> choices(Tensor<double>{{1, 0}, {-1, 0}, {0, 1}, {0, -1}});
+  CHECK(losses::nearest_neighbor_loss(x, choices).item() == doctest::Approx(0.0));
+  const auto far = random_variable({5, 3}, 5);
+  const auto others = random_variable({4, 3}, 6);
+  check_derivatives([&](const Inputs& in) { return losses::nearest_neighbor_loss(in[0], others); },
+                    {far});
+}
+
+TEST_CASE("losses of sets have derivatives of both orders") {
+  const auto a = random_variable({4, 3}, 7);
+  const auto b = random_variable({5, 3}, 8);
+  const auto c = random_variable({4, 2}, 9);
+  check_derivatives(
+      [](const Inputs& in) { return losses::relaxed_earth_movers_distance(in[0], in[1]); }, {a, b});
+  check_derivatives([](const Inputs& in) { return losses::self_similarity_loss(in[0], in[1]); },
+                    {a, c});
+}
+
+}  // namespace sfumato::tested
