@@ -1,12 +1,5 @@
 #pragma once
 
-// Eigen puts two arrays of up to this many bytes on the stack; 128 KiB, its own choice, would be
-// all of a small one.
-#ifndef EIGEN_STACK_ALLOCATION_LIMIT
-#define EIGEN_STACK_ALLOCATION_LIMIT 16384
-#endif
-
-#include <Eigen/Core>
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
@@ -15,6 +8,7 @@
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
+#include "sfumato/cpu/eigen.hpp"
 #include "sfumato/cpu/half.hpp"
 #include "sfumato/cpu/kernels/kernels.hpp"
 

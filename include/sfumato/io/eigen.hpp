@@ -1,10 +1,10 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <cstdint>
 #include <type_traits>
 
 #include "sfumato/core/tensor.hpp"
+#include "sfumato/cpu/eigen.hpp"
 
 namespace sfumato::io {
 

@@ -71,8 +71,10 @@ inline constexpr const char* kTotalVariationScale = "total_variation_scale";
 /// Throws IoError for a number that is not positive, and for files of an older distill_vgg19.
 inline LossScales loss_scales_of(const std::filesystem::path& weights) {
   LossScales scales;
-  for (const auto& [key, text] : io::WeightsFile(weights).metadata()) {
-    const auto read = [&, &key = key, &text = text] {
+  for (const auto& entry : io::WeightsFile(weights).metadata()) {
+    const auto& key = entry.first;
+    const auto& text = entry.second;
+    const auto read = [&] {
       double scale = 0.0;
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), scale);
       if (error != std::errc{} || end != text.data() + text.size() || !(scale > 0.0) ||
@@ -82,9 +84,7 @@ inline LossScales loss_scales_of(const std::filesystem::path& weights) {
       }
       return scale;
     };
-    const auto layer_behind = [&key = key](const std::string& prefix) {
-      return key.substr(prefix.size());
-    };
+    const auto layer_behind = [&](const std::string& prefix) { return key.substr(prefix.size()); };
     if (key.starts_with(detail::kContentScale)) {
       scales.content[layer_behind(detail::kContentScale)] = read();
     } else if (key.starts_with(detail::kFullStyle)) {

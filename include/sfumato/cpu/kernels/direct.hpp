@@ -143,7 +143,7 @@ struct Run {
 /// Writes the results of a run in its output channel `channel`.
 template <int kVectors, class S>
 SFUMATO_INLINE void store_run(const Convolution<S>& task, const Run& run, std::int64_t channel,
-                              const Vector (&sums)[kVectors]) {
+                              const Vector (&sums)[std::size_t{kVectors}]) {
   const Conv2dGeometry& g = task.g;
   const std::int64_t line =
       (run.image * g.out_channels + run.channel + channel) * g.out_h + run.row;
@@ -161,7 +161,7 @@ SFUMATO_INLINE void store_run(const Convolution<S>& task, const Run& run, std::i
 
 template <int kChannels, int kVectors, class S>
 SFUMATO_TARGET inline void convolve_run(const Convolution<S>& task, const Run& run) {
-  Vector sums[kChannels][kVectors];
+  Vector sums[std::size_t{kChannels}][std::size_t{kVectors}];
 #pragma GCC unroll 4
   for (int i = 0; i < kChannels; ++i) {
     const bool biased = run.first && task.bias != nullptr;
@@ -177,7 +177,7 @@ SFUMATO_TARGET inline void convolve_run(const Convolution<S>& task, const Run& r
       const float* const pixels = run.pixels + channel * run.channel_stride + row * run.row_stride;
 #pragma GCC unroll 1  // or the registers would not suffice
       for (std::int64_t column = 0; column < 3; ++column) {
-        Vector values[kVectors];
+        Vector values[std::size_t{kVectors}];
 #pragma GCC unroll 5
         for (int j = 0; j < kVectors; ++j) values[j] = load(pixels + column + j * kLanes);
 #pragma GCC unroll 4
@@ -195,7 +195,7 @@ SFUMATO_TARGET inline void convolve_run(const Convolution<S>& task, const Run& r
 #pragma GCC unroll 4
   for (int i = 0; i < kChannels; ++i) {
     if (run.last) {
-      store_run(task, run, i, sums[i]);
+      store_run<kVectors>(task, run, i, sums[i]);
       continue;
     }
 #pragma GCC unroll 5

@@ -47,7 +47,7 @@ SFUMATO_TARGET inline void multiply_tile(std::int64_t k, const float* a, std::in
                                          bool accumulate, std::int64_t ahead) {
   const std::int64_t row_step = kLeft == Left::kColumns ? 1 : a_stride;
   const std::int64_t depth_step = kLeft == Left::kColumns ? a_stride : 1;
-  Vector sums[kRows][kVectors];
+  Vector sums[std::size_t{kRows}][std::size_t{kVectors}];
 #pragma GCC unroll 12
   for (int row = 0; row < kRows; ++row) {
 #pragma GCC unroll 2
@@ -65,7 +65,7 @@ SFUMATO_TARGET inline void multiply_tile(std::int64_t k, const float* a, std::in
     const std::int64_t last = std::min(first + kLine, k);
 #pragma GCC unroll 4
     for (std::int64_t i = first; i < last; ++i) {
-      Vector b[kVectors];
+      Vector b[std::size_t{kVectors}];
 #pragma GCC unroll 2
       for (int j = 0; j < kVectors; ++j) b[j] = load(panel + i * kPanel + j * kLanes);
 #pragma GCC unroll 12

@@ -102,7 +102,7 @@ SFUMATO_AMX inline void multiply_place(const SliceProduct& p, TileSums (*sums)[2
 template <int kPixelTiles, int kPlaces>
 SFUMATO_AMX inline void multiply_slices(const SliceProduct& p, float pixel_unit,
                                         const float* filter_units, PixelProducts& products) {
-  alignas(64) TileSums sums[kPlaces][2][2];
+  alignas(64) TileSums sums[std::size_t{kPlaces}][2][2];
   multiply_place<kPixelTiles, 2>(p, sums[2]);  // which reads all slices
   multiply_place<kPixelTiles, 1>(p, sums[1]);
   multiply_place<kPixelTiles, 0>(p, sums[0]);

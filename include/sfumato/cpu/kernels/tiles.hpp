@@ -40,10 +40,10 @@ SFUMATO_INLINE Vector evaluate(const std::array<float, kCoefficients>& polynomia
 
 /// Bᵀ d, in place.
 template <int kOutput>
-SFUMATO_INLINE void transform_input(Vector (&d)[kOutput + 2]) {
+SFUMATO_INLINE void transform_input(Vector (&d)[std::size_t{kOutput + 2}]) {
   constexpr const auto& kPoints = kWinogradPoints<kOutput>;
   constexpr std::size_t kPairs = kOutput / 2;
-  Vector values[kOutput + 2];
+  Vector values[std::size_t{kOutput + 2}];
   values[0] = evaluate<kPairs>(kPoints.all, d);
   values[kOutput + 1] = evaluate<kPairs>(kPoints.all, d + 1);
 #pragma GCC unroll 3
@@ -60,7 +60,8 @@ SFUMATO_INLINE void transform_input(Vector (&d)[kOutput + 2]) {
 
 /// G g.
 template <int kOutput>
-SFUMATO_INLINE void transform_filter(Vector g0, Vector g1, Vector g2, Vector (&u)[kOutput + 2]) {
+SFUMATO_INLINE void transform_filter(Vector g0, Vector g1, Vector g2,
+                                     Vector (&u)[std::size_t{kOutput + 2}]) {
   constexpr const auto& kPoints = kWinogradPoints<kOutput>;
   u[0] = multiply(broadcast(kPoints.scale_at_zero), g0);
   u[kOutput + 1] = g2;
@@ -76,7 +77,8 @@ SFUMATO_INLINE void transform_filter(Vector g0, Vector g1, Vector g2, Vector (&u
 
 /// Aᵀ m.
 template <int kOutput>
-SFUMATO_INLINE void transform_output(const Vector (&m)[kOutput + 2], Vector (&y)[kOutput]) {
+SFUMATO_INLINE void transform_output(const Vector (&m)[std::size_t{kOutput + 2}],
+                                     Vector (&y)[std::size_t{kOutput}]) {
   constexpr const auto& kPoints = kWinogradPoints<kOutput>;
   constexpr std::size_t kPairs = kOutput / 2;
   Vector sums[kPairs];
@@ -133,13 +135,13 @@ SFUMATO_TARGET inline void transform_filters(const Filters<S>& filters, std::int
           filters,
           filters.weight + (out + half) * filters.out_stride + (in + i) * filters.in_stride, rows,
           g);
-      Vector columns[3][kInput];
+      Vector columns[3][std::size_t{kInput}];
 #pragma GCC unroll 3
       for (int j = 0; j < 3; ++j) transform_filter<kOutput>(g[j], g[3 + j], g[6 + j], columns[j]);
       float* target = u + i * kPanel + half;
 #pragma GCC unroll 8
       for (int row = 0; row < kInput; ++row) {
-        Vector values[kInput];
+        Vector values[std::size_t{kInput}];
         transform_filter<kOutput>(columns[0][row], columns[1][row], columns[2][row], values);
 #pragma GCC unroll 8
         for (int column = 0; column < kInput; ++column) {
@@ -212,7 +214,7 @@ SFUMATO_TARGET inline void transform_tiles(const Convolution<S>& task, std::int6
     }
   }
   for (std::int64_t column = 0; column < width; ++column) {
-    Vector values[kInput];
+    Vector values[std::size_t{kInput}];
 #pragma GCC unroll 8
     for (int i = 0; i < kInput; ++i) values[i] = load(scratch.pixels[i][column]);
     transform_input<kOutput>(values);
@@ -221,7 +223,7 @@ SFUMATO_TARGET inline void transform_tiles(const Convolution<S>& task, std::int6
   }
   for (std::int64_t tile = 0; tile < segment.tiles; ++tile) {
     for (std::int64_t i = 0; i < kInput; ++i) {
-      Vector values[kInput];
+      Vector values[std::size_t{kInput}];
 #pragma GCC unroll 8
       for (int j = 0; j < kInput; ++j) values[j] = load(scratch.pixels[i][tile * kOutput + j]);
       transform_input<kOutput>(values);
@@ -282,10 +284,10 @@ SFUMATO_TARGET inline void transform_products(const Convolution<S>& task,
         prefetch_to_l2(line + channel * plane);
       }
     }
-    Vector half[kInput][kOutput];
+    Vector half[std::size_t{kInput}][std::size_t{kOutput}];
 #pragma GCC unroll 8
     for (int i = 0; i < kInput; ++i) {
-      Vector values[kInput];
+      Vector values[std::size_t{kInput}];
 #pragma GCC unroll 8
       for (int j = 0; j < kInput; ++j) {
         values[j] = load(m + tile * tile_stride + (i * kInput + j) * point_stride);
@@ -294,10 +296,10 @@ SFUMATO_TARGET inline void transform_products(const Convolution<S>& task,
     }
 #pragma GCC unroll 6
     for (int j = 0; j < kOutput; ++j) {
-      Vector column[kInput];
+      Vector column[std::size_t{kInput}];
 #pragma GCC unroll 8
       for (int i = 0; i < kInput; ++i) column[i] = half[i][j];
-      Vector values[kOutput];
+      Vector values[std::size_t{kOutput}];
       transform_output<kOutput>(column, values);
 #pragma GCC unroll 6
       for (int i = 0; i < kOutput; ++i) {

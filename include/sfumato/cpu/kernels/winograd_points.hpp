@@ -44,7 +44,7 @@ struct WinogradPoints {
   Pairs scales{};                           ///< 1 / M'(root), by which a filter's value counts
   Pairs slopes{};                           ///< scale · root
   float scale_at_zero = 0.0F;               ///< 1 / M'(0)
-  std::array<Pairs, kOutput> powers{};      ///< rootⁱ
+  std::array<Pairs, std::size_t{kOutput}> powers{};  ///< rootⁱ
 
   constexpr WinogradPoints() {
     constexpr auto kRoots = detail::winograd_roots<kPairs>();
