@@ -61,7 +61,7 @@ void train_digits(const std::string& file, std::uint64_t seed) {
 void step_resnet18(int steps) {
   Random random(1);
   nn::ResNet<float> model({.depth = 18, .classifier = true, .classes = 10}, random);
-  optim::Sgd sgd(model.parameters(), {.learning_rate = 0.01, .momentum = 0.9});
+  optim::SGD sgd(model.parameters(), {.learning_rate = 0.01, .momentum = 0.9});
   const Variable images(Tensor<float>::randn({16, 3, 64, 64}, random));
   Tensor<std::int64_t> labels = Tensor<std::int64_t>::arange(16);
   for (std::int64_t& label : labels.span()) label %= 10;

@@ -180,7 +180,7 @@ TEST_CASE("a layer in a checkpoint trains as it does outside") {
   const auto train = [](bool kept) {
     Random random(1);
     nn::Linear<double> layer(3, 3, random);
-    optim::Sgd<double> sgd(layer.parameters(), {.learning_rate = 0.1});
+    optim::SGD<double> sgd(layer.parameters(), {.learning_rate = 0.1});
     const Variable<double> x(Tensor<double>::randn({2, 3}, random));
     for (int i = 0; i < 3; ++i) {
       sgd.zero_grad();

@@ -148,7 +148,7 @@ TEST_CASE("memory that is used again is not taken for what was there before") {
 
 TEST_CASE("a step of an optimiser between forward and backward is noticed, one after is not") {
   auto w = scalar(2.0);
-  optim::Sgd<double> sgd({w}, {.learning_rate = 0.1});
+  optim::SGD<double> sgd({w}, {.learning_rate = 0.1});
   for (int i = 0; i < 3; ++i) {
     sgd.zero_grad();
     backward(w * w);

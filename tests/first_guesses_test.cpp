@@ -122,6 +122,8 @@ TEST_CASE("arithmetic and functions of variables") {
   CHECK((x - y * 2 + 1).value()(1, 1) == -11.0F);
   CHECK((x / y).value()(0, 0) == 0.2F);
   CHECK((-x).value()(0, 1) == -2.0F);
+  CHECK((x - Tensor<float>{1, 1}).value().to_vector() == Floats{0, 1, 2, 3});
+  CHECK((Tensor<float>{1, 1} * x).requires_grad());
   CHECK((x > 2).to_vector() == Flags{0, 0, 1, 1});
   CHECK((x == y).to_vector() == Flags{0, 0, 0, 0});
   Variable<float> z = x;
@@ -291,7 +293,7 @@ TEST_CASE("losses and optimisers") {
   CHECK(losses::huber_loss(logits, Variable<float>({{2, 1}, {0, 1}})).item() == 0.375F);
 
   nn::Linear layer(2, 1);
-  optim::Sgd sgd(layer.parameters(), {.learning_rate = 0.1, .momentum = 0.9});
+  optim::SGD sgd(layer.parameters(), {.learning_rate = 0.1, .momentum = 0.9});
   optim::Adam adam(layer.parameters(), {.learning_rate = 1e-3});
   optim::AdamW adam_w(layer.parameters(), {.weight_decay = 0.01});
   optim::RMSprop rms_prop(layer.parameters(), {.learning_rate = 0.01});

@@ -202,7 +202,7 @@ TEST_CASE("a layer that is used twice has its parameters once") {
   const auto weight = model.parameters()[0];
   const std::vector<double> before = weight.value().to_vector();
   const std::vector<double> gradient = weight.grad().value().to_vector();
-  optim::Sgd<double>(model.parameters(), {.learning_rate = 0.5}).step();
+  optim::SGD<double>(model.parameters(), {.learning_rate = 0.5}).step();
   for (std::size_t i = 0; i < before.size(); ++i) {
     CHECK(weight.value().to_vector()[i] == before[i] - 0.5 * gradient[i]);
   }

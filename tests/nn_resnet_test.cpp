@@ -118,7 +118,7 @@ void check_against(const std::string& name) {
   const Variable<double> images(Tensor<double>::from(random(kImages, shape.numel()), shape));
   const auto labels = Tensor<std::int64_t>::from({0, 3, 6, 9}, {kBatch});
 
-  optim::Sgd<double> sgd(model.parameters(), {.learning_rate = 0.01, .momentum = 0.9});
+  optim::SGD<double> sgd(model.parameters(), {.learning_rate = 0.01, .momentum = 0.9});
   for (int step = 0; step < expected.steps; ++step) {
     sgd.zero_grad();
     const auto logits = model(images);

@@ -14,7 +14,7 @@ namespace sfumato::tested {
 namespace {
 
 template <class T>
-using Lbfgs = sfumato::optim::Lbfgs<T, Device>;
+using LBFGS = sfumato::optim::LBFGS<T, Device>;
 using List = std::vector<double>;
 
 template <class T>
@@ -33,7 +33,7 @@ Variable<T> rosenbrock(const Variable<T>& x, T scale = T{1}) {
 
 /// Steps until there is no smaller loss, at most `most`.
 template <class T, class Loss>
-std::int64_t run(Lbfgs<T>& lbfgs, const Loss& loss, int most) {
+std::int64_t run(LBFGS<T>& lbfgs, const Loss& loss, int most) {
   std::int64_t steps = 0;
   double before = HUGE_VAL;
   while (steps < most && lbfgs.step(loss)) {
@@ -49,7 +49,7 @@ std::int64_t run(Lbfgs<T>& lbfgs, const Loss& loss, int most) {
 TEST_CASE("Rosenbrock's valley is walked to its end") {
   // SciPy 1.17's L-BFGS-B takes 38 iterations and 46 evaluations from here, to 3e-22.
   const auto x = parameter<double>({-1.2, 1.0});
-  Lbfgs<double> lbfgs({x});
+  LBFGS<double> lbfgs({x});
   const auto steps = run(
       lbfgs, [&] { return rosenbrock(x); }, 100);
   CHECK(steps < 50);
@@ -59,7 +59,7 @@ TEST_CASE("Rosenbrock's valley is walked to its end") {
     CHECK(value == doctest::Approx(1.0).epsilon(1e-9));
   // In ten dimensions, as floats, and from parameters that are two tensors.
   const auto y = parameter<float>(std::vector<float>(10, -1.0F));
-  Lbfgs<float> in_float({y});
+  LBFGS<float> in_float({y});
   run(
       in_float, [&] { return rosenbrock(y); }, 200);
   CHECK(in_float.loss() < 1e-8);
@@ -68,7 +68,7 @@ TEST_CASE("Rosenbrock's valley is walked to its end") {
 TEST_CASE("steps do not depend on the scale of the loss") {
   for (const double scale : {1e-30, 1e-12, 1.0, 1e12}) {
     const auto x = parameter<double>({-1.2, 1.0});
-    Lbfgs<double> lbfgs({x});
+    LBFGS<double> lbfgs({x});
     run(
         lbfgs, [&] { return rosenbrock(x, scale); }, 100);
     for (const double value : x.value().to_vector()) {
@@ -81,7 +81,7 @@ TEST_CASE("a quadratic function of n parameters takes about n steps") {
   const auto x = parameter<double>({5.0, -3.0, 2.0});
   const auto bias = parameter<double>({4.0});
   const Variable<double> weights(Tensor<double>::from({1.0, 10.0, 100.0}, {3}));
-  Lbfgs<double> lbfgs({x, bias});
+  LBFGS<double> lbfgs({x, bias});
   const auto loss = [&] {
     return ops::sum(weights * ops::square(x - 1.0)) + ops::sum(ops::square(bias + 2.0));
   };
@@ -94,7 +94,7 @@ TEST_CASE("a quadratic function of n parameters takes about n steps") {
 
 TEST_CASE("where the loss is not finite a step goes too far") {
   const auto x = parameter<double>({20.0});
-  Lbfgs<double> lbfgs({x}, {.history = 5});
+  LBFGS<double> lbfgs({x}, {.history = 5});
   const auto loss = [&] { return ops::sum(x - ops::log(x)); };  // NaN below 0, least at 1
   run(lbfgs, loss, 60);
   CHECK(x.value().to_vector()[0] == doctest::Approx(1.0).epsilon(1e-5));
@@ -104,11 +104,11 @@ TEST_CASE("where the loss is not finite a step goes too far") {
 
 TEST_CASE("L-BFGS says what it can't minimise") {
   const auto x = parameter<double>({-1.0});
-  Lbfgs<double> lbfgs({x});
+  LBFGS<double> lbfgs({x});
   CHECK(complaint([&] { lbfgs.step([&] { return ops::sum(ops::log(x)); }); }) ==
         "lbfgs: the loss nan or its gradient is not finite");
   CHECK(complaint([&] {
-          Lbfgs<double>({x, x});
+          LBFGS<double>({x, x});
         }).starts_with("optimizer: parameters 0 and 1 are one"));
 }
 

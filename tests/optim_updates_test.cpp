@@ -57,9 +57,9 @@ void check_close(const Variable<double>& p, const std::vector<double>& expected)
 }  // namespace
 
 TEST_CASE("SGD takes PyTorch's steps") {
-  const auto after = [](const optim::SgdOptions& options, const std::vector<double>& expected) {
+  const auto after = [](const optim::SGDOptions& options, const std::vector<double>& expected) {
     const auto p = start();
-    optim::Sgd<double> sgd({p}, options);
+    optim::SGD<double> sgd({p}, options);
     run(sgd, p, 6);
     check_close(p, expected);
   };
@@ -154,7 +154,7 @@ TEST_CASE("groups of parameters have learning rates and weight decays of their o
     check_close(p[0], first);
     check_close(p[1], second);
   };
-  check(std::type_identity<optim::Sgd<double>>{}, optim::SgdOptions{.momentum = 0.9},
+  check(std::type_identity<optim::SGD<double>>{}, optim::SGDOptions{.momentum = 0.9},
         {0.4214773760790114, 0.2250393160250913, -1.60045233152141},
         {0.7053103662723669, -0.8686311485182483, -0.6907614795770048});
   check(std::type_identity<optim::Adam<double>>{}, optim::AdamOptions{},
@@ -171,7 +171,7 @@ TEST_CASE("groups of parameters have learning rates and weight decays of their o
 
 TEST_CASE("a group has what the others have where it says nothing, and nothing that fails") {
   const std::vector p{start(), start(), start()};
-  optim::Sgd<double> sgd({p[0]}, {.learning_rate = 0.5, .weight_decay = 0.25});
+  optim::SGD<double> sgd({p[0]}, {.learning_rate = 0.5, .weight_decay = 0.25});
   const auto state = sgd.state_dict();
   sgd.add_param_group({p[1], p[2]});
   sgd.set_learning_rate(0.125);
@@ -194,7 +194,7 @@ TEST_CASE("a group has what the others have where it says nothing, and nothing t
         "load_state_dict: the optimiser's state has no learning_rate_factor.1");
   CHECK(complaint([&] { sgd.learning_rate(2); }) ==
         "optimizer: there is no group 2 of parameters, but 0 to 1");
-  optim::Sgd<double> still({p[0]}, {.learning_rate = 0.0});
+  optim::SGD<double> still({p[0]}, {.learning_rate = 0.0});
   CHECK(complaint([&] { still.add_param_group({p[1]}, {.learning_rate = 1.0}); }) ==
         "optimizer: a group's ratio of learning rates inf must be a number that is not negative");
   CHECK(complaint([&] { still.load_state_dict(sgd.state_dict()); }) ==
@@ -263,8 +263,8 @@ TEST_CASE("PyTorch's steps for parameters that do not take part in each, in both
                                                   .decoupled_weight_decay = true},
                                {0.2582081228651352, -1.090231640908337, -0.28321954276435646},
                                {0.6778897442644565, -1.644471997015578, 0.18960263387463805});
-  check_staggered<optim::Sgd>(
-      optim::SgdOptions{
+  check_staggered<optim::SGD>(
+      optim::SGDOptions{
           .learning_rate = 0.05, .momentum = 0.9, .nesterov = true, .weight_decay = 0.1},
       {-0.028791382696377554, 0.42325287399628236, -0.9864330707533615},
       {0.42840561005267197, 0.20516561883281742, -1.5525141756871517});
@@ -330,8 +330,8 @@ TEST_CASE("parameters of 16 bits take the steps of floats and are rounded") {
           std::vector{p}, optim::RMSpropOptions{.momentum = 0.5, .centered = true});
     });
     same_steps([]<class U>(const Variable<U>& p) {
-      return std::make_unique<optim::Sgd<U>>(
-          std::vector{p}, optim::SgdOptions{.learning_rate = 0.001, .momentum = 0.9});
+      return std::make_unique<optim::SGD<U>>(
+          std::vector{p}, optim::SGDOptions{.learning_rate = 0.001, .momentum = 0.9});
     });
   };
   check(Half(0.0F));
@@ -340,7 +340,7 @@ TEST_CASE("parameters of 16 bits take the steps of floats and are rounded") {
 
 TEST_CASE("what can't be trained, or would be twice, is refused") {
   const auto says = [](const std::vector<Variable<double>>& parameters) {
-    return complaint([&] { optim::Sgd<double> sgd(parameters); });
+    return complaint([&] { optim::SGD<double> sgd(parameters); });
   };
   const auto p = start();
   const auto q = start();
@@ -390,8 +390,8 @@ TEST_CASE("options that are no numbers to compute with are refused") {
   const auto adam = [](const optim::AdamOptions& options) {
     return complaint([&] { optim::Adam<double>({start()}, options); });
   };
-  const auto sgd = [](const optim::SgdOptions& options) {
-    return complaint([&] { optim::Sgd<double>({start()}, options); });
+  const auto sgd = [](const optim::SGDOptions& options) {
+    return complaint([&] { optim::SGD<double>({start()}, options); });
   };
   const double nan = std::nan("");
   const double infinity = std::numeric_limits<double>::infinity();
@@ -408,11 +408,11 @@ TEST_CASE("options that are no numbers to compute with are refused") {
     CHECK(sgd({.learning_rate = value}) != "nothing");
     CHECK(sgd({.momentum = value}) != "nothing");
     CHECK(sgd({.weight_decay = value}) != "nothing");
-    optim::Sgd<double> optimizer({start()}, {.learning_rate = 0.5});
+    optim::SGD<double> optimizer({start()}, {.learning_rate = 0.5});
     CHECK(complaint([&] { optimizer.set_learning_rate(value); }) != "nothing");
     CHECK(optimizer.learning_rate() == 0.5);
   }
-  CHECK(sgd({.nesterov = true}) == "Sgd: Nesterov's variant needs a momentum above 0");
+  CHECK(sgd({.nesterov = true}) == "SGD: Nesterov's variant needs a momentum above 0");
   CHECK(sgd({.learning_rate = 0.0}) == "nothing");
 
   CHECK(adam({.epsilon = 0.0}).starts_with("Adam: epsilon 0 is 0 in the parameters'"));
@@ -522,13 +522,13 @@ TEST_CASE("what is saved knows how often each parameter was updated") {
 
 TEST_CASE("in single precision too, a restored optimiser has the very learning rate and steps") {
   const Variable<float> p(Tensor<float>::ones({2}), true);
-  optim::Sgd<float> first({p}, {.learning_rate = 0.1});  // 0.1 is no float
+  optim::SGD<float> first({p}, {.learning_rate = 0.1});  // 0.1 is no float
   // A number of steps that is no float either.
   auto state = first.state_dict();
   state.insert_or_assign("steps", Tensor<float>::from({16777216.0F, 1.0F, 0.0F}, {3}));
   first.load_state_dict(state);
   CHECK(first.steps() == 16777217);
-  optim::Sgd<float> second({p}, {.learning_rate = 99.0});
+  optim::SGD<float> second({p}, {.learning_rate = 99.0});
   second.load_state_dict(first.state_dict());
   CHECK(second.learning_rate() == 0.1);
   CHECK(second.steps() == 16777217);
@@ -563,7 +563,7 @@ TEST_CASE("a state that no optimiser can be in changes nothing") {
 TEST_CASE("steps take nothing from the system once they are warm") {
   const Variable<float> p(Tensor<float>::ones({300, 70}), true);
   optim::Adam<float> adam({p}, {.weight_decay = 0.1});
-  optim::Sgd<float> sgd({p}, {.momentum = 0.9, .nesterov = true, .weight_decay = 0.1});
+  optim::SGD<float> sgd({p}, {.momentum = 0.9, .nesterov = true, .weight_decay = 0.1});
   const auto step = [&] {
     for (optim::Optimizer<float>* const optimizer : {static_cast<optim::Optimizer<float>*>(&adam),
                                                      static_cast<optim::Optimizer<float>*>(&sgd)}) {
@@ -591,7 +591,7 @@ TEST_CASE("a step counts as a change of what it changes") {
     CHECK(idle.value().version() == idle_before);
   };
   using Parameters = std::vector<Variable<double>>;
-  check([](const Parameters& p) { return std::make_unique<optim::Sgd<double>>(p); });
+  check([](const Parameters& p) { return std::make_unique<optim::SGD<double>>(p); });
   check([](const Parameters& p) { return std::make_unique<optim::Adam<double>>(p); });
 }
 

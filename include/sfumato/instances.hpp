@@ -71,7 +71,7 @@
   Extern template class nn::Flatten<float>;                                                       \
   Extern template class nn::BatchNorm2d<float>;                                                   \
   Extern template class optim::Optimizer<float>;                                                  \
-  Extern template class optim::Sgd<float>;                                                        \
+  Extern template class optim::SGD<float>;                                                        \
   Extern template class optim::Adam<float>;
 
 #ifdef SFUMATO_COMPILED_KERNELS

@@ -87,7 +87,7 @@ TEST_CASE("captured steps of optimisers read rates, counts and moments where the
     return std::make_unique<optim::Adam<float>>(std::vector{p}, optim::AdamOptions{});
   };
   const auto sgd = [](const Variable<float>& p) {
-    return std::make_unique<optim::Sgd<float>>(std::vector{p}, optim::SgdOptions{.momentum = 0.9});
+    return std::make_unique<optim::SGD<float>>(std::vector{p}, optim::SGDOptions{.momentum = 0.9});
   };
   CHECK(run(adam, true) == run(adam, false));
   CHECK(run(sgd, true) == run(sgd, false));

@@ -104,7 +104,7 @@ using Adam = sfumato::optim::Adam<T, Device>;
 template <class T>
 using RMSprop = sfumato::optim::RMSprop<T, Device>;
 template <class T>
-using Sgd = sfumato::optim::Sgd<T, Device>;
+using SGD = sfumato::optim::SGD<T, Device>;
 }  // namespace optim
 
 namespace style {

@@ -13,7 +13,7 @@
 #include "sfumato/ops/sum.hpp"
 
 /// The operators of Variables for Tensors, without a tape: of two tensors, broadcast together, or
-/// of a tensor and a number.
+/// of a tensor and a number. Beside a Variable a tensor is a constant.
 ///
 ///     Tensor<float> grey = (t[0] + t[1] + t[2]) / 3;
 namespace sfumato {
@@ -34,11 +34,19 @@ template <class A, class B>
 concept TensorOperands =
     (is_tensor<A> && std::same_as<A, B>) || TensorAndNumber<A, B> || TensorAndNumber<B, A>;
 
+template <class V, class A>
+concept VariableBeside =
+    is_tensor<A> && std::same_as<V, Variable<typename A::value_type, typename A::device_type>>;
+template <class A, class B>
+concept TensorAndVariable = VariableBeside<A, B> || VariableBeside<B, A>;
+
 /// An operand as what the operators of Variables take.
 template <class A, class Other>
 auto as_operand(const A& a) {
   if constexpr (is_tensor<A>) {
     return Variable<typename A::value_type, typename A::device_type>(a);
+  } else if constexpr (is_tensor<Other> && VariableBeside<A, Other>) {
+    return a;
   } else {
     return static_cast<Compute<typename Other::value_type>>(a);
   }
@@ -69,6 +77,27 @@ auto operator/(const A& a, const B& b) {
 template <class T, class Device>
 Tensor<T, Device> operator-(const Tensor<T, Device>& x) {
   return ops::neg(Variable<T, Device>(x)).value();
+}
+
+template <class A, class B>
+requires detail::TensorAndVariable<A, B>
+auto operator+(const A& a, const B& b) {
+  return detail::as_operand<A, B>(a) + detail::as_operand<B, A>(b);
+}
+template <class A, class B>
+requires detail::TensorAndVariable<A, B>
+auto operator-(const A& a, const B& b) {
+  return detail::as_operand<A, B>(a) - detail::as_operand<B, A>(b);
+}
+template <class A, class B>
+requires detail::TensorAndVariable<A, B>
+auto operator*(const A& a, const B& b) {
+  return detail::as_operand<A, B>(a) * detail::as_operand<B, A>(b);
+}
+template <class A, class B>
+requires detail::TensorAndVariable<A, B>
+auto operator/(const A& a, const B& b) {
+  return detail::as_operand<A, B>(a) / detail::as_operand<B, A>(b);
 }
 
 // In place, for all who share the storage; of a view, too: x[0] += y.

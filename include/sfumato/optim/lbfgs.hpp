@@ -20,7 +20,7 @@
 
 namespace sfumato::optim {
 
-struct LbfgsOptions {
+struct LBFGSOptions {
   std::size_t history = 20;  ///< steps whose curvature is remembered
   WolfeOptions search = {};
 };
@@ -30,15 +30,15 @@ struct LbfgsOptions {
 /// Adam where the loss is smooth and the same every time; not for batches drawn at random. No
 /// threshold depends on the scale of the loss or of the parameters.
 ///
-///     optim::Lbfgs<float> lbfgs({image});
+///     optim::LBFGS<float> lbfgs({image});
 ///     while (lbfgs.step([&] { return objective(image).total; })) {}
 template <class T, class Device = Cpu>
-class Lbfgs {
+class LBFGS {
  public:
   using Loss = std::function<Variable<T, Device>()>;
 
   /// Throws as Optimizer does for parameters that can't be trained.
-  explicit Lbfgs(std::vector<Variable<T, Device>> parameters, const LbfgsOptions& options = {})
+  explicit LBFGS(std::vector<Variable<T, Device>> parameters, const LBFGSOptions& options = {})
       : parameters_(std::move(parameters)), options_(options) {
     detail::check_parameters(parameters_);
   }
@@ -202,7 +202,7 @@ class Lbfgs {
   }
 
   std::vector<Variable<T, Device>> parameters_;
-  LbfgsOptions options_;
+  LBFGSOptions options_;
   std::deque<Curvature> history_;
   Tensors gradient_;  // at the parameters; empty before the first step
   Tensors last_;      // at the step that was evaluated last

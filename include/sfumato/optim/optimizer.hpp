@@ -120,7 +120,7 @@ class Optimizer {
   /// Takes on more parameters, with a learning rate and a weight decay of their own. Throws as the
   /// constructor does, and ValueError where the ratio of the learning rates is no number.
   ///
-  ///     optim::Sgd<float> sgd(body.parameters(), {.learning_rate = 1e-3, .weight_decay = 1e-4});
+  ///     optim::SGD<float> sgd(body.parameters(), {.learning_rate = 1e-3, .weight_decay = 1e-4});
   ///     sgd.add_param_group(head.parameters(), {.learning_rate = 1e-2});
   void add_param_group(const std::vector<Variable<T, Device>>& parameters,
                        const ParameterGroupOptions& options = {}) {

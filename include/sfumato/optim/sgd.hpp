@@ -9,7 +9,7 @@
 
 namespace sfumato::optim {
 
-struct SgdOptions {
+struct SGDOptions {
   double learning_rate = 1e-2;
   double momentum = 0.0;
   bool nesterov = false;
@@ -42,16 +42,16 @@ struct Descend {
 /// parameter ← parameter - rate · v; Nesterov's variant steps along gradient + momentum · v.
 /// Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013).
 template <class T, class Device = Cpu>
-class Sgd : public Optimizer<T, Device> {
+class SGD : public Optimizer<T, Device> {
  public:
   /// Throws ValueError for options out of range; see also Optimizer.
-  explicit Sgd(std::vector<Variable<T, Device>> parameters, const SgdOptions& options = {})
-      : Optimizer<T, Device>("Sgd", std::move(parameters), options.learning_rate,
+  explicit SGD(std::vector<Variable<T, Device>> parameters, const SGDOptions& options = {})
+      : Optimizer<T, Device>("SGD", std::move(parameters), options.learning_rate,
                              options.weight_decay, {"velocity"}),
         options_(options) {
-    detail::check_not_negative("Sgd", "momentum", options.momentum);
+    detail::check_not_negative("SGD", "momentum", options.momentum);
     if (options.nesterov && options.momentum == 0.0) {
-      throw ValueError("Sgd: Nesterov's variant needs a momentum above 0");
+      throw ValueError("SGD: Nesterov's variant needs a momentum above 0");
     }
   }
 
@@ -63,16 +63,16 @@ class Sgd : public Optimizer<T, Device> {
     Tensor<Number, Device> slope = this->decayed(index, parameter, gradient);
     if (options_.momentum != 0.0) {
       Tensor<Number, Device>& velocity = this->buffer("velocity", index);
-      ops::apply_into("Sgd", detail::Velocity<Number>{momentum}, velocity, velocity, slope);
+      ops::apply_into("SGD", detail::Velocity<Number>{momentum}, velocity, velocity, slope);
       slope = options_.nesterov
-                  ? ops::apply("Sgd", detail::AddScaled<Number>{momentum}, slope, velocity)
+                  ? ops::apply("SGD", detail::AddScaled<Number>{momentum}, slope, velocity)
                   : velocity;
     }
-    ops::apply_into("Sgd", detail::Descend<Number>{this->rate(index)}, parameter, parameter, slope);
+    ops::apply_into("SGD", detail::Descend<Number>{this->rate(index)}, parameter, parameter, slope);
   }
 
  private:
-  SgdOptions options_;
+  SGDOptions options_;
 };
 
 }  // namespace sfumato::optim
