@@ -223,7 +223,7 @@ TEST_CASE("anomaly mode finds nothing where all is well") {
   nn::Sequential<float> model{nn::Conv2d<float>(2, 3, 3, random), nn::ReLU<float>(),
                               nn::MaxPool2d<float>(), nn::Flatten<float>(),
                               nn::Linear<float>(12, 3, random)};
-  const Variable<float> x(Tensor<float>::normal({2, 2, 6, 6}, random));
+  const Variable<float> x(Tensor<float>::randn({2, 2, 6, 6}, random));
   const auto labels = Tensor<std::int64_t>::from({0, 2}, {2});
   optim::Adam<float> adam(model.parameters());
   const DetectAnomaly guard;
