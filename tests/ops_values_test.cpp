@@ -340,7 +340,10 @@ TEST_CASE("layout ops put elements where they belong") {
   CHECK(complaint([&] {
           ops::broadcast_to(x, {2, 2});
         }) == "broadcast_to: (2, 3) does not broadcast to (2, 2)");
-  CHECK(complaint([&] { ops::pad(x, 0, -1, 0); }) == "pad: amounts -1 and 0 must not be negative");
+  CHECK(values_of(ops::pad(x, 0, -1, 1)) == List{3, 4, 5, 0, 0, 0});
+  CHECK(ops::pad(x, 0, -1, -1).shape() == Shape{0, 3});
+  CHECK(complaint([&] { ops::pad(x, 0, -2, -1); }) ==
+        "pad: amounts -2 and -1 take more than axis 0 of (2, 3) has");
   CHECK(complaint([&] { ops::pad(x, 0, 2, 0, ops::PaddingMode::kReflect); }) ==
         "pad: can't reflect 2 elements at an edge of axis 0 of (2, 3), which has 2");
 }

@@ -143,7 +143,7 @@ def indexed(x, index):
 
 def padded(x, pad, mode="constant", value=None):
     modes = {"constant": 0, "replicate": 1, "reflect": 2, "circular": 3}
-    if mode not in modes or any(p < 0 for p in pad) or isinstance(value, complex):
+    if mode not in modes or isinstance(value, complex):
         return None
     return "pad", [modes[mode], value or 0, *pad], [x], []
 

@@ -182,8 +182,8 @@ Variable<T, Device> cholesky(const Variable<T, Device>& x) {
     // Φ keeps the lower triangle and half of the diagonal.
     const auto phi = mul(matmul(transposed, ctx.gradient()),
                          detail::lower_mask<T, Device>(n, static_cast<T>(0.5)));
-    const auto half = solve(transposed, transpose(solve(transposed, transpose(phi))));
-    return scale(add(half, transpose(half)), static_cast<Compute<T>>(0.5));
+    const auto lower = solve(transposed, transpose(solve(transposed, transpose(phi))));
+    return scale(add(lower, transpose(lower)), static_cast<Compute<T>>(0.5));
   });
 }
 

@@ -17,15 +17,23 @@ namespace sfumato::ops {
 /// repeating the edge (b|abc), or the other end (c|abc).
 enum class PaddingMode { kZeros, kReplicate, kReflect, kCircular };
 
-/// x with `before` and `after` more elements along one axis.
-/// Throws ValueError for negative amounts, and where the mode finds nothing to repeat or mirror.
+/// x with `before` and `after` more elements along one axis, or fewer where they are negative.
+/// Throws ValueError where nothing would be left, or the mode finds nothing to repeat or mirror.
 template <class T, class Device>
 Variable<T, Device> pad(const Variable<T, Device>& x, int axis, std::int64_t before,
                         std::int64_t after, PaddingMode mode = PaddingMode::kZeros) {
   const int normalized = x.shape().normalize_axis(axis);
   const std::int64_t extent = x.shape()[normalized];
   if (before < 0 || after < 0) {
-    throw ValueError(message("pad: amounts ", before, " and ", after, " must not be negative"));
+    if (before < -extent || after < -extent || before + after < -extent) {
+      throw ValueError(message("pad: amounts ", before, " and ", after, " take more than axis ",
+                               axis, " of ", x.shape(), " has"));
+    }
+    const auto padded =
+        pad(x, axis, std::max<std::int64_t>(before, 0), std::max<std::int64_t>(after, 0), mode);
+    Range kept{.start = std::max<std::int64_t>(-before, 0)};
+    if (after < 0) kept.stop = padded.size(normalized) + after;
+    return slice(padded, normalized, kept);
   }
   // Refuses amounts that no shape can have, so that their sum can't overflow.
   const Shape widest = x.shape().with(normalized, std::max(before, after));
