@@ -123,6 +123,47 @@ TEST_CASE("another thread makes the next batch while one is used, and only if it
   CHECK_FALSE(elsewhere);
 }
 
+TEST_CASE("examples draw other random numbers in each batch and epoch, the same in each run") {
+  const auto get = [](std::int64_t) { return Tensor<float>::rand({1}); };
+  std::vector<std::vector<float>> runs;
+  for (const bool prefetch : {true, false}) {
+    data::DataLoader loader(4, get, {.batch_size = 2, .prefetch = prefetch});
+    manual_seed(5);
+    const float here = Tensor<float>::rand({1}).item();
+    manual_seed(5);
+    std::vector<float> numbers;
+    for (int epoch = 0; epoch < 2; ++epoch) {
+      for (const auto& batch : loader) {
+        for (const float number : batch.to_vector()) numbers.push_back(number);
+      }
+    }
+    CHECK(Tensor<float>::rand({1}).item() == here);  // the caller's go on
+    runs.push_back(numbers);
+    std::sort(numbers.begin(), numbers.end());
+    CHECK(std::adjacent_find(numbers.begin(), numbers.end()) == numbers.end());
+    CHECK(numbers.size() == 8);
+  }
+  CHECK(runs[0] == runs[1]);
+}
+
+TEST_CASE("loops in one another call get() one at a time") {
+  std::atomic<int> running = 0;
+  std::atomic<int> most = 0;
+  const auto get = [&](std::int64_t i) {
+    most = std::max<int>(most, ++running);
+    std::this_thread::yield();
+    --running;
+    return example(i);
+  };
+  data::DataLoader loader(200, get, {.batch_size = 50});
+  int batches = 0;
+  for (const auto& outer : loader) {
+    for (const auto& inner : loader) batches += outer.second.numel() == inner.second.numel();
+  }
+  CHECK(batches == 16);
+  CHECK(most == 1);
+}
+
 TEST_CASE("what get() throws is thrown where its batch is due, and the next epoch is a new one") {
   for (const bool prefetch : {true, false}) {
     bool fails = true;

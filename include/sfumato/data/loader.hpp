@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <future>
 #include <iterator>
+#include <memory>
+#include <mutex>
 #include <numeric>
 #include <optional>
 #include <tuple>
@@ -47,6 +49,17 @@ Example stack(const std::vector<Example>& examples) {
   }
   (std::make_index_sequence<std::tuple_size_v<Example>>{});
 }
+/// Another stream of this thread's default_random(), for a while.
+class Numbers {
+ public:
+  explicit Numbers(std::uint64_t seed) { manual_seed(seed); }
+  Numbers(const Numbers&) = delete;
+  Numbers& operator=(const Numbers&) = delete;
+  ~Numbers() { default_random() = before_; }
+
+ private:
+  Random before_ = default_random();
+};
 }  // namespace detail
 
 /// Batches of examples: `get(i)` makes example i of `count`, a Tensor, or a pair or tuple of
@@ -55,8 +68,9 @@ Example stack(const std::vector<Example>& examples) {
 ///
 /// While a loop runs, another thread calls `get`, one call at a time; what it throws is thrown by
 /// the loop when it comes to that batch. Leaving the loop waits for the call that is being made.
-/// The loader must outlive the loop. Throws ValueError for a negative count and a batch size below
-/// 1, and ShapeError where examples of a batch have different shapes.
+/// What `get` draws from default_random() depends on the seed and the numbers of the epoch and the
+/// batch alone. The loader must outlive the loop. Throws ValueError for a negative count and a
+/// batch size below 1, and ShapeError where examples of a batch have different shapes.
 ///
 ///     data::DataLoader loader(60000, [&](std::int64_t i) { return std::pair(image(i), label(i));
 ///     },
@@ -85,9 +99,11 @@ class DataLoader {
   class Epoch {
    public:
     explicit Epoch(DataLoader& loader)
-        : loader_(loader), order_(static_cast<std::size_t>(loader.count_)) {
+        : loader_(loader),
+          seed_(loader.options_.seed + 0x9E3779B97F4A7C15U * loader.epochs_++),
+          order_(static_cast<std::size_t>(loader.count_)) {
       std::iota(order_.begin(), order_.end(), std::int64_t{0});
-      Random random(loader.options_.seed + 0x9E3779B97F4A7C15U * loader.epochs_++);
+      Random random(seed_);
       for (std::size_t i = loader.options_.shuffle ? order_.size() : 0; i > 1; --i) {
         const std::int64_t other = random.below(static_cast<std::int64_t>(i));
         std::swap(order_[i - 1], order_[static_cast<std::size_t>(other)]);
@@ -115,9 +131,12 @@ class DataLoader {
       const std::size_t first = std::exchange(next_, std::min(next_ + size, order_.size()));
       if (first == next_ || (loader_.options_.drop_last && next_ - first < size)) return;
       const auto make = [this, first, last = next_]() -> std::optional<Batch> {
+        // Or each thread that makes one would begin with the same.
+        const detail::Numbers numbers(seed_ + 0xD1B54A32D192ED03U * last);
         std::vector<Batch> examples;
         for (std::size_t i = first; i < last; ++i) {
           if (stop_) return {};
+          const std::lock_guard lock(*loader_.calls_);  // of loops in one another
           examples.push_back(loader_.get_(order_[i]));
         }
         return detail::stack(examples);
@@ -128,6 +147,7 @@ class DataLoader {
     }
 
     DataLoader& loader_;
+    std::uint64_t seed_;
     std::vector<std::int64_t> order_;
     std::size_t next_ = 0;  // the first example of the next batch
     std::optional<Batch> batch_;
@@ -143,6 +163,7 @@ class DataLoader {
   Get get_;
   DataLoaderOptions options_;
   std::uint64_t epochs_ = 0;
+  std::unique_ptr<std::mutex> calls_ = std::make_unique<std::mutex>();
 };
 
 }  // namespace sfumato::data
