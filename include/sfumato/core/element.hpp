@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #include "sfumato/core/device.hpp"
 #include "sfumato/core/half.hpp"
@@ -27,8 +28,8 @@ class Tensor;
 template <Element T, class Device>
 class ElementReference {
  public:
-  ElementReference(Tensor<T, Device>& tensor, std::int64_t offset)
-      : tensor_(tensor), offset_(offset) {}
+  ElementReference(Tensor<T, Device> tensor, std::int64_t offset)
+      : tensor_(std::move(tensor)), offset_(offset) {}
   operator T() const { return tensor_.read(offset_); }  // NOLINT(google-explicit-constructor)
   ElementReference& operator=(T value) {
     Device::copy_from_host(tensor_.data() + offset_, &value, sizeof(T));
@@ -40,7 +41,7 @@ class ElementReference {
   }
 
  private:
-  Tensor<T, Device>& tensor_;
+  Tensor<T, Device> tensor_;  // a share, so that `auto last = x[1](2)` outlives x[1]
   std::int64_t offset_;
 };
 

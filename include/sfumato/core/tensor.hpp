@@ -57,13 +57,13 @@ class Tensor {
   Tensor(const Tensor&) = default;
   Tensor(Tensor&& other) noexcept
       : storage_(std::move(other.storage_)),
-        offset_(other.offset_),
+        offset_(std::exchange(other.offset_, 0)),
         shape_(std::exchange(other.shape_, Shape{0})) {}
   // Not for views that nobody keeps: x[0] = y would change nothing. See copy_from().
   Tensor& operator=(const Tensor&) & = default;
   Tensor& operator=(Tensor&& other) & noexcept {
     storage_ = std::move(other.storage_);
-    offset_ = other.offset_;
+    offset_ = std::exchange(other.offset_, 0);
     shape_ = std::exchange(other.shape_, Shape{0});
     return *this;
   }
