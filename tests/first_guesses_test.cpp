@@ -113,6 +113,11 @@ TEST_CASE("arithmetic of tensors, without a tape") {
   CHECK((Tensor<float>{{1, 2}, {3, 4}} + Tensor<float>{10, 20}).to_vector() ==
         Floats{11, 22, 13, 24});
   CHECK((Tensor<std::int64_t>{7, 8} / 2).to_vector() == Longs{3, 4});
+  CHECK((Tensor<std::uint8_t>{7, 255} >= 8).to_vector() == Flags{0, 1});
+  CHECK_THROWS_WITH_AS((void)(Tensor<std::uint8_t>{7, 8} < 300),
+                       "tensor: 300 is out of range for its integers of 8 bits; cast() it",
+                       ValueError);
+  CHECK_THROWS_AS((-1 * Tensor<std::uint8_t>{7, 8}), ValueError);
 }
 
 TEST_CASE("arithmetic and functions of variables") {

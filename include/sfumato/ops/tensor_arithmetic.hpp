@@ -40,7 +40,8 @@ concept VariableBeside =
 template <class A, class B>
 concept TensorAndVariable = VariableBeside<A, B> || VariableBeside<B, A>;
 
-/// An operand as what the operators of Variables take.
+/// An operand as what the operators of Variables take. Throws ValueError for a number that the
+/// integers of the other operand can't be: 200 < 300 is true, though 300 is no uint8_t.
 template <class A, class Other>
 auto as_operand(const A& a) {
   if constexpr (is_tensor<A>) {
@@ -48,7 +49,16 @@ auto as_operand(const A& a) {
   } else if constexpr (is_tensor<Other> && VariableBeside<A, Other>) {
     return a;
   } else {
-    return static_cast<Compute<typename Other::value_type>>(a);
+    using T = typename Other::value_type;
+    const auto number = static_cast<Compute<T>>(a);
+    if constexpr (std::integral<T>) {
+      // What goes out of range comes back far away, so that doubles tell them apart.
+      if (static_cast<double>(number) != static_cast<double>(a)) {
+        throw ValueError(message("tensor: ", a, " is out of range for its integers of ",
+                                 8 * sizeof(T), " bits; cast() it"));
+      }
+    }
+    return number;
   }
 }
 
