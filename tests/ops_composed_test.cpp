@@ -286,6 +286,11 @@ TEST_CASE("interpolation with antialiasing and corners is PyTorch's") {
   close({.size = {3, 4}, .mode = Interpolation::kBicubic, .align_corners = true},
         {0, 2.537037037037, 3.166666666667, 2, 3.1875, 3.432291666667, 0.906828703704, 1.71875, 4,
          0.611111111111, 1.351851851852, 5});
+  // Cubic polynomials overshoot, and no pixel is -28 or 298.
+  const Variable<std::uint8_t> pixels(Tensor<std::uint8_t>::from({0, 255, 255, 0}, {1, 1, 1, 4}));
+  const ops::InterpolateOptions larger{.size = {1, 12}, .mode = Interpolation::kBicubic};
+  CHECK(ops::interpolate(pixels, larger).value().to_vector() ==
+        std::vector<std::uint8_t>{0, 0, 80, 175, 255, 255, 255, 255, 175, 80, 0, 0});
   CHECK(complaint([&] { ops::interpolate(x, {}); }) ==
         "interpolate: size (0, 0) and scale factor 0; give one of them, and a positive one");
   CHECK(complaint([&] { ops::interpolate(x, {.size = 2, .scale_factor = 2.0}); }) ==

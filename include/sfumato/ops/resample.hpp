@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <utility>
@@ -93,8 +94,14 @@ struct SparseProduct {
     for (std::int64_t i = starts.data()[row]; i < starts.data()[row + 1]; ++i) {
       total += values.data()[i] * static_cast<double>(line[column_indices.data()[i] * line_stride]);
     }
-    using std::floor;
-    if constexpr (std::integral<T>) total = floor(total + 0.5);
+    if constexpr (std::integral<T>) {
+      // Cubic polynomials overshoot, beyond what an integer can be.
+      using Limits = std::numeric_limits<T>;
+      using std::floor;
+      total = floor(total + 0.5);
+      if (total <= static_cast<double>(Limits::min())) return Limits::min();
+      if (total >= static_cast<double>(Limits::max())) return Limits::max();
+    }
     return static_cast<T>(total);
   }
   template <class Memory>
