@@ -370,7 +370,13 @@ TEST_CASE("normalizations have PyTorch's values and derivatives of both orders")
   check_derivatives([](const Inputs& in) { return ops::instance_norm(in[0], in[1], in[2]); },
                     {x, weight, bias});
   check_derivatives([](const Inputs& in) { return ops::layer_norm(in[0], {3}); }, {x});
-  CHECK(ops::layer_norm(variable({}, {0, 3}), {3}).shape() == Shape{0, 3});
+  // Of no examples, the parameters' gradients are 0, as an optimiser expects.
+  const auto nothing = ops::layer_norm(variable({}, {0, 2}), {2}, weight, bias);
+  CHECK(nothing.shape() == Shape{0, 2});
+  CHECK(values(grad({ops::sum(nothing)}, {weight})[0]) == List{0, 0});
+  CHECK(ops::instance_norm(variable({}, {3, 0, 2})).shape() == Shape{3, 0, 2});
+  const auto no_images = ops::group_norm(variable({}, {0, 2, 3}), 2, weight, bias);
+  CHECK(values(grad({ops::sum(no_images)}, {bias})[0]) == List{0, 0});
   // The squares of deviations of 300 are beyond Half.
   const Variable<Half> half(Tensor<Half>::from({Half(-300.0F), Half(300.0F)}, {1, 2}));
   CHECK(static_cast<float>(ops::layer_norm(half, {2}).value().at({0, 1})) == 1.0F);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -32,9 +33,12 @@ Variable<T, Device> normalize(const char* op, const Variable<T, Device>& x, cons
   const bool has_weight = weight.defined();
   const bool has_bias = bias.defined();
   return in_float<T, Device>(op, inputs, [=, shape = x.shape()](const auto& in) {
-    const auto values = reshape(in[0], grouped);
-    const auto deviation = var(values, axes, true, 0) + static_cast<Compute<T>>(epsilon);
-    auto y = reshape(div(sub(values, mean(values, axes, true)), sqrt(deviation)), shape);
+    auto y = in[0];
+    if (y.numel() > 0) {  // nothing has no variance
+      const auto values = reshape(y, grouped);
+      const auto deviation = var(values, axes, true, 0) + static_cast<Compute<T>>(epsilon);
+      y = reshape(div(sub(values, mean(values, axes, true)), sqrt(deviation)), shape);
+    }
     if (has_weight) y = mul(y, in[1]);
     return has_bias ? add(y, in.back()) : y;
   });
@@ -78,7 +82,6 @@ Variable<T, Device> layer_norm(const Variable<T, Device>& x, const Shape& normal
     throw ShapeError(message("layer_norm: ", x.shape(), ", or a weight or bias, does not end in ",
                              normalized_shape));
   }
-  if (x.numel() == 0) return x;
   return detail::normalize("layer_norm", x, x.shape(), axes, weight, bias, epsilon);
 }
 
@@ -97,8 +100,8 @@ Variable<T, Device> group_norm(const Variable<T, Device>& x, std::int64_t groups
   }
   const auto own_weight = detail::by_channel("group_norm", x, weight);
   const auto own_bias = detail::by_channel("group_norm", x, bias);
-  if (x.numel() == 0) return x;
-  const Shape grouped{x.size(0), groups, x.numel() / x.size(0) / groups};
+  const std::int64_t examples = std::max<std::int64_t>(x.size(0), 1);
+  const Shape grouped{x.size(0), groups, x.numel() / examples / groups};
   return detail::normalize("group_norm", x, grouped, {2}, own_weight, own_bias, epsilon);
 }
 
@@ -110,7 +113,7 @@ Variable<T, Device> instance_norm(const Variable<T, Device>& x,
                                   const Variable<T, Device>& bias = {},
                                   double epsilon = detail::kNormalizationEpsilon) {
   if (x.rank() < 3) throw ShapeError(message("instance_norm: ", x.shape(), " must be (n, c, …)"));
-  return x.numel() == 0 ? x : group_norm(x, x.size(1), weight, bias, epsilon);
+  return group_norm(x, std::max<std::int64_t>(x.size(1), 1), weight, bias, epsilon);
 }
 
 /// Each channel of x (n, c, …), over all examples, whose mean and variance are given, as what a
