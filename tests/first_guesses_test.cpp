@@ -118,6 +118,8 @@ TEST_CASE("arithmetic of tensors, without a tape") {
                        "tensor: 300 is out of range for its integers of 8 bits; cast() it",
                        ValueError);
   CHECK_THROWS_AS((-1 * Tensor<std::uint8_t>{7, 8}), ValueError);
+  CHECK((Tensor<float>::ones({300}) == 1).sum().item() == 300);
+  CHECK((a > b).cast<float>().mean().item() == doctest::Approx(1.0 / 3.0));
 }
 
 TEST_CASE("arithmetic and functions of variables") {

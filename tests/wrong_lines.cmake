@@ -94,6 +94,7 @@ wrong("optim::Adam<double> adam(model.parameters());")
 # Tensors where Variables are wanted, and the other way round; other types.
 wrong("ops::sum(tensor);")
 wrong("ops::relu(tensor);")
+wrong("(tensor > 0).mean();")
 wrong("ops::matmul(x, tensor);")
 wrong("ops::conv2d(x, x, tensor);")
 wrong("ops::reshape(x, 2, 3);")

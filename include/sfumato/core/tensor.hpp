@@ -274,8 +274,11 @@ class Tensor {
 
   // What ops/ has under the same names, without a tape; defined in ops/tensor_arithmetic.hpp.
 
-  Tensor sum(const Axes& axes = {}, bool keepdim = false) const;
-  Tensor mean(const Axes& axes = {}, bool keepdim = false) const;
+  /// Integers have an int64_t as their sum, or a mask could not be counted.
+  Tensor<std::conditional_t<std::integral<T>, std::int64_t, T>, Device> sum(
+      const Axes& axes = {}, bool keepdim = false) const;
+  /// Not of integers, whose mean would lose its fraction: cast() them.
+  Tensor mean(const Axes& axes = {}, bool keepdim = false) const requires Real<T>;
   Tensor max(const Axes& axes = {}, bool keepdim = false) const;
   Tensor min(const Axes& axes = {}, bool keepdim = false) const;
 

@@ -164,11 +164,13 @@ requires(detail::is_tensor<A>&& detail::TensorOperands<A, B>) auto operator!=(co
 }
 
 template <Element T, class Device>
-Tensor<T, Device> Tensor<T, Device>::sum(const Axes& axes, bool keepdim) const {
-  return ops::sum(Variable<T, Device>(*this), axes, keepdim).value();
+Tensor<std::conditional_t<std::integral<T>, std::int64_t, T>, Device> Tensor<T, Device>::sum(
+    const Axes& axes, bool keepdim) const {
+  using Total = std::conditional_t<std::integral<T>, std::int64_t, T>;
+  return ops::sum(Variable<Total, Device>(cast<Total>()), axes, keepdim).value();
 }
 template <Element T, class Device>
-Tensor<T, Device> Tensor<T, Device>::mean(const Axes& axes, bool keepdim) const {
+Tensor<T, Device> Tensor<T, Device>::mean(const Axes& axes, bool keepdim) const requires Real<T> {
   return ops::mean(Variable<T, Device>(*this), axes, keepdim).value();
 }
 template <Element T, class Device>
