@@ -47,8 +47,9 @@ Variable<T, Device> expected_log(const Variable<T, Device>& log_probabilities,
 }  // namespace detail
 
 /// The mean of -log softmax(logits)[label] over a batch: logits (n, classes), labels (n,) in
-/// 0 … classes - 1; a scalar, NaN of an empty batch. Computed in float where logits have 16 bits.
-/// Throws ShapeError for shapes that do not fit and ValueError for a label out of range.
+/// 0 … classes - 1; a scalar. Computed in float where logits have 16 bits. Throws ShapeError for
+/// shapes that do not fit or an empty batch, and ValueError for a label out of range; with options,
+/// labels may be ignored, and the mean of none is NaN.
 template <Real T, class Device>
 Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
                                   const Tensor<std::int64_t, Device>& labels) {
