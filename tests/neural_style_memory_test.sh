@@ -29,7 +29,12 @@ PYTHON
 done
 # Weights, pictures, threads: what helps is said wherever memory runs out.
 limit=150000  # of address space, in KiB: a little more than the program and its libraries take
-until (ulimit -v $limit; "$program" --help >/dev/null 2>&1); do limit=$((limit + 50000)); done
+starts() { (ulimit -v $limit; "$program" --help >/dev/null 2>&1); }
+until starts || [ $limit -gt 4000000 ]; do limit=$((limit + 50000)); done
+if ! starts; then
+  echo "SKIPPED: what runs out of memory; a program with sanitizers starts in no memory that is limited"
+  exit 0
+fi
 runs_out() { (ulimit -v $limit; exec "$program" "$images/suns.jpg" "$images/suns.jpg" -o x.png --quiet "$@"); }
 refuses 1 'fewer --threads, --memory low or --precision bf16' runs_out --size 2048 --threads 1024
 
