@@ -105,7 +105,8 @@ struct IntegerKernels {
   Kernels<MapKernel<losses::detail::IsClass, std::uint8_t, std::int64_t, std::int64_t>> is_class;
   Kernels<ReduceKernel<MaxReduction, std::uint8_t, std::uint8_t>,
           ReduceKernel<MinReduction, std::uint8_t, std::uint8_t>,
-          ReduceKernel<MinReduction, std::int64_t, std::int64_t>>
+          ReduceKernel<MinReduction, std::int64_t, std::int64_t>,
+          ReduceKernel<SumReduction, std::int64_t, std::int64_t>>
       reductions;
 };
 
