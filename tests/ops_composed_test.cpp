@@ -258,6 +258,10 @@ TEST_CASE("matrix square roots have finite gradients where eigenvalues coincide"
   const auto gradient = grad({ops::sum(ops::sqrtm(identity))}, {identity})[0];
   check_close(gradient, {0.25, 0.25, 0.25, 0.25});
   CHECK(values(ops::sqrtm(variable({0, 0, 0, 0}, {2, 2}))) == List{0, 0, 0, 0});
+  for (const float size : {1e-30F, 1e30F}) {
+    const auto root_of_size = ops::sqrtm(Variable<float>(Tensor<float>::eye(2) * size));
+    CHECK(root_of_size.value()(1, 1) / std::sqrt(size) == doctest::Approx(1.0));
+  }
   CHECK(complaint([&] { ops::sqrtm(identity, 0); }) == "sqrtm: 0 iterations; at least 1");
   CHECK(complaint([] {
           ops::sqrtm(variable({1, 2}, {1, 2}));

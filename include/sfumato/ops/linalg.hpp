@@ -198,18 +198,22 @@ Variable<T, Device> sqrtm(const Variable<T, Device>& x, int iterations = 20) {
   if (iterations < 1) throw ValueError(message("sqrtm: ", iterations, " iterations; at least 1"));
   return detail::in_float<T, Device>("sqrtm", {x}, [iterations](const auto& in) {
     using Number = Compute<T>;
-    const auto length = norm(in[0], 2.0, {-2, -1}, true);
+    // The squares of very small numbers are 0, and those of large ones infinite.
+    const auto total = sum(abs(in[0]), {-2, -1}, true).detach();
+    const auto unit = masked_fill(total, total == Number{0}, Number{1});
+    const auto scaled = div(in[0], unit);
+    const auto length = norm(scaled, 2.0, {-2, -1}, true);
     const auto size = masked_fill(length, length == Number{0}, Number{1});
     const auto lower = detail::lower_mask<Number, Device>(in[0].size(-1), Number{1});
     const auto identity = mul(lower, transpose(lower));
-    auto y = div(in[0], size);
+    auto y = div(scaled, size);
     auto z = broadcast_to(identity, y.shape());
     for (int i = 0; i < iterations; ++i) {
       const auto t = affine(sub(matmul(z, y), scale(identity, 3)), Number(-0.5), Number{0});
       y = matmul(y, t);
       z = matmul(t, z);
     }
-    return mul(y, sqrt(size));
+    return mul(y, sqrt(mul(size, unit)));
   });
 }
 
