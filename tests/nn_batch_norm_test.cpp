@@ -106,6 +106,24 @@ TEST_CASE("derivatives of batch normalisation, in training and in use") {
   }
 }
 
+TEST_CASE_TEMPLATE("16-bit images are normalised in float and rounded once", S, Half, BFloat16) {
+  // Their mean, 301.3, is rounded by 0.7 in BFloat16, which is most of the deviation from it.
+  std::vector<S> values;
+  std::vector<double> wide;
+  for (int i = 0; i < 24; ++i) {
+    values.push_back(static_cast<S>(300.0F + static_cast<float>(2 * (i * i % 3))));
+    wide.push_back(static_cast<double>(static_cast<float>(values.back())));
+  }
+  BatchNorm2d<S> norm(1);
+  BatchNorm2d<double> exact(1);
+  const auto found = norm(Variable<S>(Tensor<S>::from(values, {2, 1, 3, 4}))).value().to_vector();
+  const auto expected =
+      exact(Variable<double>(Tensor<double>::from(wide, {2, 1, 3, 4}))).value().to_vector();
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    CHECK(std::abs(static_cast<double>(static_cast<float>(found[i])) - expected[i]) < 0.005);
+  }
+}
+
 TEST_CASE("a checkpoint that computes a batch again counts it once") {
   BatchNorm2d<double> plain(3);
   BatchNorm2d<double> again(3);

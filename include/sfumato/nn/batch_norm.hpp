@@ -5,8 +5,10 @@
 
 #include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/values.hpp"
+#include "sfumato/core/half.hpp"
 #include "sfumato/nn/module.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/in_float.hpp"
 #include "sfumato/ops/normalization.hpp"
 #include "sfumato/ops/reduction.hpp"
 
@@ -53,6 +55,13 @@ class BatchNorm2d : public Module<T, Device> {
     const auto mean = ops::mean(x, {0, 2, 3});
     const auto variance = ops::var(x, {0, 2, 3}, false, 0);
     follow(mean, variance, count);
+    if constexpr (SixteenBits<T>) {  // a mean that is rounded would shift all
+      const auto normalize = [epsilon = options_.epsilon](const auto& in) {
+        return ops::batch_norm(in[0], ops::mean(in[0], {0, 2, 3}),
+                               ops::var(in[0], {0, 2, 3}, false, 0), in[1], in[2], epsilon);
+      };
+      return ops::detail::in_float<T, Device>("BatchNorm2d", {x, weight_, bias_}, normalize);
+    }
     return normalized(mean, variance);
   }
 

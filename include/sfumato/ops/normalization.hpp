@@ -129,10 +129,17 @@ Variable<T, Device> batch_norm(const Variable<T, Device>& x, const Variable<T, D
   const auto along = [&](const Variable<T, Device>& factor) {
     return detail::by_channel("batch_norm", x, factor);
   };
-  const auto deviation = sqrt(along(variance) + static_cast<Compute<T>>(epsilon));
-  auto y = div(sub(x, along(mean)), deviation);
-  if (weight.defined()) y = mul(y, along(weight));
-  return bias.defined() ? add(y, along(bias)) : y;
+  std::vector<Variable<T, Device>> inputs{x, along(mean), along(variance)};
+  for (const auto& factor : {weight, bias}) {
+    if (factor.defined()) inputs.push_back(along(factor));
+  }
+  const bool has_weight = weight.defined();
+  const bool has_bias = bias.defined();
+  return detail::in_float<T, Device>("batch_norm", inputs, [=](const auto& in) {
+    auto y = div(sub(in[0], in[1]), sqrt(in[2] + static_cast<Compute<T>>(epsilon)));
+    if (has_weight) y = mul(y, in[3]);
+    return has_bias ? add(y, in.back()) : y;
+  });
 }
 
 }  // namespace sfumato::ops
