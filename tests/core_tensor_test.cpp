@@ -175,8 +175,11 @@ TEST_CASE("values are read and written at their place in row-major order") {
           x.set({0, 3, 0}, 1);
         }) == "at: index 3 is out of range at axis 1 of (2, 3, 4)");
   CHECK(complaint([&] {
-          x.at({-1, 0, 0});
-        }) == "at: index -1 is out of range at axis 0 of (2, 3, 4)");
+          x.at({-3, 0, 0});
+        }) == "at: index -3 is out of range at axis 0 of (2, 3, 4)");
+  x(-1, -1, -1) = 7;
+  x(1, 2, 3) += 2;
+  CHECK(x.to_vector()[23] == 9);
   CHECK(complaint([&] { x.at({0, 0, 0, 0}); }) == "at: 4 indices for the shape (2, 3, 4)");
   CHECK(complaint([&] {
           Tensor<int>::empty({2, 0}).at({0, 0});

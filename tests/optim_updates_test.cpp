@@ -633,6 +633,8 @@ TEST_CASE("a learning rate falls on a plateau as PyTorch's") {
   optim::ReduceOnPlateau negative{.learning_rate = 1.0, .patience = 0};
   negative(-0.5);
   CHECK(negative(-0.5) == 0.1);  // no better
+  CHECK(complaint([] { optim::ReduceOnPlateau{.factor = 10.0}(1.0); }) ==
+        "ReduceOnPlateau: factor 10 must be between 0 and 1");
 }
 
 TEST_CASE("schedules refuse what they would have to guess") {

@@ -35,6 +35,18 @@ class ElementReference {
     Device::copy_from_host(tensor_.data() + offset_, &value, sizeof(T));
     return *this;
   }
+  ElementReference& operator+=(T value) {
+    return *this = static_cast<T>(static_cast<T>(*this) + value);
+  }
+  ElementReference& operator-=(T value) {
+    return *this = static_cast<T>(static_cast<T>(*this) - value);
+  }
+  ElementReference& operator*=(T value) {
+    return *this = static_cast<T>(static_cast<T>(*this) * value);
+  }
+  ElementReference& operator/=(T value) {
+    return *this = static_cast<T>(static_cast<T>(*this) / value);
+  }
   ElementReference(const ElementReference&) = default;
   ElementReference& operator=(const ElementReference& other) {
     return *this = static_cast<T>(other);

@@ -173,7 +173,8 @@ inline Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
   return result;
 }
 
-/// Where the element at `index` stands in a row-major array. Throws ShapeError out of range.
+/// Where the element at `index` stands in a row-major array; negative indices count from the end.
+/// Throws ShapeError out of range.
 inline std::int64_t row_major_offset(const Shape& shape,
                                      std::initializer_list<std::int64_t> index) {
   if (static_cast<int>(index.size()) != shape.rank()) {
@@ -183,10 +184,11 @@ inline std::int64_t row_major_offset(const Shape& shape,
   std::int64_t position = 0;
   int axis = 0;
   for (const std::int64_t i : index) {
-    if (i < 0 || i >= shape[axis]) {
+    const std::int64_t extent = shape[axis];
+    if (i < -extent || i >= extent) {
       throw ShapeError(message("at: index ", i, " is out of range at axis ", axis, " of ", shape));
     }
-    position += i * strides[static_cast<std::size_t>(axis++)];
+    position += (i < 0 ? i + extent : i) * strides[static_cast<std::size_t>(axis++)];
   }
   return position;
 }

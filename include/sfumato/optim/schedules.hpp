@@ -84,6 +84,7 @@ class Warmup {
 /// A learning rate that falls where the loss does not any more: called with the loss of each epoch,
 /// it is multiplied by `factor` when more than `patience` of them in a row were no better than the
 /// best one by a share of `threshold`. PyTorch's ReduceLROnPlateau; of an accuracy, give -accuracy.
+/// Throws ValueError unless the factor is between 0 and 1.
 ///
 ///     optim::ReduceOnPlateau plateau{.learning_rate = 0.1};
 ///     for (…) adam.set_learning_rate(plateau(validate(model)));
@@ -99,6 +100,9 @@ struct ReduceOnPlateau {
   std::int64_t waited = 0;  ///< epochs without a better loss
 
   double operator()(double loss) {
+    if (!(factor > 0.0 && factor < 1.0)) {
+      throw ValueError(message("ReduceOnPlateau: factor ", factor, " must be between 0 and 1"));
+    }
     const bool is_better =
         std::isinf(best) ? loss < best : loss < best - threshold * std::abs(best);
     if (is_better) best = loss;
