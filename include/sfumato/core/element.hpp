@@ -21,6 +21,12 @@ template <class T>
 concept Element =
     detail::is_one_of<T, float, double, Half, BFloat16, std::uint8_t, std::int32_t, std::int64_t>;
 
+/// A device whose memory the processor can read and write in place.
+template <class Device>
+concept HostAccessible = requires {
+  requires Device::kHostAccessible;
+};
+
 template <Element T = float, class Device = Cpu>
 class Tensor;
 

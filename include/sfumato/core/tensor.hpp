@@ -24,12 +24,6 @@
 
 namespace sfumato {
 
-/// A device whose memory the processor can read and write in place.
-template <class Device>
-concept HostAccessible = requires {
-  requires Device::kHostAccessible;
-};
-
 /// A dense row-major array on a device. Copies of a Tensor share its storage; clone() does not.
 /// It knows nothing of gradients: see Variable.
 ///
