@@ -72,10 +72,9 @@ class Numbers {
 /// batch alone. The loader must outlive the loop. Throws ValueError for a negative count and a
 /// batch size below 1, and ShapeError where examples of a batch have different shapes.
 ///
-///     data::DataLoader loader(60000, [&](std::int64_t i) { return std::pair(image(i), label(i));
-///     },
-///                             {.batch_size = 32, .shuffle = true});
-///     for (const auto& [images, labels] : loader) {
+///     const auto example = [&](std::int64_t i) { return std::pair(images[i], labels[i]); };
+///     data::DataLoader loader(60000, example, {.batch_size = 32, .shuffle = true});
+///     for (const auto& [batch, batch_labels] : loader) {
 template <class Get>
 class DataLoader {
  public:
