@@ -33,6 +33,7 @@ TEST_CASE("control characters, invisible ones and bytes that are no UTF-8 are es
   CHECK(printable("\xf4\x90\x80\x80") == R"(\xf4\x90\x80\x80)");  // beyond Unicode
   CHECK(printable("\xe4\xb8") == R"(\xe4\xb8)");                  // cut off
   CHECK(printable("\xf3\xa0\x81\x81") == R"(\u{e0041})");         // a tag
+  CHECK(printable("\xf0\x9f\xbf\xbe") == R"(\u{1fffe})");         // none at all
 }
 
 TEST_CASE("no bytes whatever get through to a terminal") {

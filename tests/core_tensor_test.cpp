@@ -385,6 +385,8 @@ TEST_CASE("x[i] is a view of the same storage") {
   // What stands for an element holds a share of the memory.
   const auto last = Tensor<float>{{1, 2}, {3, 4}}[1](1);
   CHECK(static_cast<float>(last) == 4.0F);
+  moved = {};
+  CHECK_FALSE(moved.defined());
   // It would change nothing.
   CHECK_FALSE(std::is_assignable_v<Tensor<float>&&, Tensor<float>>);
   CHECK(complaint([&] { x[2]; }) == "[]: index 2 is out of range at axis 0 of (2, 3)");

@@ -265,6 +265,8 @@ TEST_CASE("every refusal says what the file is") {
       {"\x1f\x8b\x08\x00"s, "this is packed with gzip; unpack it first"},
       {"PK\3\4 and so on", "this is a zip archive, or weights; a picture is needed, unpacked"},
       {"PK\5\6\0\0\0\0"s, "this is an empty zip archive, not a picture"},
+      {"P6\r1 1 255\nabc", "this is PNM (PBM, PGM, PPM), which is not read; convert it to PNG"},
+      {"P6\n1 1 255\nabc", "this is PNM (PBM, PGM, PPM), which is not read; convert it to PNG"},
       {"P6 1 1 255\nabc", "this is PNM (PBM, PGM, PPM), which is not read; convert it to PNG"},
       {"\x93NUMPY\1\0"s, "this is an array of NumPy, not a picture"},
       {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",

@@ -15,6 +15,7 @@
 #include "sfumato/io/weights.hpp"
 #include "support/device.hpp"
 #include "support/real_gpu.hpp"
+#include "support/sanitizers.hpp"
 #include "support/shared_data.hpp"
 
 namespace sfumato::tested {
@@ -130,11 +131,7 @@ struct Run {
 };
 
 // With sanitizers an iteration takes half a minute, and they look for other faults than drift.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr int kIterations = 3;
-#else
-constexpr int kIterations = 20;
-#endif
+constexpr int kIterations = kAddressSanitizer ? 3 : 20;
 
 std::vector<double> golden_gradient(const Golden& golden, int iteration) {
   return golden.array<double>("grad-iter" + std::to_string(iteration)).to_vector();

@@ -18,6 +18,7 @@
 #include "sfumato/sfumato.hpp"
 #include "sfumato/style/pictures.hpp"
 #include "support/complaint.hpp"
+#include "support/sanitizers.hpp"
 #include "support/shared_data.hpp"
 
 using namespace sfumato;
@@ -25,11 +26,7 @@ using namespace sfumato;
 namespace {
 
 // With sanitizers an iteration takes half a minute, and they look for other faults than drift.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr std::int64_t kIterations = 2;
-#else
-constexpr std::int64_t kIterations = 20;
-#endif
+constexpr std::int64_t kIterations = kAddressSanitizer ? 2 : 20;
 
 /// Whether the golden numbers are here; says so where they are not.
 bool available() {

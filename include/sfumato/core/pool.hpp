@@ -14,6 +14,7 @@
 #include "sfumato/core/division.hpp"
 #include "sfumato/core/error.hpp"
 #include "sfumato/core/fork.hpp"
+#include "sfumato/core/poison.hpp"
 #include "sfumato/core/storage.hpp"
 
 namespace sfumato {
@@ -66,6 +67,8 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
     const std::lock_guard lock(mutex_);
     Chunk& chunk = size < kLarge ? take_small(size) : take_large(size);
     chunk.pool = this->shared_from_this();
+    detail::unpoison<Device>(chunk.memory, bytes);
+    detail::poison<Device>(chunk.memory + bytes, chunk.size - bytes);
     statistics_.bytes_in_use += chunk.size;
     statistics_.peak_bytes_in_use =
         std::max(statistics_.peak_bytes_in_use, statistics_.bytes_in_use);
@@ -159,6 +162,7 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
     Chunk& chunk = **found;
     if (chunk.size - size < kLarge) return take_out(large_, chunk);
     auto rest = account_of(chunk.memory + size, chunk.size - size);
+    detail::poison<Device>(rest->memory, rest->size);
     take_out(large_, chunk);
     chunk.size = size;
     link(*rest, chunk.after);
@@ -227,6 +231,7 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
   void keep(Chunk& chunk) {
     statistics_.bytes_in_use -= chunk.size;
     PoolListener<Device>::returned(chunk.memory, chunk.size);
+    detail::poison<Device>(chunk.memory, chunk.size);
     if (chunk.size < kLarge) {
       small_.insert(std::move(chunk.position));
       return;
@@ -261,6 +266,7 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
   }
 
   void release(Chunk& chunk) {
+    detail::unpoison<Device>(chunk.memory, chunk.size);
     Device::free(chunk.memory);
     statistics_.bytes_held -= chunk.size;
     delete &chunk;

@@ -54,11 +54,10 @@ class Tensor {
         offset_(std::exchange(other.offset_, 0)),
         shape_(std::exchange(other.shape_, Shape{0})) {}
   // Not for views that nobody keeps: x[0] = y would change nothing. See copy_from().
-  Tensor& operator=(const Tensor&) & = default;
-  Tensor& operator=(Tensor&& other) & noexcept {
-    storage_ = std::move(other.storage_);
-    offset_ = std::exchange(other.offset_, 0);
-    shape_ = std::exchange(other.shape_, Shape{0});
+  Tensor& operator=(Tensor other) & noexcept {
+    std::swap(storage_, other.storage_);
+    std::swap(offset_, other.offset_);
+    std::swap(shape_, other.shape_);
     return *this;
   }
   ~Tensor() = default;
