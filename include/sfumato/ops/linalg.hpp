@@ -40,13 +40,13 @@ class HostMatrix {
   std::int64_t columns_;
 };
 
-/// 1 on and below the diagonal of (n, n), with the given value on it, and 0 above.
+/// 1 below the diagonal of (n, n), 1/2 on it and 0 above.
 template <class T, class Device>
-Variable<T, Device> lower_mask(std::int64_t n, T diagonal) {
+Variable<T, Device> half_lower_mask(std::int64_t n) {
   std::vector<T> values(static_cast<std::size_t>(n * n));
   for (std::int64_t i = 0; i < n; ++i) {
     for (std::int64_t j = 0; j < i; ++j) values[static_cast<std::size_t>(i * n + j)] = T{1};
-    values[static_cast<std::size_t>(i * n + i)] = diagonal;
+    values[static_cast<std::size_t>(i * n + i)] = static_cast<T>(0.5);
   }
   return Variable<T, Device>(Tensor<T, Device>::from(values, {n, n}));
 }
@@ -108,7 +108,7 @@ Variable<T, Device> mv(const Variable<T, Device>& a, const Variable<T, Device>& 
     throw ShapeError(
         message("mv: ", a.shape(), " and ", x.shape(), " must be a matrix and a vector"));
   }
-  return squeeze(matmul(a, unsqueeze(x, 1)), 1);
+  return matmul(a, x);
 }
 
 /// a_i b_j of two vectors (m,) and (n,): (m, n). Throws ShapeError for anything else.
@@ -180,8 +180,7 @@ Variable<T, Device> cholesky(const Variable<T, Device>& x) {
     const auto factor = ctx.result(l);
     const auto transposed = transpose(factor);
     // Φ keeps the lower triangle and half of the diagonal.
-    const auto phi = mul(matmul(transposed, ctx.gradient()),
-                         detail::lower_mask<T, Device>(n, static_cast<T>(0.5)));
+    const auto phi = mul(matmul(transposed, ctx.gradient()), detail::half_lower_mask<T, Device>(n));
     const auto lower = solve(transposed, transpose(solve(transposed, transpose(phi))));
     return scale(add(lower, transpose(lower)), static_cast<Compute<T>>(0.5));
   });
@@ -204,8 +203,7 @@ Variable<T, Device> sqrtm(const Variable<T, Device>& x, int iterations = 20) {
     const auto scaled = div(in[0], unit);
     const auto length = norm(scaled, 2.0, {-2, -1}, true);
     const auto size = masked_fill(length, length == Number{0}, Number{1});
-    const auto lower = detail::lower_mask<Number, Device>(in[0].size(-1), Number{1});
-    const auto identity = mul(lower, transpose(lower));
+    const Variable<Number, Device> identity(Tensor<Number, Device>::eye(in[0].size(-1)));
     auto y = div(scaled, size);
     auto z = broadcast_to(identity, y.shape());
     for (int i = 0; i < iterations; ++i) {

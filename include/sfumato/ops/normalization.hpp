@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -20,27 +21,34 @@ namespace detail {
 
 inline constexpr double kNormalizationEpsilon = 1e-5;
 
-/// Mean 0 and variance 1 over `axes` of x seen as `grouped`; then weight and bias, of shapes that
-/// broadcast to x as they are.
-template <Real T, class Device>
-Variable<T, Device> normalize(const char* op, const Variable<T, Device>& x, const Shape& grouped,
-                              const Axes& axes, const Variable<T, Device>& weight,
-                              const Variable<T, Device>& bias, double epsilon) {
-  std::vector<Variable<T, Device>> inputs{x};
+/// normal(inputs) · weight + bias, of shapes that broadcast together as they are.
+template <Real T, class Device, class Normal>
+Variable<T, Device> scaled(const char* op, std::vector<Variable<T, Device>> inputs,
+                           const Variable<T, Device>& weight, const Variable<T, Device>& bias,
+                           const Normal& normal) {
+  const std::size_t own = inputs.size();
   for (const auto& factor : {weight, bias}) {
     if (factor.defined()) inputs.push_back(factor);
   }
   const bool has_weight = weight.defined();
   const bool has_bias = bias.defined();
-  return in_float<T, Device>(op, inputs, [=, shape = x.shape()](const auto& in) {
-    auto y = in[0];
-    if (y.numel() > 0) {  // nothing has no variance
-      const auto values = reshape(y, grouped);
-      const auto deviation = var(values, axes, true, 0) + static_cast<Compute<T>>(epsilon);
-      y = reshape(div(sub(values, mean(values, axes, true)), sqrt(deviation)), shape);
-    }
-    if (has_weight) y = mul(y, in[1]);
+  return in_float<T, Device>(op, inputs, [=](const auto& in) {
+    auto y = normal(in);
+    if (has_weight) y = mul(y, in[own]);
     return has_bias ? add(y, in.back()) : y;
+  });
+}
+
+/// Mean 0 and variance 1 over `axes` of x seen as `grouped`; then weight and bias.
+template <Real T, class Device>
+Variable<T, Device> normalize(const char* op, const Variable<T, Device>& x, const Shape& grouped,
+                              const Axes& axes, const Variable<T, Device>& weight,
+                              const Variable<T, Device>& bias, double epsilon) {
+  return scaled<T, Device>(op, {x}, weight, bias, [=, shape = x.shape()](const auto& in) {
+    if (in[0].numel() == 0) return in[0];  // nothing has no variance
+    const auto values = reshape(in[0], grouped);
+    const auto deviation = var(values, axes, true, 0) + static_cast<Compute<T>>(epsilon);
+    return reshape(div(sub(values, mean(values, axes, true)), sqrt(deviation)), shape);
   });
 }
 
@@ -129,17 +137,11 @@ Variable<T, Device> batch_norm(const Variable<T, Device>& x, const Variable<T, D
   const auto along = [&](const Variable<T, Device>& factor) {
     return detail::by_channel("batch_norm", x, factor);
   };
-  std::vector<Variable<T, Device>> inputs{x, along(mean), along(variance)};
-  for (const auto& factor : {weight, bias}) {
-    if (factor.defined()) inputs.push_back(along(factor));
-  }
-  const bool has_weight = weight.defined();
-  const bool has_bias = bias.defined();
-  return detail::in_float<T, Device>("batch_norm", inputs, [=](const auto& in) {
-    auto y = div(sub(in[0], in[1]), sqrt(in[2] + static_cast<Compute<T>>(epsilon)));
-    if (has_weight) y = mul(y, in[3]);
-    return has_bias ? add(y, in.back()) : y;
-  });
+  return detail::scaled<T, Device>("batch_norm", {x, along(mean), along(variance)}, along(weight),
+                                   along(bias), [epsilon](const auto& in) {
+                                     return div(sub(in[0], in[1]),
+                                                sqrt(in[2] + static_cast<Compute<T>>(epsilon)));
+                                   });
 }
 
 }  // namespace sfumato::ops
