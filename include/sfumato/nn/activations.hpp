@@ -1,33 +1,12 @@
 #pragma once
 
+#include "sfumato/nn/function.hpp"
 #include "sfumato/nn/module.hpp"
 #include "sfumato/ops/activation.hpp"
 #include "sfumato/ops/softmax.hpp"
 
 /// Ops without parameters as layers, for a Sequential.
 namespace sfumato::nn {
-
-namespace detail {
-/// A function of the input.
-template <class T, class Device, Variable<T, Device> (*function)(const Variable<T, Device>&)>
-class Function : public Module<T, Device> {
- public:
-  Variable<T, Device> forward(const Variable<T, Device>& x) override { return function(x); }
-};
-/// A function of the input and a number.
-template <class T, class Device, class Number,
-          Variable<T, Device> (*function)(const Variable<T, Device>&, Number)>
-class NumberFunction : public Module<T, Device> {
- public:
-  explicit NumberFunction(Number number) : number_(number) {}
-  Variable<T, Device> forward(const Variable<T, Device>& x) override {
-    return function(x, number_);
-  }
-
- private:
-  Number number_;
-};
-}  // namespace detail
 
 /// x.
 template <class T = float, class Device = Cpu>
@@ -45,44 +24,44 @@ class SiLU : public detail::Function<T, Device, ops::silu<T, Device>> {};
 
 /// ops::gelu.
 template <class T = float, class Device = Cpu>
-class GELU : public detail::NumberFunction<T, Device, bool, ops::gelu<T, Device>> {
+class GELU : public detail::FunctionOf<T, Device, bool, ops::gelu<T, Device>> {
  public:
-  explicit GELU(bool approximate = false) : GELU::NumberFunction(approximate) {}
+  explicit GELU(bool approximate = false) : GELU::FunctionOf(approximate) {}
 };
 
 /// ops::leaky_relu.
 template <class T = float, class Device = Cpu>
-class LeakyReLU : public detail::NumberFunction<T, Device, T, ops::leaky_relu<T, Device>> {
+class LeakyReLU : public detail::FunctionOf<T, Device, T, ops::leaky_relu<T, Device>> {
  public:
-  explicit LeakyReLU(double slope = 0.01) : LeakyReLU::NumberFunction(static_cast<T>(slope)) {}
+  explicit LeakyReLU(double slope = 0.01) : LeakyReLU::FunctionOf(static_cast<T>(slope)) {}
 };
 
 /// ops::elu.
 template <class T = float, class Device = Cpu>
-class ELU : public detail::NumberFunction<T, Device, double, ops::elu<T, Device>> {
+class ELU : public detail::FunctionOf<T, Device, double, ops::elu<T, Device>> {
  public:
-  explicit ELU(double alpha = 1.0) : ELU::NumberFunction(alpha) {}
+  explicit ELU(double alpha = 1.0) : ELU::FunctionOf(alpha) {}
 };
 
 /// ops::softplus.
 template <class T = float, class Device = Cpu>
-class Softplus : public detail::NumberFunction<T, Device, double, ops::softplus<T, Device>> {
+class Softplus : public detail::FunctionOf<T, Device, double, ops::softplus<T, Device>> {
  public:
-  explicit Softplus(double beta = 1.0) : Softplus::NumberFunction(beta) {}
+  explicit Softplus(double beta = 1.0) : Softplus::FunctionOf(beta) {}
 };
 
 /// ops::softmax.
 template <class T = float, class Device = Cpu>
-class Softmax : public detail::NumberFunction<T, Device, int, ops::softmax<T, Device>> {
+class Softmax : public detail::FunctionOf<T, Device, int, ops::softmax<T, Device>> {
  public:
-  explicit Softmax(int axis = -1) : Softmax::NumberFunction(axis) {}
+  explicit Softmax(int axis = -1) : Softmax::FunctionOf(axis) {}
 };
 
 /// ops::log_softmax.
 template <class T = float, class Device = Cpu>
-class LogSoftmax : public detail::NumberFunction<T, Device, int, ops::log_softmax<T, Device>> {
+class LogSoftmax : public detail::FunctionOf<T, Device, int, ops::log_softmax<T, Device>> {
  public:
-  explicit LogSoftmax(int axis = -1) : LogSoftmax::NumberFunction(axis) {}
+  explicit LogSoftmax(int axis = -1) : LogSoftmax::FunctionOf(axis) {}
 };
 
 }  // namespace sfumato::nn

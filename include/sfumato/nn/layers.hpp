@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "sfumato/nn/function.hpp"
 #include "sfumato/nn/initializers.hpp"
 #include "sfumato/nn/module.hpp"
 #include "sfumato/ops/arithmetic.hpp"
@@ -103,58 +104,38 @@ class Linear : public Module<T, Device> {
 
 /// ops::max_pool2d.
 template <class T = float, class Device = Cpu>
-class MaxPool2d : public Module<T, Device> {
+class MaxPool2d : public detail::FunctionOf<T, Device, const ops::MaxPool2dOptions&,
+                                            ops::max_pool2d<T, Device>> {
  public:
-  explicit MaxPool2d(const ops::MaxPool2dOptions& options = {}) : options_(options) {}
+  explicit MaxPool2d(const ops::MaxPool2dOptions& options = {}) : MaxPool2d::FunctionOf(options) {}
   explicit MaxPool2d(std::int64_t kernel, std::int64_t stride = 0)
       : MaxPool2d(ops::MaxPool2dOptions{.kernel = kernel, .stride = stride}) {}
-  Variable<T, Device> forward(const Variable<T, Device>& x) override {
-    return ops::max_pool2d(x, options_);
-  }
-
- private:
-  ops::MaxPool2dOptions options_;
 };
 
 /// ops::avg_pool2d.
 template <class T = float, class Device = Cpu>
-class AvgPool2d : public Module<T, Device> {
+class AvgPool2d : public detail::FunctionOf<T, Device, const ops::AvgPool2dOptions&,
+                                            ops::avg_pool2d<T, Device>> {
  public:
-  explicit AvgPool2d(const ops::AvgPool2dOptions& options = {}) : options_(options) {}
+  explicit AvgPool2d(const ops::AvgPool2dOptions& options = {}) : AvgPool2d::FunctionOf(options) {}
   explicit AvgPool2d(std::int64_t kernel, std::int64_t stride = 0)
       : AvgPool2d(ops::AvgPool2dOptions{.kernel = kernel, .stride = stride}) {}
-  Variable<T, Device> forward(const Variable<T, Device>& x) override {
-    return ops::avg_pool2d(x, options_);
-  }
-
- private:
-  ops::AvgPool2dOptions options_;
 };
 
 /// ops::adaptive_avg_pool2d.
 template <class T = float, class Device = Cpu>
-class AdaptiveAvgPool2d : public Module<T, Device> {
+class AdaptiveAvgPool2d
+    : public detail::FunctionOf<T, Device, ops::Size2d, ops::adaptive_avg_pool2d<T, Device>> {
  public:
-  explicit AdaptiveAvgPool2d(ops::Size2d size) : size_(size) {}
-  Variable<T, Device> forward(const Variable<T, Device>& x) override {
-    return ops::adaptive_avg_pool2d(x, size_);
-  }
-
- private:
-  ops::Size2d size_;
+  explicit AdaptiveAvgPool2d(ops::Size2d size) : AdaptiveAvgPool2d::FunctionOf(size) {}
 };
 
 /// ops::interpolate.
 template <class T = float, class Device = Cpu>
-class Upsample : public Module<T, Device> {
+class Upsample : public detail::FunctionOf<T, Device, const ops::InterpolateOptions&,
+                                           ops::interpolate<T, Device>> {
  public:
-  explicit Upsample(const ops::InterpolateOptions& options) : options_(options) {}
-  Variable<T, Device> forward(const Variable<T, Device>& x) override {
-    return ops::interpolate(x, options_);
-  }
-
- private:
-  ops::InterpolateOptions options_;
+  explicit Upsample(const ops::InterpolateOptions& options) : Upsample::FunctionOf(options) {}
 };
 
 /// (n, …) to (n, everything else in a row); n may be 0.
