@@ -59,6 +59,13 @@
   SFUMATO_BINARY(Extern, losses::mse_loss)                                                        \
   Extern template void backward(const Variable<float>&, const BackwardOptions&,                   \
                                 const Variable<float>&);                                          \
+  SFUMATO_UNARY(Extern, detail::own)                                                              \
+  SFUMATO_BINARY(Extern, detail::add_gradients)                                                   \
+  Extern template std::string detail::find_anomaly(const Tensor<float>&);                         \
+  Extern template void detail::check_result(const char*, const Tensor<float>&,                    \
+                                            const std::vector<Variable<float>>&);                 \
+  Extern template detail::Inputs::Inputs(const char*, const std::vector<Variable<float>>&);       \
+  Extern template const VariableType& variable_type<float, Cpu>();                                \
   Extern template class Tensor<float>;                                                            \
   Extern template class Variable<float>;                                                          \
   Extern template class nn::Module<float>;                                                        \

@@ -8,13 +8,22 @@
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
-#include "sfumato/cpu/eigen.hpp"
 #include "sfumato/cpu/half.hpp"
 #include "sfumato/cpu/kernels/kernels.hpp"
+
+// Eigen is a third of what there is to read. Programs that link sfumato::kernels are spared it.
+#ifndef SFUMATO_COMPILED_KERNELS
+#include "sfumato/cpu/eigen_product.hpp"
+#endif
 
 namespace sfumato {
 
 namespace cpu {
+
+/// The product of the element types that have no kernels of their own; see eigen_product.hpp.
+template <class T>
+void eigen_product(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<const T> a,
+                   MatrixView<const T> b, MatrixView<T> c, bool accumulate);
 
 /// c (m × n) = a (m × k) · b (k × n), added to what c holds when `accumulate`. One thread.
 /// If `symmetric`, what lies above the diagonal of c may be left out.
@@ -25,29 +34,7 @@ void multiply_block(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<c
   if constexpr (std::same_as<T, float>) {
     return kernels<MatrixKernels>().multiply_block(m, n, k, a, b, c, accumulate, symmetric);
   } else {
-    using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-    using Input = Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>;
-    Eigen::Map<Matrix, 0, Eigen::OuterStride<>> out(c.data, m, n, Eigen::OuterStride<>(c.stride));
-    const Input left(a.data, a.transposed ? k : m, a.transposed ? m : k,
-                     Eigen::OuterStride<>(a.stride));
-    const Input right(b.data, b.transposed ? n : k, b.transposed ? k : n,
-                      Eigen::OuterStride<>(b.stride));
-    const auto store = [&](const auto& product) {
-      if (accumulate) {
-        out.noalias() += product;
-      } else {
-        out.noalias() = product;
-      }
-    };
-    if (a.transposed && b.transposed) {
-      store(left.transpose() * right.transpose());
-    } else if (a.transposed) {
-      store(left.transpose() * right);
-    } else if (b.transposed) {
-      store(left * right.transpose());
-    } else {
-      store(left * right);
-    }
+    eigen_product(m, n, k, a, b, c, accumulate);
   }
 }
 
