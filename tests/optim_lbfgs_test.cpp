@@ -102,6 +102,25 @@ TEST_CASE("where the loss is not finite a step goes too far") {
   CHECK(x.value().to_vector()[0] == doctest::Approx(1.0).epsilon(1e-5));
 }
 
+TEST_CASE("without a line search every step is one evaluation, before it") {
+  // From 5 by min(1, 1/16) of the gradient 16 to 4; then by the curvature, which is known, to 1.
+  const auto x = parameter<double>({5.0});
+  LBFGS<double> lbfgs({x}, {.line_search = sfumato::optim::LineSearch::kNone});
+  const auto loss = [&] { return ops::sum(ops::square(x - 1.0)) * 2.0; };
+  for (const auto& [before, after] : {std::pair{32.0, 4.0}, {18.0, 1.0}}) {
+    CHECK(lbfgs.step(loss));
+    CHECK(lbfgs.loss() == doctest::Approx(before));
+    CHECK(x.value().to_vector()[0] == doctest::Approx(after));
+  }
+  CHECK(lbfgs.evaluations() == 2);
+  CHECK_FALSE(lbfgs.step(loss));
+  // It may go uphill, and a valley is walked to its end all the same.
+  const auto y = parameter<double>({-1.2, 1.0});
+  LBFGS<double> other({y}, {.history = 100, .line_search = sfumato::optim::LineSearch::kNone});
+  for (int i = 0; i < 200; ++i) other.step([&] { return rosenbrock(y, 0.01); });
+  CHECK(other.loss() < 1e-12);
+}
+
 TEST_CASE("L-BFGS says what it can't minimise") {
   const auto x = parameter<double>({-1.0});
   LBFGS<double> lbfgs({x});

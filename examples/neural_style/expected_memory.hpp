@@ -82,6 +82,13 @@ template <class Device, class Stored>
 double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const Stage& stage,
                        const sfumato::style::PictureSize& style) {
   namespace library = sfumato::style;
+  constexpr double kColours = 3.0 * sizeof(float);
+  const double steps =  // that L-BFGS remembers, with their changes of the gradient
+      stage.transfer.optimizer == library::Optimizer::kLbfgs
+          ? 2.0 * static_cast<double>(std::min<std::int64_t>(
+                      static_cast<std::int64_t>(stage.transfer.lbfgs.history),
+                      stage.transfer.iterations))
+          : 0.0;
   constexpr double kPicture = 170.0;  // bytes per pixel, measured
   const auto pixels = [](std::int64_t height, std::int64_t width) {
     return static_cast<double>(height) * static_cast<double>(width);
@@ -95,7 +102,7 @@ double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const St
   const double shown = pixels(stage.size.height, stage.size.width);
   const FeatureBytes bytes = feature_bytes(network, stage.transfer.objective);
   const double targets = bytes.targets * (painted == shown ? painted : painted + shown);
-  return targets + std::max(painted * (kPicture + bytes.painting),
+  return targets + std::max(painted * (kPicture + kColours * steps + bytes.painting),
                             pixels(style.height, style.width) * (kPicture + bytes.looking));
 }
 

@@ -82,6 +82,7 @@ inline const std::vector<Option>& options() {
   constexpr const char* kObjective = "Objective";
   constexpr const char* kMachine = "Network and machine";
   constexpr const char* kReports = "Reports";
+  const Exclusion only_adam{{}, "--optimizer", "lbfgs", "it has no learning rate"};
   static const std::vector<Option> table{
       {"CONTENT",
        "",
@@ -147,13 +148,36 @@ inline const std::vector<Option>& options() {
 
       {"--iterations", "", "COUNT", kOptimiser, "Steps of the optimiser (of each stage)",
        number(at(&T::iterations), std::int64_t{1}, kMany)},
-      {"--learning-rate", "", "RATE", kOptimiser, "Of Adam",
-       positive(at(&T::learning_rate), 1000.0)},
-      {"--lr-decay-every", "", "COUNT", kOptimiser,
+      {"--until-loss", "", "LOSS", kOptimiser,
+       "End as soon as the total loss (of the last stage) is at most this; with status 3 if the "
+       "iterations run out before",
+       number(at(&T::until_loss), 0.0, kHeaviest)},
+      {"--optimizer", "", "WHICH", kOptimiser,
+       "adam, or lbfgs, of which every evaluation counts as an iteration",
+       meaning<decltype(at(&T::optimizer)), style::Optimizer>(
+           at(&T::optimizer),
+           {{"adam", style::Optimizer::kAdam}, {"lbfgs", style::Optimizer::kLbfgs}})},
+      {"--learning-rate",
+       "",
+       "RATE",
+       kOptimiser,
+       "Of Adam",
+       positive(at(&T::learning_rate), 1000.0),
+       {only_adam}},
+      {"--lr-decay-every",
+       "",
+       "COUNT",
+       kOptimiser,
        "Iterations after which the learning rate is multiplied by --lr-decay",
-       number(at(&T::lr_decay_every), std::int64_t{1}, kMany)},
-      {"--lr-decay", "", "FACTOR", kOptimiser, "See --lr-decay-every",
-       positive(at(&T::lr_decay), 1.0)},
+       number(at(&T::lr_decay_every), std::int64_t{1}, kMany),
+       {only_adam}},
+      {"--lr-decay",
+       "",
+       "FACTOR",
+       kOptimiser,
+       "See --lr-decay-every",
+       positive(at(&T::lr_decay), 1.0),
+       {only_adam}},
       {"--init", "", "WHAT", kOptimiser, "What the picture starts as: content or noise",
        choice(at(&A::initial), {"content", "noise"})},
       {"--seed",

@@ -23,13 +23,15 @@ template <class Device>
 struct Painting {
   sfumato::Tensor<float, Device> picture;
   std::vector<sfumato::style::Iteration> history;
-  std::string trouble;  ///< of pictures of stages that could not be written; or nothing
-  std::string warning;  ///< of the last stage, that its loss rose; or nothing
+  std::string trouble;   ///< of pictures of stages that could not be written; or nothing
+  std::string warning;   ///< of the last stage, that its loss rose; or nothing
+  bool reached = false;  ///< whether the last stage came to --until-loss
 
   /// Goes on with what came of a stage.
   void add(const sfumato::style::TransferResult<float, Device>& result) {
     picture = result.image;
     warning = rise_of_loss(result.history);
+    reached = result.reached;
     const sfumato::style::Iteration before =
         history.empty() ? sfumato::style::Iteration{} : history.back();
     for (sfumato::style::Iteration row : result.history) {
@@ -53,6 +55,7 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
        ++number) {
     Stage stage = stages[number - 1];
     scales.apply_to(stage.transfer.objective, network);
+    if (number < stages.size()) stage.transfer.until_loss.reset();
     // The file gets every row; who only looks on waits for as few as are shown.
     stage.transfer.losses_every = a.losses.empty() ? a.report_every : 1;
     const auto prepare = [&](const Tensor<std::uint8_t>& pixels, const style::PictureSize& size) {
@@ -78,6 +81,11 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
                                           return interrupted == 0;
                                         });
     painting.add(result);
+    if (result.converged) {
+      report.end_line();
+      report.say("no smaller loss was found after iteration %lld\n",
+                 static_cast<long long>(result.state.iterations));
+    }
     if (a.save_stages && number < stages.size()) {
       const HoldSignals whole_file;
       const std::string failure = write_picture(

@@ -90,7 +90,14 @@ int finish(const Arguments& a, const Painting<Device>& painting, std::string tro
   if (!painting.warning.empty()) {
     std::fprintf(stderr, "neural_style: warning: %s\n", painting.warning.c_str());
   }
-  return signal != 0 ? kBySignal + signal : 0;
+  if (signal != 0) return kBySignal + signal;
+  if (!a.transfer.until_loss || painting.reached) return 0;
+  constexpr int kNotReached = 3;
+  std::fprintf(stderr,
+               "neural_style: the loss did not come to --until-loss %s in %lld iterations\n",
+               detail::show_number(*a.transfer.until_loss).c_str(),
+               static_cast<long long>(painting.history.back().number));
+  return kNotReached;
 }
 
 /// Reads everything, checks it and paints. `painting` is as paint() leaves it, also when this

@@ -14,21 +14,30 @@
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/math.hpp"
 #include "sfumato/ops/sum.hpp"
 #include "sfumato/optim/optimizer.hpp"
 #include "sfumato/optim/wolfe_search.hpp"
 
 namespace sfumato::optim {
 
+/// How far a step goes along its direction.
+enum class LineSearch {
+  kStrongWolfe,  ///< to where the loss is lower: wolfe_search()
+  kNone,         ///< 1, and the first one min(1, 1 / Σ |gradient|): PyTorch without a line search
+};
+
 struct LBFGSOptions {
   std::size_t history = 20;  ///< steps whose curvature is remembered
   WolfeOptions search = {};
+  LineSearch line_search = LineSearch::kStrongWolfe;
 };
 
 /// The limited-memory method of Broyden, Fletcher, Goldfarb and Shanno with a strong Wolfe search:
 /// Nocedal and Wright, "Numerical optimization" (2006), algorithm 7.5. Takes fewer evaluations than
 /// Adam where the loss is smooth and the same every time; not for batches drawn at random. No
-/// threshold depends on the scale of the loss or of the parameters.
+/// threshold depends on the scale of the loss or of the parameters, but for LineSearch::kNone,
+/// which evaluates once a step and may go uphill.
 ///
 ///     optim::LBFGS<float> lbfgs({image});
 ///     while (lbfgs.step([&] { return objective(image).total; })) {}
@@ -36,6 +45,8 @@ template <class T, class Device = Cpu>
 class LBFGS {
  public:
   using Loss = std::function<Variable<T, Device>()>;
+  /// The loss, having left its gradient alone in the parameters' grad().
+  using Evaluation = std::function<double()>;
 
   /// Throws as Optimizer does for parameters that can't be trained.
   explicit LBFGS(std::vector<Variable<T, Device>> parameters, const LBFGSOptions& options = {})
@@ -45,8 +56,21 @@ class LBFGS {
 
   /// Goes on to parameters with a smaller loss, which it evaluates some times, and leaves their
   /// gradients in grad(). False, with the parameters as they were, where it finds none: at a
-  /// minimum as far as T can tell. Throws ValueError where the loss is not finite before the step.
+  /// minimum as far as T can tell. Without a line search it evaluates once, and then goes on to
+  /// whatever loss there is. Throws ValueError where the loss is not finite before the step.
   bool step(const Loss& loss) {
+    return step_by([&] {
+      for (auto& parameter : parameters_) parameter.zero_grad();
+      const Variable<T, Device> value = loss();
+      backward(value);
+      return static_cast<double>(value.item());
+    });
+  }
+
+  /// The same for who computes gradients in a way of one's own. What `loss` throws goes on, and
+  /// leaves the parameters where they were evaluated.
+  bool step_by(const Evaluation& loss) {
+    if (options_.line_search == LineSearch::kNone) return step_without_search(loss);
     if (gradient_.empty()) start(loss);
     std::vector<Tensor<T, Device>> direction = descent_direction();
     double slope = dot(direction, gradient_);
@@ -108,6 +132,14 @@ class LBFGS {
     }
     return total;
   }
+  static double sum_of_sizes(const Tensors& a) {
+    double total = 0.0;
+    for (const auto& x : a) {
+      const NoGrad off;
+      total += ops::detail::wide_sum(ops::abs(constant(x)).value());
+    }
+    return total;
+  }
   /// a + factor · b.
   static Tensors sum(const Tensors& a, const Tensors& b, double factor) {
     Tensors result;
@@ -127,7 +159,7 @@ class LBFGS {
     return result;
   }
 
-  void start(const Loss& loss) {
+  void start(const Evaluation& loss) {
     loss_ = evaluate_loss(loss);
     gradient_ = gradients();
     if (!std::isfinite(loss_) || !std::isfinite(dot(gradient_, gradient_))) {
@@ -136,18 +168,30 @@ class LBFGS {
     }
   }
 
-  double evaluate_loss(const Loss& loss) {
-    for (auto& parameter : parameters_) parameter.zero_grad();
-    const Variable<T, Device> value = loss();
-    backward(value);
+  bool step_without_search(const Evaluation& loss) {
+    const Tensors before = gradient_;
+    start(loss);
+    if (!before.empty()) {
+      last_ = std::exchange(gradient_, before);
+      remember(direction_, last_step_);
+    }
+    direction_ = descent_direction();
+    last_step_ = history_.empty() ? std::min(1.0, 1.0 / sum_of_sizes(gradient_)) : 1.0;
+    if (!(dot(direction_, gradient_) < 0.0)) return false;
+    move(values(), direction_, last_step_);
+    return true;
+  }
+
+  double evaluate_loss(const Evaluation& loss) {
+    const double value = loss();
     ++evaluations_;
-    return static_cast<double>(value.item());
+    return value;
   }
   Tensors gradients() const {
     Tensors all;
     for (const auto& parameter : parameters_) {
       const Variable<T, Device> gradient = parameter.grad();
-      all.push_back(gradient.defined() ? gradient.value()
+      all.push_back(gradient.defined() ? gradient.value().clone()
                                        : Tensor<T, Device>::zeros(parameter.shape()));
     }
     return all;
@@ -204,8 +248,9 @@ class LBFGS {
   std::vector<Variable<T, Device>> parameters_;
   LBFGSOptions options_;
   std::deque<Curvature> history_;
-  Tensors gradient_;  // at the parameters; empty before the first step
-  Tensors last_;      // at the step that was evaluated last
+  Tensors gradient_;   // at the parameters; empty before the first step
+  Tensors last_;       // at the step that was evaluated last
+  Tensors direction_;  // of the last step without a line search
   double last_step_ = 0.0;
   double loss_ = 0.0;
   std::int64_t evaluations_ = 0;

@@ -34,15 +34,15 @@ class LastPictures {
   Tensor<T, Device> before_;
 };
 
-/// What went wrong, and what to do.
+/// What went wrong, and what to do; `steps` says of which kind they are.
 inline std::string divergence_text(const char* what, double value, std::int64_t iteration,
-                                   double learning_rate) {
+                                   const std::string& steps) {
   return message("style transfer: ", what, " of iteration ", iteration, " is ",
                  std::isnan(value) ? "not a number" : "too large", ", probably because ",
                  iteration == 1
                      ? std::string("the network's weights, or the weight of a loss, are not "
                                    "finite or too large; correct them")
-                     : message("steps of the learning rate ", learning_rate,
+                     : message("steps ", steps,
                                ", or the weight of a loss, are too large; take a smaller "
                                "one"));
 }

@@ -2,13 +2,11 @@
 
 #include <chrono>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
+#include <limits>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "sfumato/autodiff/backward.hpp"
 #include "sfumato/autodiff/grad_mode.hpp"
@@ -18,51 +16,16 @@
 #include "sfumato/ops/math.hpp"
 #include "sfumato/ops/sum.hpp"
 #include "sfumato/optim/adam.hpp"
+#include "sfumato/optim/lbfgs.hpp"
 #include "sfumato/optim/schedules.hpp"
 #include "sfumato/style/divergence.hpp"
+#include "sfumato/style/iteration.hpp"
 #include "sfumato/style/objective.hpp"
 #include "sfumato/style/options.hpp"
+#include "sfumato/style/pixels.hpp"
+#include "sfumato/style/report.hpp"
 
 namespace sfumato::style {
-
-/// The losses of one iteration, before its step.
-struct Iteration {
-  std::int64_t number = 0;  ///< from 1
-  bool has_losses = true;   ///< false: those of the last iteration that had; see losses_every
-  std::map<std::string, double> losses;  ///< weighted, summed over the terms of each kind
-  double total = 0.0;
-  double seconds = 0.0;  ///< since the first iteration began, at the end of this one
-
-  /// The loss of one kind; 0 where there is none.
-  double loss(const std::string& kind) const {
-    const auto found = losses.find(kind);
-    return found == losses.end() ? 0.0 : found->second;
-  }
-};
-
-/// A picture and how it came about.
-template <class T, class Device = Cpu>
-struct TransferResult {
-  Tensor<T, Device> image;         ///< normalised, (1, 3, h, w)
-  std::vector<Iteration> history;  ///< every iteration that has losses
-  bool stopped = false;            ///< whether the progress callback ended it early
-};
-
-/// A loss or a gradient that is not finite: the run has left the numbers that there are,
-/// and no later iteration would bring it back.
-template <class T, class Device = Cpu>
-class DivergenceError : public Error {
- public:
-  DivergenceError(const std::string& what, TransferResult<T, Device> until_then)
-      : Error(what), result(std::move(until_then)) {}
-
-  /// The last picture whose loss was finite (or else the initial one), and the iterations whose
-  /// losses were.
-  TransferResult<T, Device> result;
-};
-
-/// Is told of every iteration; returns false to stop.
-using Progress = std::function<bool(const Iteration&)>;
 
 /// What is shown of a picture that is painted with more than that.
 template <class Network, class T>
@@ -76,43 +39,6 @@ struct View {
 
 namespace detail {
 
-/// Losses on the device: those of the terms, the total, and what else there is room for.
-template <class T, class Device>
-class Report {
- public:
-  Report(const std::vector<std::string>& kinds, std::int64_t more)
-      : kinds_(kinds),
-        values_(Tensor<T, Device>::empty({static_cast<std::int64_t>(kinds.size()) + 1 + more})) {}
-
-  void keep(const Losses<T, Device>& losses) {
-    for (std::size_t i = 0; i < losses.terms.size(); ++i) keep(i, losses.terms[i]);
-    keep(kinds_.size(), losses.total);
-  }
-  void keep_last(const Variable<T, Device>& value) {
-    keep(static_cast<std::size_t>(values_.numel()) - 1, value);
-  }
-
-  void read() { read_ = values_.to_vector(); }
-  T total() const { return read_[kinds_.size()]; }
-  T last() const { return read_.back(); }
-  void write_to(Iteration& iteration) const {
-    iteration.losses.clear();
-    for (std::size_t i = 0; i < kinds_.size(); ++i) {
-      iteration.losses[kinds_[i]] += static_cast<double>(read_[i]);
-    }
-    iteration.total = static_cast<double>(total());
-  }
-
- private:
-  void keep(std::size_t i, const Variable<T, Device>& value) {
-    Device::copy(values_.data() + i, value.value().data(), sizeof(T));
-  }
-
-  std::vector<std::string> kinds_;
-  Tensor<T, Device> values_;
-  std::vector<T> read_;
-};
-
 inline void check(const TransferOptions& options) {
   if (options.iterations < 0 || options.lr_decay_every < 1) {
     throw ValueError(message("style transfer: ", options.iterations,
@@ -123,94 +49,223 @@ inline void check(const TransferOptions& options) {
     throw ValueError(message("style transfer: losses every ", options.losses_every,
                              " iterations; it must be at least 1"));
   }
+  if (!(options.average_decay >= 0.0 && options.average_decay < 1.0)) {
+    throw ValueError(message("style transfer: a decay of the average of ", options.average_decay,
+                             "; it must be at least 0 and less than 1"));
+  }
 }
+
+/// One run of an optimiser.
+template <class Network, class T>
+class Minimization {
+ public:
+  using Device = typename Network::device_type;
+
+  Minimization(const Objective<Network, T>& objective, const Tensor<T, Device>& initial,
+               const TransferOptions& options, const Progress& progress,
+               const View<Network, T>& view, const MinimizerState<T, Device>& from)
+      : objective_(objective),
+        options_(options),
+        progress_(progress),
+        view_(view),
+        scale_(options.pixels),
+        image_(from.pixels.defined() ? from.pixels.clone() : scale_.pixels(initial), true),
+        painted_(objective.kinds(), 1),
+        seen_((view.objective == nullptr ? objective : *view.objective).kinds(), 0),
+        look_([this] { no_grad([&] { seen_.keep((*view_.objective)(shown(image_.value()))); }); },
+              options.capture) {
+    iteration_.number = from.iterations;
+    if (options.average_decay == 0.0) return;
+    average_ = {options.average_decay, from.average.count, from.average.sum.clone()};
+    if (average_.count > 0) return;
+    average_.sum = Tensor<T, Device>::zeros(image_.shape());
+    add_to_average();
+  }
+
+  TransferResult<T, Device> run(std::map<std::string, Tensor<T, Device>> optimizer) {
+    if (options_.optimizer == Optimizer::kAdam) {
+      run_adam(std::move(optimizer));
+    } else {
+      run_lbfgs();
+    }
+    result_.image = shown(result()).value();
+    result_.state.iterations = iteration_.number;
+    result_.state.pixels = image_.value();
+    result_.state.average = average_;
+    return std::move(result_);
+  }
+
+ private:
+  /// Ends the line search in which it is thrown.
+  struct Finished {};
+
+  void run_adam(std::map<std::string, Tensor<T, Device>> state) {
+    optim::Adam<T, Device> adam({image_}, {.learning_rate = options_.learning_rate,
+                                           .beta1 = options_.beta1,
+                                           .beta2 = options_.beta2,
+                                           .form = options_.adam_form});
+    if (!state.empty()) adam.load_state_dict(std::move(state));
+    const optim::StepDecay schedule{options_.learning_rate, options_.lr_decay_every,
+                                    options_.lr_decay};
+    // In a form that can be captured: what it reports stays on the device.
+    Repeat<Device> step(
+        [&] {
+          evaluate();
+          adam.apply_gradients();
+          auto pixels = image_.mutable_value();
+          if (options_.clip) scale_.clip(pixels);
+          if (average_.sum.defined()) average_.add(pixels);
+        },
+        options_.capture);
+    while (!is_done()) {
+      adam.set_learning_rate(schedule(iteration_.number));
+      steps_ = message("of the learning rate ", adam.learning_rate());
+      begin_iteration();
+      adam.begin_step();
+      step();
+      ++average_.count;
+      end_iteration();
+    }
+    result_.state.optimizer = adam.state_dict();
+  }
+
+  void run_lbfgs() {
+    steps_ = "without a line search";
+    searches_ = options_.lbfgs.line_search != optim::LineSearch::kNone;
+    optim::LBFGS<T, Device> lbfgs({image_}, options_.lbfgs);
+    Repeat<Device> evaluation([&] { evaluate(); }, options_.capture);
+    const auto loss = [&] {
+      if (is_done()) throw Finished{};
+      begin_iteration();
+      evaluation();
+      end_iteration();
+      return static_cast<double>(painted_.total());
+    };
+    try {
+      while (!is_done() && !result_.converged) {
+        result_.converged = !lbfgs.step_by(loss);
+        if (average_.sum.defined()) add_to_average();
+      }
+    } catch (const Finished&) {
+    }
+  }
+
+  /// The losses of the picture and their gradient; what is reported of them stays on the device.
+  void evaluate() {
+    image_.zero_grad();
+    const Losses<T, Device> losses = objective_(scale_.normalized(image_));
+    backward(losses.total);
+    painted_.keep(losses);
+    // Adam would take no step at all with a gradient whose square is infinite.
+    const Variable<T, Device> gradient(image_.grad().value());
+    painted_.keep_last(no_grad([&] { return ops::sum(ops::square(gradient)); }));
+  }
+
+  bool is_done() const {
+    return iteration_.number >= options_.iterations || result_.stopped || result_.reached;
+  }
+
+  void begin_iteration() {
+    ++iteration_.number;
+    iteration_.has_losses = iteration_.number == 1 || options_.until_loss ||
+                            iteration_.number % options_.losses_every == 0 ||
+                            iteration_.number == options_.iterations;
+    pictures_.keep(image_.value());
+    if (view_.objective != nullptr && iteration_.has_losses) look_();
+  }
+
+  void end_iteration() {
+    painted_.read();
+    const bool is_trial = searches_ && iteration_.number > 1;  // which may go too far
+    check_finite("the loss", painted_.total(), pictures_.before(), is_trial);
+    check_finite("the gradient", painted_.last(), pictures_.now(), is_trial);
+    if (iteration_.has_losses) {
+      if (view_.objective == nullptr) {
+        painted_.write_to(iteration_);
+      } else {
+        seen_.read();
+        check_finite("the loss", seen_.total(), pictures_.before(), is_trial);
+        if (iteration_.has_losses) seen_.write_to(iteration_);
+      }
+    }
+    iteration_.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    if (iteration_.has_losses) result_.history.push_back(iteration_);
+    result_.reached =
+        options_.until_loss && iteration_.has_losses && iteration_.total <= *options_.until_loss;
+    result_.stopped = progress_ && !progress_(iteration_);
+    if (static_cast<double>(painted_.total()) < least_) {
+      least_ = static_cast<double>(painted_.total());
+      if (searches_) best_ = pictures_.now().clone();
+    }
+  }
+
+  void check_finite(const char* what, T value, const Tensor<T, Device>& last, bool is_trial) {
+    if (std::isfinite(static_cast<double>(value))) return;
+    if (is_trial) {
+      iteration_.has_losses = false;
+      return;
+    }
+    result_.image = shown(last).value();
+    throw DivergenceError<T, Device>(
+        divergence_text(what, static_cast<double>(value), iteration_.number, steps_), result_);
+  }
+
+  /// What comes out, in pixels.
+  Tensor<T, Device> result() const {
+    if (average_.sum.defined()) return average_.mean();
+    if (result_.reached) return pictures_.now();
+    return searches_ && best_.defined() ? best_ : image_.value();
+  }
+  /// Pixels as a normalised picture, of which only what is to be seen.
+  Variable<T, Device> shown(const Tensor<T, Device>& pixels) const {
+    const Variable<T, Device> whole = scale_.normalized(Variable<T, Device>(pixels));
+    return view_.crop == nullptr ? whole : view_.crop(whole);
+  }
+  void add_to_average() {
+    average_.add(image_.value());
+    ++average_.count;
+  }
+
+  const Objective<Network, T>& objective_;
+  const TransferOptions& options_;
+  const Progress& progress_;
+  const View<Network, T>& view_;
+  PixelScale<T, Device> scale_;
+  Variable<T, Device> image_;  // in pixels
+  AveragePicture<T, Device> average_;
+  Report<T, Device> painted_;  // of the picture that is painted: its losses, the gradient's square
+  Report<T, Device> seen_;     // of the picture that comes out, where its losses are others
+  Repeat<Device> look_;
+  LastPictures<T, Device> pictures_;
+  Iteration iteration_;
+  TransferResult<T, Device> result_;
+  std::string steps_;                                       // of which kind they are, for messages
+  bool searches_ = false;                                   // along lines
+  double least_ = std::numeric_limits<double>::infinity();  // total so far …
+  Tensor<T, Device> best_;                                  // … and where it was
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
 
 }  // namespace detail
 
-/// The picture, found by Adam from `initial`, whose loss is least. `initial` is a normalised image
-/// (1, 3, h, w); of the options, `objective` and `borders` don't matter here. Throws ValueError for
-/// options out of range, and DivergenceError, which has the last
-/// good picture, at the first loss or gradient that is not finite.
+/// The picture, found from `initial`, whose loss is least. `initial` is a normalised image
+/// (1, 3, h, w); of the options, `objective` and `borders` don't matter here. `from` is where
+/// another run ended, with as much as there is of it: it goes on with what the optimiser has
+/// learnt, and without an `optimizer` begins that anew. Throws ValueError for options out of range,
+/// and DivergenceError, which has the last good picture, at the first loss or gradient that is not
+/// finite.
 ///
 ///     auto result = style::minimize(objective, content, {.iterations = 200});
 template <class Network, class T, class Device>
 TransferResult<T, Device> minimize(const Objective<Network, T>& objective,
                                    const Tensor<T, Device>& initial,
                                    const TransferOptions& options = {},
-                                   const Progress& progress = {},
-                                   const View<Network, T>& view = {}) {
+                                   const Progress& progress = {}, const View<Network, T>& view = {},
+                                   const MinimizerState<T, Device>& from = {}) {
   detail::check(options);
-  Variable<T, Device> image(initial.clone(), true);
-  const auto shown = [&](const Tensor<T, Device>& picture) {
-    const Variable<T, Device> whole(picture);
-    return view.crop == nullptr ? whole : view.crop(whole);
-  };
-  optim::Adam<T, Device> adam({image},
-                              {.learning_rate = options.learning_rate, .form = options.adam_form});
-  const optim::StepDecay schedule{options.learning_rate, options.lr_decay_every, options.lr_decay};
-
-  // Of the picture that is painted: its losses, and the square of the gradient.
-  detail::Report<T, Device> painted(objective.kinds(), 1);
-  // Of the picture that comes out, where its losses are others.
-  detail::Report<T, Device> seen((view.objective == nullptr ? objective : *view.objective).kinds(),
-                                 0);
-  // One step, in a form that can be captured: what it reports stays on the device.
-  Repeat<Device> step(
-      [&] {
-        adam.zero_grad();
-        const Losses<T, Device> losses = objective(image);
-        backward(losses.total);
-        adam.apply_gradients();
-        painted.keep(losses);
-        // Adam would take no step at all with a gradient whose square is infinite.
-        const Variable<T, Device> gradient(image.grad().value());
-        painted.keep_last(no_grad([&] { return ops::sum(ops::square(gradient)); }));
-      },
-      options.capture);
-  Repeat<Device> look([&] { no_grad([&] { seen.keep((*view.objective)(shown(image.value()))); }); },
-                      options.capture);
-
-  TransferResult<T, Device> result;
-  Iteration iteration;
-  detail::LastPictures<T, Device> pictures;
-  const auto diverged = [&](const char* what, T value, const Tensor<T, Device>& last) {
-    result.image = shown(last).value();
-    return DivergenceError<T, Device>(detail::divergence_text(what, static_cast<double>(value),
-                                                              adam.steps(), adam.learning_rate()),
-                                      result);
-  };
-  const auto is_finite = [](T value) { return std::isfinite(static_cast<double>(value)); };
-  const auto start = std::chrono::steady_clock::now();
-  for (std::int64_t i = 0; i < options.iterations && !result.stopped; ++i) {
-    iteration.number = i + 1;
-    iteration.has_losses = i == 0 || iteration.number % options.losses_every == 0 ||
-                           iteration.number == options.iterations;
-    adam.set_learning_rate(schedule(i));
-    adam.begin_step();
-    pictures.keep(image.value());
-    if (view.objective != nullptr && iteration.has_losses) look();
-    step();
-    painted.read();
-    if (!is_finite(painted.total())) {
-      throw diverged("the loss", painted.total(), pictures.before());
-    }
-    if (!is_finite(painted.last())) throw diverged("the gradient", painted.last(), pictures.now());
-    if (iteration.has_losses) {
-      if (view.objective == nullptr) {
-        painted.write_to(iteration);
-      } else {
-        seen.read();
-        if (!is_finite(seen.total())) throw diverged("the loss", seen.total(), pictures.before());
-        seen.write_to(iteration);
-      }
-    }
-    iteration.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    if (iteration.has_losses) result.history.push_back(iteration);
-    result.stopped = progress && !progress(iteration);
-  }
-  result.image = shown(image.value()).value();
-  return result;
+  return detail::Minimization<Network, T>(objective, initial, options, progress, view, from)
+      .run(from.optimizer);
 }
 
 }  // namespace sfumato::style

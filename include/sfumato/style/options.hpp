@@ -2,11 +2,14 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sfumato/optim/adam.hpp"
+#include "sfumato/optim/lbfgs.hpp"
 #include "sfumato/style/borders.hpp"
+#include "sfumato/style/pixels.hpp"
 
 namespace sfumato::style {
 
@@ -37,6 +40,12 @@ inline std::vector<std::string> layers_of(const ObjectiveOptions& options) {
   return layers;
 }
 
+/// What changes the picture.
+enum class Optimizer {
+  kAdam,
+  kLbfgs,  ///< every evaluation of its line search is an iteration
+};
+
 /// How a picture is made: the objective, and how it is minimised.
 struct TransferOptions {
   ObjectiveOptions objective = {};
@@ -45,6 +54,18 @@ struct TransferOptions {
   std::int64_t lr_decay_every = 200;  ///< iterations after which the learning rate is multiplied …
   double lr_decay = 0.1;              ///< … by this
   optim::AdamForm adam_form = optim::AdamForm::kPaper;
+  double beta1 = 0.9;    ///< Adam's
+  double beta2 = 0.999;  ///< Adam's
+  Optimizer optimizer = Optimizer::kAdam;
+  optim::LBFGSOptions lbfgs = {};
+  Pixels pixels = Pixels::kNormalized;  ///< the numbers that are changed
+  /// Keeps pixels between black and white, after each of Adam's steps; L-BFGS would lose its way.
+  bool clip = false;
+  /// Not 0: what comes out is the mean of the pictures after each step, each of which weighs this
+  /// much less than the next one.
+  double average_decay = 0.0;
+  /// Ends as soon as the total that is reported is at most this.
+  std::optional<double> until_loss = {};
   /// Whether the picture is painted larger, to sides that the network can halve at every pooling,
   /// and cut off. The losses that are reported are always those of the picture that comes out:
   /// where it is cut, they take a forward pass of their own, a third more time for an iteration
