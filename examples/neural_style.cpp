@@ -8,6 +8,7 @@
 
 #include "neural_style/arguments.hpp"
 #include "neural_style/help.hpp"
+#include "neural_style/outputs.hpp"
 #include "neural_style/parse.hpp"
 #include "neural_style/run.hpp"
 #include "neural_style/signals.hpp"
@@ -18,10 +19,13 @@ namespace {
 /// Reads the command line and runs. Returns the exit status.
 int run_program(std::span<char* const> words) {
   using namespace neural_style;
-  const std::optional<Arguments> arguments = parse(words.subspan(words.empty() ? 0 : 1));
+  std::optional<Arguments> arguments = parse(words.subspan(words.empty() ? 0 : 1));
   if (!arguments) {
     const bool said = std::fputs(help().c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
     return said ? 0 : 1;
+  }
+  if (arguments->output.empty()) {
+    arguments->output = free_output(arguments->content, arguments->style);
   }
   catch_signals();
   return run_on_device(*arguments, words.empty() ? "" : words[0]);

@@ -26,7 +26,6 @@ grep -q 'Exit status: 0 done; 1 ' help.txt || fail "--help does not explain exit
 
 refuses 2 'CONTENT is required; see --help' "$program"
 refuses 2 'STYLE is required; see --help' "$program" "$cat"
-refuses 2 '--output is required; see --help' "$program" "$cat" "$suns"
 
 # Options that there are not.
 asks_wrong 'there is no option --sise; is --size meant? See --help' --sise 5

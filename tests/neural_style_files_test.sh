@@ -111,6 +111,22 @@ bmp 60 >row.bmp
 "$program" row.bmp pixel.bmp --size 64 --iterations 1 -o row.png --quiet || fail "a picture of one row"
 is_picture pixel.png row.png
 
+# Where nothing is said, a name in the current folder that there is not: of both pictures, and a number.
+mkdir unnamed
+cp cat.jpg unnamed/a.cat.jpg
+(
+  cd unnamed
+  ln -s nowhere a.cat-suns-3.png
+  for name in a.cat-suns.png a.cat-suns-2.png a.cat-suns-4.png; do
+    SFUMATO_WEIGHTS=../slim.safetensors "$program" a.cat.jpg ../suns.jpg --size 32 --iterations 1 >log.txt
+    grep -qx "wrote $name" log.txt || fail "without --output it did not write $name: $(cat log.txt)"
+    is_picture "$name"
+    touch -d 2001-01-01 "$name"
+  done
+  [ -z "$(find . -type f -name '*.png' -newermt 2002-01-01)" ] || fail "a picture was written over: $(ls -l)"
+  [ ! -e nowhere ] || fail "a picture was written where a link leads"
+)
+
 # Names that need care, and the same picture twice.
 mkdir 'a folder ä'
 cp cat.jpg 'a folder ä/Kätzchen 猫.jpg'

@@ -57,7 +57,7 @@ inline std::string remarks(const Option& option) {
 inline std::string help() {
   std::string text =
       "Neural style transfer (Gatys, Ecker and Bethge, 2016) with VGG-19.\n"
-      "Usage: neural_style CONTENT STYLE -o OUT [OPTIONS]\n";
+      "Usage: neural_style CONTENT STYLE [-o OUT] [OPTIONS]\n";
   std::string group;
   for (const Option& option : options()) {
     if (option.group != group) text += "\n" + option.group + ":\n";
@@ -79,7 +79,7 @@ inline std::string help() {
         "finite; 2 the command line is not right; 3 --until-loss was not reached; 130 ended by "
         "SIGINT, 143 by SIGTERM, 129 by "
         "SIGHUP, 152 by SIGXCPU, 141 as nobody read its output.",
-        "Example: neural_style photo.jpg painting.jpg -o out.png --size 512"}) {
+        "Example: neural_style photo.jpg painting.jpg"}) {
     text += detail::wrapped("", paragraph, 0);
   }
   return text;

@@ -25,6 +25,20 @@ namespace neural_style {
 
 inline constexpr std::string_view kLossesHeader = "iteration,content,style,tv,total,seconds\n";
 
+/// "photo-painting.png" for "pictures/photo.jpg" and "painting.jpg": what to write in the current
+/// folder where nothing is said. A number is added rather than take a name that there is.
+inline std::string free_output(const std::string& content, const std::string& style) {
+  namespace fs = std::filesystem;
+  const std::string stem =
+      fs::path(content).stem().string() + "-" + fs::path(style).stem().string();
+  std::string name = stem + ".png";
+  std::error_code ignored;
+  for (int number = 2; fs::exists(fs::symlink_status(name, ignored)); ++number) {
+    name = sfumato::message(stem, "-", number, ".png");
+  }
+  return name;
+}
+
 /// "out.png" to "out-stage1.png".
 inline std::string stage_path(const std::string& output, std::size_t number) {
   const std::filesystem::path path(output);
