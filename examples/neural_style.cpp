@@ -3,11 +3,11 @@
 #include <cstdio>
 #include <exception>
 #include <new>
-#include <optional>
 #include <span>
+#include <string>
 
+#include "neural_style/answers.hpp"
 #include "neural_style/arguments.hpp"
-#include "neural_style/help.hpp"
 #include "neural_style/outputs.hpp"
 #include "neural_style/parse.hpp"
 #include "neural_style/run.hpp"
@@ -19,16 +19,17 @@ namespace {
 /// Reads the command line and runs. Returns the exit status.
 int run_program(std::span<char* const> words) {
   using namespace neural_style;
-  std::optional<Arguments> arguments = parse(words.subspan(words.empty() ? 0 : 1));
-  if (!arguments) {
-    const bool said = std::fputs(help().c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+  Arguments arguments = parse(words.subspan(words.empty() ? 0 : 1));
+  if (!arguments.answer.empty()) {
+    const std::string answer = answer_to(arguments);
+    const bool said = std::fputs(answer.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
     return said ? 0 : 1;
   }
-  if (arguments->output.empty()) {
-    arguments->output = free_output(arguments->content, arguments->style);
+  if (arguments.output.empty()) {
+    arguments.output = free_output(arguments.content, arguments.style);
   }
   catch_signals();
-  return run_on_device(*arguments, words.empty() ? "" : words[0]);
+  return run_on_device(arguments, words.empty() ? "" : words[0]);
 }
 
 }  // namespace

@@ -17,7 +17,8 @@ asks_wrong() { local message=$1; shift; refuses 2 "neural_style: $message" "$pro
 "$program" "$cat" -h | cmp - help.txt || fail "-h is not --help"
 for option in CONTENT STYLE --output --preset --size --height --width --iterations --learning-rate --lr-decay-every \
   --lr-decay --init --seed --content-weight --style-weight --tv-weight --content-layers --style-layers --weights \
-  --device --precision --memory --tf32 --threads --losses --report-every --quiet --save-stages; do
+  --device --precision --memory --tf32 --threads --losses --report-every --quiet --save-stages --help \
+  --version --man --completions; do
   grep -qE -- "(^|[ ,])$option( |\$)" help.txt || fail "--help does not explain $option"
 done
 grep -q 'Exit status: 0 done; 1 ' help.txt || fail "--help does not explain exit statuses"

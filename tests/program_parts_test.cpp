@@ -53,7 +53,7 @@ void wait_for_another_keystroke() {
 /// What a command line sets, behind its pictures.
 Arguments read(std::vector<const char*> words) {
   words.insert(words.begin(), {"a.jpg", "b.jpg", "-o", "c.png"});
-  return *parse(words);
+  return parse(words);
 }
 
 /// VGG-19 with 8 channels in its first block and 16 in the others.

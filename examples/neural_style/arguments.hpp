@@ -40,7 +40,8 @@ struct Arguments {
   bool tf32 = false;
   sfumato::style::TransferOptions transfer;
   sfumato::style::PictureOptions pictures;
-  Settings given;  ///< what the command line itself set, in its order
+  std::string answer;  ///< what to print instead of painting: "help", "version", "man", or a shell
+  Settings given;      ///< what the command line itself set, in its order
 };
 
 }  // namespace neural_style

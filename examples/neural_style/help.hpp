@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "arguments.hpp"
 #include "options.hpp"
+#include "sfumato/core/error.hpp"
 
 namespace neural_style {
 
@@ -51,37 +53,46 @@ inline std::string remarks(const Option& option) {
   return remarks;
 }
 
+/// "-o, --output FILE".
+inline std::string names_of(const Option& option) {
+  if (option.is_positional()) return option.name;
+  return (option.letter.empty() ? "" : option.letter + ", ") + option.name +
+         (option.is_flag() ? "" : " " + option.operand);
+}
+
 }  // namespace detail
+
+inline constexpr const char* kUsage = "neural_style CONTENT STYLE [-o OUT] [OPTIONS]";
+
+/// What help says besides the table, a paragraph each.
+inline const std::vector<std::string>& help_notes() {
+  static const std::vector<std::string> notes{
+      "An option's value follows it or its =; lists have commas between their words. A picture "
+      "whose name begins with a hyphen comes after --.",
+      "On SIGINT (Ctrl-C), SIGTERM, SIGHUP, SIGXCPU, or when nobody reads its output any longer, "
+      "the program ends after the iteration at hand and writes what there is; a second SIGINT "
+      "ends it at once.",
+      "Exit status: 0 done; 1 a file, the memory or the device does not serve, or a loss was not "
+      "finite; 2 the command line is not right; 3 --until-loss was not reached; 130 ended by "
+      "SIGINT, 143 by SIGTERM, 129 by "
+      "SIGHUP, 152 by SIGXCPU, 141 as nobody read its output.",
+      "Example: neural_style photo.jpg painting.jpg"};
+  return notes;
+}
 
 /// What --help prints, from the table.
 inline std::string help() {
-  std::string text =
-      "Neural style transfer (Gatys, Ecker and Bethge, 2016) with VGG-19.\n"
-      "Usage: neural_style CONTENT STYLE [-o OUT] [OPTIONS]\n";
+  std::string text = sfumato::message(
+      "Neural style transfer (Gatys, Ecker and Bethge, 2016) with VGG-19.\nUsage: ", kUsage, "\n");
   std::string group;
   for (const Option& option : options()) {
     if (option.group != group) text += "\n" + option.group + ":\n";
     group = option.group;
-    const std::string names = "  " + (option.letter.empty() ? "" : option.letter + ", ") +
-                              option.name +
-                              (option.is_positional() || option.is_flag() ? "" : " ") +
-                              (option.is_positional() ? "" : option.operand);
-    text += detail::wrapped(names, option.help + detail::remarks(option), detail::kHelpColumn);
+    text += detail::wrapped("  " + detail::names_of(option), option.help + detail::remarks(option),
+                            detail::kHelpColumn);
   }
   text += "\n";
-  for (const char* const paragraph :
-       {"An option's value follows it or its =; lists have commas between their words. A picture "
-        "whose name begins with a hyphen comes after --.",
-        "On SIGINT (Ctrl-C), SIGTERM, SIGHUP, SIGXCPU, or when nobody reads its output any longer, "
-        "the program ends after the iteration at hand and writes what there is; a second SIGINT "
-        "ends it at once.",
-        "Exit status: 0 done; 1 a file, the memory or the device does not serve, or a loss was not "
-        "finite; 2 the command line is not right; 3 --until-loss was not reached; 130 ended by "
-        "SIGINT, 143 by SIGTERM, 129 by "
-        "SIGHUP, 152 by SIGXCPU, 141 as nobody read its output.",
-        "Example: neural_style photo.jpg painting.jpg"}) {
-    text += detail::wrapped("", paragraph, 0);
-  }
+  for (const std::string& note : help_notes()) text += detail::wrapped("", note, 0);
   return text;
 }
 

@@ -19,6 +19,9 @@ inline constexpr std::int64_t kDefaultSize = 512;
 inline constexpr std::int64_t kSmallest = 32;
 inline constexpr std::int64_t kLargest = 16384;
 
+/// The group of what is printed instead of painting anything.
+inline constexpr const char* kAnswers = "Instead of painting";
+
 /// What an option does not go together with. A condition on an option: without a value, that it was
 /// given; with one, that its value is that, given or not; with an empty one, that it has none.
 struct Exclusion {
@@ -236,6 +239,13 @@ inline const std::vector<Option>& options() {
        number(at(&A::report_every), std::int64_t{1}, kMany),
        {{{}, "--quiet", {}, "it prints no reports"}}},
       {"--quiet", "", "", kReports, "Print nothing but errors", flag(at(&A::quiet))},
+
+      {"--help", "-h", "", kAnswers, "Print this", answer("help")},
+      {"--version", "", "", kAnswers,
+       "Print the version, the device, its instruction set and the libraries", answer("version")},
+      {"--man", "", "", kAnswers, "Print this as a page for man", answer("man")},
+      {"--completions", "", "SHELL", kAnswers, "Print what completes these options in a shell",
+       choice(at(&A::answer), {"bash", "zsh", "fish"})},
   };
   return table;
 }

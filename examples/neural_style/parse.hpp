@@ -78,9 +78,10 @@ inline std::string value_of(const Option& option, const std::optional<std::strin
 }  // namespace detail
 
 /// Reads `--name value`, `--name=value`, `-o value`, `-ovalue` and positional words, which are all
-/// that follows `--`; nothing where help is asked for. Throws ValueError for a command line that
-/// names what there is not, names it twice, lacks what is required, or does not go together.
-inline std::optional<Arguments> parse(std::span<const char* const> command_line) {
+/// that follows `--`. What is to be printed instead of painting ends the line. Throws ValueError
+/// for a command line that names what there is not, names it twice, lacks what is required, or does
+/// not go together.
+inline Arguments parse(std::span<const char* const> command_line) {
   std::vector<const Option*> positionals;
   for (const Option& option : options()) {
     if (option.is_positional()) positionals.push_back(&option);
@@ -107,10 +108,6 @@ inline std::optional<Arguments> parse(std::span<const char* const> command_line)
       const std::string name = word.substr(0, end);
       std::optional<std::string> attached;
       if (end < word.size()) attached = word.substr(word[end] == '=' ? end + 1 : end);
-      if (name == "--help" || name == "-h") {
-        if (attached) throw sfumato::ValueError(name + " takes no value");
-        return std::nullopt;
-      }
       const auto option =
           std::find_if(options().begin(), options().end(), [&](const Option& candidate) {
             return name == (is_long ? candidate.name : candidate.letter);
@@ -120,6 +117,7 @@ inline std::optional<Arguments> parse(std::span<const char* const> command_line)
         throw sfumato::ValueError(option->name + " is given twice");
       }
       given.push_back({option->name, detail::value_of(*option, attached, words)});
+      if (option->group == kAnswers) return arguments_of({given.back()});
     }
   }
   Arguments a = arguments_of(given);

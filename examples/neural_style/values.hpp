@@ -27,6 +27,7 @@ struct Value {
   /// Returns false, having set nothing, for a text that is not what is wanted.
   std::function<bool(Arguments&, const std::string&)> read;
   std::function<std::string(const Arguments&)> show;  ///< nothing where nothing is set
+  std::vector<std::string> words = {};                ///< where it is one of a few
 };
 
 /// Where a value is kept, by a member of Arguments or of the library's options in it.
@@ -137,7 +138,7 @@ Value choice(Get get, const std::vector<std::string>& allowed) {
             if (known) get(a) = text;
             return known;
           },
-          [=](const Arguments& a) { return get(a); }};
+          [=](const Arguments& a) { return get(a); }, allowed};
 }
 
 /// One of a few words, each of which means a value.
@@ -159,7 +160,8 @@ Value meaning(Get get, const std::vector<std::pair<std::string, T>>& meanings) {
               if (get(a) == value) return word;
             }
             return "";
-          }};
+          },
+          words};
 }
 
 /// Words with commas between them.
@@ -189,6 +191,16 @@ template <class Get>
 Value flag(Get get) {
   return {"nothing", [=](Arguments& a, const std::string&) { return get(a) = true; },
           [=](const Arguments& a) { return std::string(get(a) ? "set" : ""); }};
+}
+
+/// That something is to be printed instead.
+inline Value answer(const char* what) {
+  return {"nothing",
+          [=](Arguments& a, const std::string&) {
+            a.answer = what;
+            return true;
+          },
+          [](const Arguments&) { return std::string(); }};
 }
 
 }  // namespace neural_style
