@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdio>  // before jpeglib.h, which needs both
+
 #include <jpeglib.h>
 #include <lcms2.h>
 #include <png.h>
