@@ -10,6 +10,7 @@
 #include "neural_style/arguments.hpp"
 #include "neural_style/outputs.hpp"
 #include "neural_style/parse.hpp"
+#include "neural_style/repeat.hpp"
 #include "neural_style/run.hpp"
 #include "neural_style/signals.hpp"
 #include "sfumato/core/error.hpp"
@@ -19,7 +20,10 @@ namespace {
 /// Reads the command line and runs. Returns the exit status.
 int run_program(std::span<char* const> words) {
   using namespace neural_style;
-  Arguments arguments = parse(words.subspan(words.empty() ? 0 : 1));
+  const std::string program = words.empty() ? "" : words[0];
+  words = words.subspan(words.empty() ? 0 : 1);
+  const bool repeats = !words.empty() && std::string(words[0]) == "repeat";
+  Arguments arguments = repeats ? parse_repeat(words.subspan(1), program) : parse(words);
   if (!arguments.answer.empty()) {
     const std::string answer = answer_to(arguments);
     const bool said = std::fputs(answer.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
@@ -29,7 +33,7 @@ int run_program(std::span<char* const> words) {
     arguments.output = free_output(arguments.content, arguments.style);
   }
   catch_signals();
-  return run_on_device(arguments, words.empty() ? "" : words[0]);
+  return run_on_device(arguments, program.c_str());
 }
 
 }  // namespace

@@ -38,10 +38,13 @@ struct Arguments {
   bool quiet = false;
   bool save_stages = false;
   bool tf32 = false;
+  bool no_metadata = false;
   sfumato::style::TransferOptions transfer;
   sfumato::style::PictureOptions pictures;
-  std::string answer;  ///< what to print instead of painting: "help", "version", "man", or a shell
-  Settings given;      ///< what the command line itself set, in its order
+  std::string answer;   ///< what to print instead of painting: "help", "version", "man", or a shell
+  std::string repeats;  ///< the picture that is painted again, or nothing
+  std::int64_t stopped_after = 0;  ///< iterations after which that was ended; 0 for none
+  Settings given;                  ///< what the command line itself set, in its order
 };
 
 }  // namespace neural_style

@@ -8,6 +8,11 @@
 #include <png.h>
 #include <webp/decode.h>
 #include <zlib.h>
+#if __has_include(<Eigen/Version>)
+#include <Eigen/Version>
+#else
+#include <Eigen/src/Core/util/Macros.h>  // the version, and nothing of what takes long to compile
+#endif
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -108,6 +109,12 @@ inline const std::vector<Option>& options() {
        "names of both without their endings, or CONTENT-STYLE-2.png, -3 and so on where there is "
        "one",
        words(at(&A::output), "a file name")},
+      {"--no-metadata", "", "", kPictures,
+       "Keep nothing in the PNG of how it was painted. Otherwise `neural_style repeat OUT.png "
+       "[FILE "
+       "or FOLDER...] -o FILE` paints it again, from the same files, which it finds by their "
+       "hashes",
+       flag(at(&A::no_metadata))},
       {"--preset", "", "NAME", kPictures, detail::preset_help(),
        choice(at(&A::preset), detail::preset_names())},
       {"--save-stages",
@@ -289,16 +296,16 @@ inline Arguments arguments_of(const Settings& given,
   return a;
 }
 
+/// Whether an option is among these.
+inline bool is_given(const Settings& settings, const std::string& name) {
+  return std::any_of(settings.begin(), settings.end(),
+                     [&](const Setting& setting) { return setting.option == name; });
+}
+
 /// Throws ValueError for options that do not go together.
 inline void refuse_exclusions(const Arguments& a) {
-  const auto is_given = [&](const std::string& name) {
-    for (const Setting& setting : a.given) {
-      if (setting.option == name) return true;
-    }
-    return false;
-  };
   const auto holds = [&](const Option& option, const std::optional<std::string>& value) {
-    return value ? option.value.show(a) == *value : is_given(option.name);
+    return value ? option.value.show(a) == *value : is_given(a.given, option.name);
   };
   const auto words = [](const std::string& name, const std::optional<std::string>& value) {
     return value ? name + " " + *value : name;

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -113,8 +114,10 @@ inline void check_outputs(const Arguments& a, const std::string& weights) {
   }
   const auto pictures = static_cast<std::ptrdiff_t>(outputs.size());
   if (!a.losses.empty()) outputs.push_back({"--losses", a.losses});
-  const std::vector<detail::NamedPath> inputs{
-      {"CONTENT", a.content}, {"STYLE", a.style}, {"the weights", weights}};
+  const std::vector<detail::NamedPath> inputs{{"CONTENT", a.content},
+                                              {"STYLE", a.style},
+                                              {"the weights", weights},
+                                              {"the picture to repeat", a.repeats}};
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     std::vector<detail::NamedPath> others(outputs.begin(),
                                           outputs.begin() + static_cast<std::ptrdiff_t>(i));
@@ -146,13 +149,15 @@ inline void write_losses(const std::string& path,
 
 /// Writes a picture that took long to paint: where it can't be written as asked, beside the
 /// temporary files or into the home folder. Returns nothing, or what went wrong and where the
-/// picture is instead.
+/// picture is instead. `texts` are what a PNG keeps with it.
 inline std::string write_picture(const std::string& path,
-                                 const sfumato::Tensor<std::uint8_t>& pixels) {
+                                 const sfumato::Tensor<std::uint8_t>& pixels,
+                                 const std::map<std::string, std::string>& texts = {}) {
+  constexpr int kQuality = 95;
   namespace fs = std::filesystem;
   std::string failure;
   try {
-    sfumato::io::write_image(path, pixels);
+    sfumato::io::write_image(path, pixels, kQuality, texts);
     return failure;
   } catch (const sfumato::IoError& error) {
     failure = error.what();
@@ -169,7 +174,7 @@ inline std::string write_picture(const std::string& path,
                                      name.extension().string());
     if (fs::exists(place, ignored)) continue;
     try {
-      sfumato::io::write_image(place, pixels);
+      sfumato::io::write_image(place, pixels, kQuality, texts);
       return failure + "; the picture is in " + place.string();
     } catch (const sfumato::IoError&) {
       continue;  // the next may be on another disk

@@ -3,11 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <future>
 #include <string>
 #include <vector>
 
 #include "arguments.hpp"
 #include "outputs.hpp"
+#include "record.hpp"
 #include "reporter.hpp"
 #include "sfumato/io/image.hpp"
 #include "sfumato/sfumato.hpp"
@@ -23,9 +25,11 @@ template <class Device>
 struct Painting {
   sfumato::Tensor<float, Device> picture;
   std::vector<sfumato::style::Iteration> history;
-  std::string trouble;   ///< of pictures of stages that could not be written; or nothing
-  std::string warning;   ///< of the last stage, that its loss rose; or nothing
-  bool reached = false;  ///< whether the last stage came to --until-loss
+  std::int64_t iterations = 0;  ///< whose steps the picture has, of all stages
+  std::string trouble;          ///< of pictures of stages that could not be written; or nothing
+  std::future<Record> record;   ///< of how it comes about, where somebody wants that
+  std::string warning;          ///< of the last stage, that its loss rose; or nothing
+  bool reached = false;         ///< whether the last stage came to --until-loss
 
   /// Goes on with what came of a stage.
   void add(const sfumato::style::TransferResult<float, Device>& result) {
@@ -51,8 +55,10 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
            const sfumato::Tensor<std::uint8_t>& style_pixels, const Reporter& report,
            Painting<Device>& painting) {
   using namespace sfumato;
-  for (std::size_t number = 1; number <= stages.size() && (number == 1 || interrupted == 0);
-       ++number) {
+  const auto goes_on = [&] {
+    return interrupted == 0 && (a.stopped_after == 0 || painting.iterations < a.stopped_after);
+  };
+  for (std::size_t number = 1; number <= stages.size() && (number == 1 || goes_on()); ++number) {
     Stage stage = stages[number - 1];
     scales.apply_to(stage.transfer.objective, network);
     if (number < stages.size()) stage.transfer.until_loss.reset();
@@ -77,8 +83,9 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
                static_cast<long long>(stage.transfer.iterations));
     const auto result = style::transfer(network, content, style_picture, picture, stage.transfer,
                                         [&](const style::Iteration& now) {
+                                          ++painting.iterations;
                                           report(now, stage.transfer.iterations);
-                                          return interrupted == 0;
+                                          return goes_on();
                                         });
     painting.add(result);
     if (result.converged) {

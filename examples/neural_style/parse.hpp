@@ -77,31 +77,25 @@ inline std::string value_of(const Option& option, const std::optional<std::strin
 
 }  // namespace detail
 
+/// What a command line says, before it is asked whether that makes sense.
+struct CommandLine {
+  Settings settings;
+  std::vector<std::string> positionals;
+};
+
 /// Reads `--name value`, `--name=value`, `-o value`, `-ovalue` and positional words, which are all
-/// that follows `--`. What is to be printed instead of painting ends the line. Throws ValueError
-/// for a command line that names what there is not, names it twice, lacks what is required, or does
-/// not go together.
-inline Arguments parse(std::span<const char* const> command_line) {
-  std::vector<const Option*> positionals;
-  for (const Option& option : options()) {
-    if (option.is_positional()) positionals.push_back(&option);
-  }
-  Settings given;
-  const auto is_given = [&](const Option& option) {
-    return std::any_of(given.begin(), given.end(),
-                       [&](const Setting& setting) { return setting.option == option.name; });
-  };
-  std::size_t placed = 0;
+/// that follows `--`. What is to be printed instead of painting ends the line, and is all that it
+/// says. Throws ValueError for a line that names what there is not, names it twice, or lacks a
+/// value.
+inline CommandLine split(std::span<const char* const> command_line) {
+  CommandLine line;
   bool all_positional = false;
   for (detail::Words words(command_line); words.more();) {
     const std::string word = words.take();
     if (!all_positional && word == "--") {
       all_positional = true;
     } else if (all_positional || word.size() < 2 || word[0] != '-') {
-      if (placed == positionals.size()) {
-        throw sfumato::ValueError("'" + word + "' is one argument too many; see --help");
-      }
-      given.push_back({positionals[placed++]->name, word});
+      line.positionals.push_back(word);
     } else {
       const bool is_long = word[1] == '-';
       const std::size_t end = is_long ? std::min(word.find('='), word.size()) : 2;
@@ -113,21 +107,42 @@ inline Arguments parse(std::span<const char* const> command_line) {
             return name == (is_long ? candidate.name : candidate.letter);
           });
       if (option == options().end()) throw detail::unknown_option(name);
-      if (is_given(*option) && !option->is_flag()) {
+      if (is_given(line.settings, option->name) && !option->is_flag()) {
         throw sfumato::ValueError(option->name + " is given twice");
       }
-      given.push_back({option->name, detail::value_of(*option, attached, words)});
-      if (option->group == kAnswers) return arguments_of({given.back()});
+      line.settings.push_back({option->name, detail::value_of(*option, attached, words)});
+      if (option->group == kAnswers) return {{line.settings.back()}, {}};
     }
   }
+  return line;
+}
+
+/// Throws ValueError for settings that lack what is required, or do not go together.
+inline Arguments check(const Settings& given) {
   Arguments a = arguments_of(given);
+  if (!a.answer.empty()) return a;
   for (const Option& option : options()) {
-    if (option.required && !is_given(option)) {
+    if (option.required && !is_given(given, option.name)) {
       throw sfumato::ValueError(option.name + " is required; see --help");
     }
   }
   refuse_exclusions(a);
   return a;
+}
+
+/// The command line of a run. Throws ValueError for one that is not right.
+inline Arguments parse(std::span<const char* const> command_line) {
+  CommandLine line = split(command_line);
+  for (const Option& option : options()) {
+    if (!option.is_positional() || line.positionals.empty()) continue;
+    line.settings.push_back({option.name, line.positionals.front()});
+    line.positionals.erase(line.positionals.begin());
+  }
+  if (!line.positionals.empty()) {
+    throw sfumato::ValueError("'" + line.positionals.front() +
+                              "' is one argument too many; see --help");
+  }
+  return check(line.settings);
 }
 
 }  // namespace neural_style

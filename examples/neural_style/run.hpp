@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <future>
+#include <map>
 #include <new>
 #include <optional>
 #include <string>
@@ -19,6 +21,8 @@
 #include "memory.hpp"
 #include "outputs.hpp"
 #include "paint.hpp"
+#include "record.hpp"
+#include "repeat.hpp"
 #include "reporter.hpp"
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/image.hpp"
@@ -48,7 +52,7 @@ inline std::filesystem::path choose_weights(const Arguments& a, const char* prog
 /// Saves what there is of a run and says so. `trouble` is why it ended before its end, or nothing.
 /// Returns the exit status.
 template <class Device>
-int finish(const Arguments& a, const Painting<Device>& painting, std::string trouble,
+int finish(const Arguments& a, Painting<Device>& painting, std::string trouble,
            const Reporter& report) {
   constexpr int kBySignal = 128;
   const int signal = interrupted;
@@ -58,8 +62,18 @@ int finish(const Arguments& a, const Painting<Device>& painting, std::string tro
   if (painting.picture.defined()) {
     const HoldSignals whole_files;
     interrupted = 0;  // a signal that comes now is too late to end anything early
-    const std::string failure =
-        write_picture(a.output, sfumato::style::denormalize(painting.picture, a.pictures.rounding));
+    std::map<std::string, std::string> texts;
+    if (trouble.empty() && painting.record.valid()) {
+      try {
+        Record record = painting.record.get();
+        record.stopped_after = signal == 0 ? a.stopped_after : painting.iterations;
+        texts[kRecordKeyword] = to_json(record);
+      } catch (const sfumato::IoError& error) {
+        add(sfumato::message("the picture can't carry how it was painted: ", error.what()));
+      }
+    }
+    const std::string failure = write_picture(
+        a.output, sfumato::style::denormalize(painting.picture, a.pictures.rounding), texts);
     if (failure.empty() && !trouble.empty()) {
       add(sfumato::message("wrote the last good picture to ", a.output));
     }
@@ -86,6 +100,7 @@ int finish(const Arguments& a, const Painting<Device>& painting, std::string tro
     if (signal != 0) report.end_line();
     report.say("%s%s\n", signal != 0 ? "interrupted; wrote what there is to " : "wrote ",
                a.output.c_str());
+    if (!a.repeats.empty()) report.say("%s\n", comparison(a.repeats, a.output).c_str());
   }
   if (!painting.warning.empty()) {
     std::fprintf(stderr, "neural_style: warning: %s\n", painting.warning.c_str());
@@ -112,6 +127,10 @@ void load_and_paint(const Arguments& a, const char* program, const Reporter& rep
     check_outputs(a, weights);
   }
   if (a.threads) set_thread_count(*a.threads);
+  if (!a.no_metadata && io::detail::image_extension(a.output) == ".png") {
+    // Beside the painting, as a large network takes seconds.
+    painting.record = std::async([a, weights] { return record_for(a, weights); });
+  }
   const Tensor<std::uint8_t> content_pixels = io::read_image(a.content);
   const Tensor<std::uint8_t> style_pixels = io::read_image(a.style);
   const auto say_size = [&](const char* name, const std::string& path, const Shape& shape) {

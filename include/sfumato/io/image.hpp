@@ -4,6 +4,7 @@
 #include <cctype>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <new>
 #include <span>
 #include <string>
@@ -18,6 +19,7 @@
 #include "sfumato/io/jpeg.hpp"
 #include "sfumato/io/picture.hpp"
 #include "sfumato/io/png.hpp"
+#include "sfumato/io/png_text.hpp"
 #include "sfumato/io/webp.hpp"
 
 namespace sfumato::io {
@@ -135,10 +137,11 @@ inline void check_image_extension(const std::filesystem::path& path) {
 
 /// Writes sRGB of 8 bits as the name's extension says, whole or not at all: (height, width, 3), or
 /// with opacity (height, width, 4), as PNG; (height, width, 3) as JPEG of a quality from 1 to 100,
-/// without chroma subsampling. Both say that they are sRGB.
-/// Throws IoError, and ShapeError for other pixels.
+/// without chroma subsampling. Both say that they are sRGB; PNG keeps `texts` (UTF-8) by keyword,
+/// which read_png_text() finds. Throws IoError, ShapeError for other pixels, and ValueError for
+/// keywords that are not of 1 to 79 ASCII letters.
 inline void write_image(const std::filesystem::path& path, const Tensor<std::uint8_t>& pixels,
-                        int quality = 95) {
+                        int quality = 95, const std::map<std::string, std::string>& texts = {}) {
   check_image_extension(path);
   const bool is_png = detail::image_extension(path) == ".png";
   if (pixels.rank() != 3 || (pixels.shape()[2] != 3 && pixels.shape()[2] != 4) ||
@@ -157,10 +160,13 @@ inline void write_image(const std::filesystem::path& path, const Tensor<std::uin
     throw IoError(message(path.string(), ": a JPEG has at most ", JPEG_MAX_DIMENSION, " x ",
                           JPEG_MAX_DIMENSION, " pixels, not ", width, " x ", height, "; use .png"));
   }
-  const std::vector<std::uint8_t> encoded =
+  std::vector<std::uint8_t> encoded =
       is_png ? detail::encode_png(pixels.data(), height, width, channels)
              : detail::encode_jpeg(pixels.data(), height, width, std::clamp(quality, 1, 100),
                                    detail::srgb_profile());
+  for (const auto& [keyword, text] : texts) {
+    if (is_png) detail::add_png_text(encoded, keyword, text);
+  }
   AtomicFileWriter file(path);
   file.write(encoded.data(), encoded.size());
   file.commit();
