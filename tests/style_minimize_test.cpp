@@ -47,7 +47,7 @@ Objective distance_to(const Tensor<double>& target, bool flat = false) {
 const auto kGoal = [] { return picture(2); };
 const auto kStart = [] { return picture(3); };
 
-auto run(const style::TransferOptions& options, const style::Progress& progress = {}) {
+auto run(const style::TransferOptions& options, const style::Progress<double>& progress = {}) {
   return style::minimize(distance_to(kGoal()), kStart(), options, progress);
 }
 

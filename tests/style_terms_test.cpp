@@ -68,6 +68,30 @@ TEST_CASE("terms of one's own, of a layer and of the picture, are minimised") {
         }).starts_with("Vgg: there is no layer 'relu9_9'"));
 }
 
+TEST_CASE("who looks on sees the loss of each term, and the picture that comes out") {
+  Random random(5);
+  nn::Vgg<float> network({.widths = {8, 8, 8, 8, 8}}, random);
+  const Tensor<float> content = image(6, 40, 33);  // painted larger, and cut off
+  const style::ObjectiveOptions layers{.content_layers = {"relu2_1"},
+                                       .style_layers = {"relu1_1", "relu3_1"}};
+  Tensor<float> last;
+  std::int64_t seen = 0;
+  const auto result =
+      style::transfer(network, content, image(7), content, {.objective = layers, .iterations = 2},
+                      [&](const auto& now) {
+                        last = now.picture().clone();
+                        CHECK(now.terms.size() == 4);
+                        CHECK(now.terms.at("content relu2_1") == now.loss("content"));
+                        CHECK(now.terms.at("tv") == now.loss("tv"));
+                        CHECK(now.terms.at("style relu1_1") + now.terms.at("style relu3_1") ==
+                              doctest::Approx(now.loss("style")));
+                        return ++seen < 3;
+                      });
+  CHECK(seen == 2);
+  CHECK(last.shape() == content.shape());
+  CHECK(last.to_vector() == result.image.to_vector());
+}
+
 TEST_CASE("a ResNet paints") {
   Random random(3);
   ResNet network({.depth = 18, .widths = {8, 8, 16, 16}}, random);

@@ -62,7 +62,16 @@ class DivergenceError : public Error {
   TransferResult<T, Device> result;
 };
 
-/// Is told of every iteration; returns false to stop.
-using Progress = std::function<bool(const Iteration&)>;
+/// An iteration while it is there.
+template <class T, class Device = Cpu>
+struct Moment : Iteration {
+  std::map<std::string, double> terms;  ///< the weighted loss of each, by Objective::names()
+  /// What would come out now, normalised, (1, 3, h, w). It changes with the next step.
+  std::function<Tensor<T, Device>()> picture;
+};
+
+/// Is told of every iteration; returns false to stop. What takes an Iteration is one, too.
+template <class T, class Device = Cpu>
+using Progress = std::function<bool(const Moment<T, Device>&)>;
 
 }  // namespace sfumato::style

@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "sfumato/autodiff/backward.hpp"
@@ -62,7 +63,7 @@ class Minimization {
   using Device = typename Network::device_type;
 
   Minimization(const Objective<Network, T>& objective, const Tensor<T, Device>& initial,
-               const TransferOptions& options, const Progress& progress,
+               const TransferOptions& options, const Progress<T, Device>& progress,
                const View<Network, T>& view, const MinimizerState<T, Device>& from)
       : objective_(objective),
         options_(options),
@@ -70,11 +71,12 @@ class Minimization {
         view_(view),
         scale_(options.pixels),
         image_(from.pixels.defined() ? from.pixels.clone() : scale_.pixels(initial), true),
-        painted_(objective.kinds(), 1),
-        seen_((view.objective == nullptr ? objective : *view.objective).kinds(), 0),
+        painted_(objective, 1),
+        seen_(view.objective == nullptr ? objective : *view.objective, 0),
         look_([this] { no_grad([&] { seen_.keep((*view_.objective)(shown(image_.value()))); }); },
               options.capture) {
     iteration_.number = from.iterations;
+    iteration_.picture = [this] { return shown(result()).value(); };
     if (options.average_decay == 0.0) return;
     average_ = {options.average_decay, from.average.count, from.average.sum.clone()};
     if (average_.count > 0) return;
@@ -229,7 +231,7 @@ class Minimization {
 
   const Objective<Network, T>& objective_;
   const TransferOptions& options_;
-  const Progress& progress_;
+  const Progress<T, Device>& progress_;
   const View<Network, T>& view_;
   PixelScale<T, Device> scale_;
   Variable<T, Device> image_;  // in pixels
@@ -238,7 +240,7 @@ class Minimization {
   Report<T, Device> seen_;     // of the picture that comes out, where its losses are others
   Repeat<Device> look_;
   LastPictures<T, Device> pictures_;
-  Iteration iteration_;
+  Moment<T, Device> iteration_;
   TransferResult<T, Device> result_;
   std::string steps_;                                       // of which kind they are, for messages
   bool searches_ = false;                                   // along lines
@@ -261,7 +263,8 @@ template <class Network, class T, class Device>
 TransferResult<T, Device> minimize(const Objective<Network, T>& objective,
                                    const Tensor<T, Device>& initial,
                                    const TransferOptions& options = {},
-                                   const Progress& progress = {}, const View<Network, T>& view = {},
+                                   const std::type_identity_t<Progress<T, Device>>& progress = {},
+                                   const View<Network, T>& view = {},
                                    const MinimizerState<T, Device>& from = {}) {
   detail::check(options);
   return detail::Minimization<Network, T>(objective, initial, options, progress, view, from)

@@ -54,6 +54,9 @@ class Objective {
 
   const std::vector<std::string>& kinds() const { return kinds_; }
 
+  /// The kind of each term, and its layer where it has one: "style relu1_1".
+  const std::vector<std::string>& names() const { return names_; }
+
   /// The losses of a picture (1, 3, h, w): first those of terms of the picture itself.
   Losses<T, Device> operator()(const Variable<T, Device>& image) const {
     Losses<T, Device> losses{std::vector<Variable<T, Device>>(kinds_.size()), kinds_, {}};
@@ -83,6 +86,7 @@ class Objective {
       throw ValueError(message("style transfer: the term of layer '", term.layer, "' has no loss"));
     }
     kinds_.push_back(term.kind);
+    names_.push_back(term.kind + (term.layer.empty() ? "" : " " + term.layer));
   }
 
   /// The last layer before this one that is smaller than the one before it; from there features are
@@ -118,6 +122,7 @@ class Objective {
   std::vector<FeatureTerm> feature_terms_;
   std::vector<PictureTerm> picture_terms_;
   std::vector<std::string> kinds_;  // of the picture's terms, then of the features'
+  std::vector<std::string> names_;  // the same order
   std::vector<std::size_t> layers_;
   std::vector<std::optional<std::size_t>> starts_;  // whose features a term's loss begins with
   std::vector<std::size_t> visited_layers_;         // what the network is asked for …

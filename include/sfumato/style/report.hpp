@@ -16,9 +16,11 @@ namespace sfumato::style::detail {
 template <class T, class Device>
 class Report {
  public:
-  Report(const std::vector<std::string>& kinds, std::int64_t more)
-      : kinds_(kinds),
-        values_(Tensor<T, Device>::empty({static_cast<std::int64_t>(kinds.size()) + 1 + more})) {}
+  template <class Objective>
+  Report(const Objective& objective, std::int64_t more)
+      : kinds_(objective.kinds()),
+        names_(objective.names()),
+        values_(Tensor<T, Device>::empty({static_cast<std::int64_t>(kinds_.size()) + 1 + more})) {}
 
   void keep(const Losses<T, Device>& losses) {
     for (std::size_t i = 0; i < losses.terms.size(); ++i) keep(i, losses.terms[i]);
@@ -31,10 +33,12 @@ class Report {
   void read() { read_ = values_.to_vector(); }
   T total() const { return read_[kinds_.size()]; }
   T last() const { return read_.back(); }
-  void write_to(Iteration& iteration) const {
+  void write_to(Moment<T, Device>& iteration) const {
     iteration.losses.clear();
+    iteration.terms.clear();
     for (std::size_t i = 0; i < kinds_.size(); ++i) {
       iteration.losses[kinds_[i]] += static_cast<double>(read_[i]);
+      iteration.terms[names_[i]] += static_cast<double>(read_[i]);
     }
     iteration.total = static_cast<double>(total());
   }
@@ -45,6 +49,7 @@ class Report {
   }
 
   std::vector<std::string> kinds_;
+  std::vector<std::string> names_;
   Tensor<T, Device> values_;
   std::vector<T> read_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <type_traits>
 
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/error.hpp"
@@ -25,7 +26,7 @@ template <class Network, class T, class Device>
 requires FeatureExtractor<Network, T> TransferResult<T, Device> transfer(
     Network& network, const Tensor<T, Device>& content, const Tensor<T, Device>& style,
     const Tensor<T, Device>& initial, const TransferOptions& options = {},
-    const Progress& progress = {}) {
+    const std::type_identity_t<Progress<T, Device>>& progress = {}) {
   if (initial.shape() != content.shape()) {
     throw ShapeError(message("style transfer: the initial image ", initial.shape(),
                              " must have the content's shape ", content.shape()));
