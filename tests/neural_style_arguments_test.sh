@@ -17,7 +17,8 @@ asks_wrong() { local message=$1; shift; refuses 2 "neural_style: $message" "$pro
 "$program" "$cat" -h | cmp - help.txt || fail "-h is not --help"
 for option in CONTENT STYLE --output --preset --size --height --width --iterations --learning-rate --lr-decay-every \
   --lr-decay --init --seed --content-weight --style-weight --tv-weight --content-layers --style-layers --weights \
-  --device --precision --memory --tf32 --threads --losses --report-every --quiet --save-stages --help \
+  --device --precision --memory --tf32 --threads --losses --report-every --quiet --save-stages --log --plot --report \
+  --save-every --animation --help \
   --version --man --completions; do
   grep -qE -- "(^|[ ,])$option( |\$)" help.txt || fail "--help does not explain $option"
 done
@@ -110,7 +111,6 @@ asks_wrong '--memory low does not go with --precision bf16' --precision bf16 --m
 asks_wrong '--tf32 does not go with --device cpu' --tf32 --device cpu
 asks_wrong '--save-stages needs --preset' --save-stages
 asks_wrong '--seed does not go with --init content' --seed 5
-asks_wrong '--report-every does not go with --quiet' --quiet --report-every 5
 for side in size height width; do
   asks_wrong "--save-stages does not go with --$side: a size makes one stage" --preset d2l --save-stages --$side 64
 done

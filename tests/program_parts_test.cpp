@@ -11,7 +11,10 @@
 #include <thread>
 #include <vector>
 
+#include "../examples/neural_style/chart.hpp"
+#include "../examples/neural_style/display.hpp"
 #include "../examples/neural_style/expected_memory.hpp"
+#include "../examples/neural_style/markup.hpp"
 #include "../examples/neural_style/memory.hpp"
 #include "../examples/neural_style/options.hpp"
 #include "../examples/neural_style/outputs.hpp"
@@ -279,9 +282,6 @@ TEST_CASE("options that would do nothing are refused") {
           read({"--seed", "5"});
         }) == "--seed does not go with --init content: only noise is random");
   CHECK(read({"--init", "noise", "--seed", "5"}).seed == 5);
-  CHECK(complaint([] {
-          read({"--quiet", "--report-every", "5"});
-        }) == "--report-every does not go with --quiet: it prints no reports");
   CHECK(complaint([] { read({"--help=1"}); }) == "--help takes no value");
   CHECK(complaint([] { read({"-h1"}); }) == "-h takes no value");
 }
@@ -328,4 +328,91 @@ TEST_CASE("a link to a name of another format is refused") {
   CHECK(check("k.png", "object-1234") == "nothing");
   CHECK(check("l.csv", "new.png", true).ends_with("give them a name that ends in .csv"));
   CHECK(check("l.csv", "new.txt", true) == "nothing");
+}
+
+TEST_CASE("the display fits every terminal, and what matters most comes first") {
+  Standing now{.stage = 2,
+               .stages = 2,
+               .iteration = 7,
+               .last = 300,
+               .done = 0.5,
+               .each = 0.25,
+               .left = 3725.0,
+               .memory = 3.5 * kGibi};
+  sfumato::style::Iteration losses;
+  losses.losses = {{"content", 1.5}, {"style", 1e30}, {"tv", 0.0}};
+  losses.total = 12.25;
+  CHECK(
+      display(now, losses, 200) ==
+      std::vector<std::string>{"[" + std::string(30, '#') + std::string(30, '.') +
+                                   "]   50%  1:02:05 left  stage 2/2    7/300  4.00 it/s  3.50 GiB",
+                               "total 12.2500  content 1.5000  style 1e+30  tv 0.0000"});
+  CHECK(display(now, losses, 80)[0] ==
+        "[#######.......]   50%  1:02:05 left  stage 2/2    7/300  4.00 it/s  3.50 GiB");
+  CHECK(display(now, losses, 40) == std::vector<std::string>{"[#####.....]   50%  1:02:05 left",
+                                                             "total 12.2500  content 1.5000"});
+  for (const double seconds : {0.0, 0.0001, 1.0, 1e4, 1e12}) {
+    now.each = now.left = seconds;
+    now.last = seconds > 1.0 ? 1000000 : 300;
+    losses.total = seconds * 1e9;
+    for (std::size_t columns = 1; columns <= 250; ++columns) {
+      const auto lines = display(now, losses, columns);
+      CHECK(lines.size() == 2);
+      for (const std::string& line : lines) CHECK(line.size() < std::max<std::size_t>(columns, 2));
+    }
+  }
+  CHECK(readable_time(59.6) == "1:00");
+  CHECK(readable_time(3599.4) == "59:59");
+  CHECK(readable_time(3600.0) == "1:00:00");
+}
+
+TEST_CASE("lines are drawn over those before, which a narrower terminal has broken") {
+  const std::vector<std::string> lines{"one", "two"};
+  CHECK(detail::redrawn({}, lines, 80) == "\r\x1b[Jone\ntwo");
+  CHECK(detail::redrawn({"1", "2"}, lines, 80) == "\x1b[1A\r\x1b[Jone\ntwo");
+  const std::vector<std::string> wide{std::string(79, '#'), std::string(41, '.')};
+  CHECK(detail::redrawn(wide, lines, 40) == "\x1b[3A\r\x1b[Jone\ntwo");
+  CHECK(detail::redrawn(wide, lines, 79) == "\x1b[1A\r\x1b[Jone\ntwo");
+}
+
+TEST_CASE("text of unknown origin becomes no markup and no command") {
+  CHECK(markup("a<b>&\"'\n\xff") == "a&lt;b&gt;&amp;&quot;&#39;\\n\\xff");
+  CHECK(base64({}).empty());
+  const std::vector<std::uint8_t> bytes{'f', 'o', 'o', 'b', 'a'};
+  CHECK(base64(std::span(bytes).first(1)) == "Zg==");
+  CHECK(base64(std::span(bytes).first(3)) == "Zm9v");
+  CHECK(base64(bytes) == "Zm9vYmE=");
+  CHECK(shell_word("a/b-c.jpg") == "a/b-c.jpg");
+  CHECK(shell_word("").size() == 2);
+  CHECK(shell_word("it's $HOME") == "'it'\\''s $HOME'");
+}
+
+TEST_CASE("curves keep as many rows as a drawing shows, and draw what has a logarithm") {
+  Curves curves;
+  for (std::int64_t i = 1; i <= 10000; ++i) curves.add(i, {{"style", 1.0}, {"content", 0.0}});
+  CHECK(curves.iterations.size() < 1000);
+  CHECK(curves.iterations.size() >= 500);
+  CHECK(curves.iterations[1] - curves.iterations[0] == 16);
+  CHECK(curves.losses.at("style").size() == curves.iterations.size());
+  Curves few;
+  few.add(1, {{"content", 0.0}, {"style", 100.0}});
+  few.add(2, {{"content", 1.0}, {"style", 10.0}});
+  few.stages.push_back(2);
+  few.add(3, {{"content", 1e-9}, {"style", 0.1}});
+  const std::string drawing = chart(few);
+  CHECK(drawing.find(">100</text>") != std::string::npos);
+  CHECK(drawing.find(">0.1</text>") != std::string::npos);
+  CHECK(drawing.find("1e-09") == std::string::npos);  // off the axis
+  CHECK(drawing.find(">next stage</text>") != std::string::npos);
+  CHECK(drawing.find("nan") == std::string::npos);
+  CHECK(drawing.find("inf") == std::string::npos);
+  for (const std::string& empty : {chart(Curves{}), chart_file(Curves{})}) {
+    CHECK(empty.find("nan") == std::string::npos);
+    CHECK(empty.find("inf") == std::string::npos);
+  }
+  Curves order;
+  order.add(1, {{"style conv5_1", 1.0}, {"style relu1_1", 1.0}, {"content relu4_4", 1.0}});
+  const std::string ordered = chart(order);
+  CHECK(ordered.find("content relu4_4") < ordered.find("style relu1_1"));
+  CHECK(ordered.find("style relu1_1") < ordered.find("style conv5_1"));
 }

@@ -24,6 +24,10 @@ struct Arguments {
   std::string output;
   std::string weights;
   std::string losses;
+  std::string log;
+  std::string plot;
+  std::string report;
+  std::string animation;
   std::string preset;  ///< a name that find_preset() knows, or nothing
   std::string initial = "content";
   std::string device = "auto";
@@ -35,6 +39,7 @@ struct Arguments {
   std::uint64_t seed = 0;
   std::optional<int> threads;
   std::int64_t report_every = 10;
+  std::optional<std::int64_t> save_every;
   bool quiet = false;
   bool save_stages = false;
   bool tf32 = false;

@@ -15,16 +15,21 @@
 #include <vector>
 
 #include "arguments.hpp"
+#include "chart.hpp"
+#include "frames.hpp"
+#include "page.hpp"
 #include "presets.hpp"
 #include "sfumato/core/error.hpp"
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/image.hpp"
 #include "sfumato/io/write_target.hpp"
 #include "sfumato/style/transfer.hpp"
+#include "stages.hpp"
 
 namespace neural_style {
 
 inline constexpr std::string_view kLossesHeader = "iteration,content,style,tv,total,seconds\n";
+inline constexpr std::string_view kLogBegin = "{\"event\":\"start\"";
 
 /// "photo-painting.png" for "pictures/photo.jpg" and "painting.jpg": what to write in the current
 /// folder where nothing is said. A number is added rather than take a name that there is.
@@ -60,7 +65,7 @@ struct NamedPath {
 inline std::string format_of(const std::filesystem::path& path) {
   const std::string ending = sfumato::io::detail::image_extension(path);
   if (ending == ".jpeg") return ".jpg";
-  for (const char* const known : {".png", ".jpg", ".bmp", ".webp", ".gif", ".tif", ".tiff",
+  for (const char* const known : {".png", ".apng", ".jpg", ".bmp", ".webp", ".gif", ".tif", ".tiff",
                                   ".safetensors", ".pth", ".pt", ".npy", ".npz"}) {
     if (ending == known) return ending;
   }
@@ -77,25 +82,46 @@ inline void refuse_other_format(const NamedPath& picture) {
       ", whose ending means another format; name that file, or one that is no link"));
 }
 
-/// Throws IoError where a file for losses has a picture's or a network's name, or holds anything
-/// but what write_losses() wrote.
-inline void refuse_other_content(const std::string& path) {
+/// A text that a run writes: the option, what its file holds, how that begins, and an ending that
+/// suits it.
+struct TextFile {
+  std::string option;
+  std::string path;
+  const char* holds;
+  std::string_view begin;
+  const char* ending;
+};
+
+/// Those that are asked for.
+inline std::vector<TextFile> text_files(const Arguments& a) {
+  std::vector<TextFile> files{{"--losses", a.losses, "losses", kLossesHeader, ".csv"},
+                              {"--log", a.log, "log", kLogBegin, ".jsonl"},
+                              {"--plot", a.plot, "plot", kPlotBegin, ".svg"},
+                              {"--report", a.report, "report", kReportBegin, ".html"}};
+  std::erase_if(files, [](const TextFile& file) { return file.path.empty(); });
+  return files;
+}
+
+/// Throws IoError where a file for text has a picture's or a network's name, or holds anything but
+/// what was written for the same option.
+inline void refuse_other_content(const TextFile& text) {
+  const std::string& path = text.path;
   if (!format_of(path).empty() || !format_of(sfumato::io::detail::follow_links(path)).empty()) {
-    throw sfumato::IoError(sfumato::message("--losses ", path,
-                                            ": losses are written as text; give them a name that "
-                                            "ends in .csv"));
+    throw sfumato::IoError(
+        sfumato::message(text.option, " ", path, ": the ", text.holds,
+                         text.holds == std::string_view("losses") ? " are" : " is",
+                         " written as text; give it a name that ends in ", text.ending));
   }
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(path, ignored)) return;
   const sfumato::io::FileReader file(path);
   std::string begin(
-      static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), kLossesHeader.size())), '\0');
+      static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), text.begin.size())), '\0');
   file.read_at(0, begin.data(), begin.size());
-  if (!kLossesHeader.starts_with(begin)) {
-    throw sfumato::IoError(
-        sfumato::message("--losses ", path,
-                         ": there is a file of that name that holds no losses; name another, or "
-                         "remove it first"));
+  if (!text.begin.starts_with(begin)) {
+    throw sfumato::IoError(sfumato::message(text.option, " ", path,
+                                            ": there is a file of that name that holds no ",
+                                            text.holds, "; name another, or remove it first"));
   }
 }
 
@@ -112,8 +138,13 @@ inline void check_outputs(const Arguments& a, const std::string& weights) {
   for (std::size_t stage = 1; a.save_stages && stage < preset->options.stages.size(); ++stage) {
     outputs.push_back({"the picture of a stage", stage_path(a.output, stage)});
   }
+  if (!a.animation.empty()) {
+    io::check_animation_extension(a.animation);
+    outputs.push_back({"--animation", a.animation});
+  }
   const auto pictures = static_cast<std::ptrdiff_t>(outputs.size());
-  if (!a.losses.empty()) outputs.push_back({"--losses", a.losses});
+  const std::vector<detail::TextFile> texts = detail::text_files(a);
+  for (const detail::TextFile& text : texts) outputs.push_back({text.option, text.path});
   const std::vector<detail::NamedPath> inputs{{"CONTENT", a.content},
                                               {"STYLE", a.style},
                                               {"the weights", weights},
@@ -130,8 +161,27 @@ inline void check_outputs(const Arguments& a, const std::string& weights) {
     }
   }
   std::for_each(outputs.begin(), outputs.begin() + pictures, detail::refuse_other_format);
-  if (!a.losses.empty()) detail::refuse_other_content(a.losses);
+  std::for_each(texts.begin(), texts.end(), detail::refuse_other_content);
   for (const detail::NamedPath& output : outputs) io::check_writable(output.path);
+}
+
+/// Throws ValueError where the numbered picture of an iteration would be written over an input.
+inline void check_frames(const Arguments& a, const std::string& weights,
+                         const std::vector<Stage>& stages) {
+  if (!a.save_every) return;
+  std::int64_t iterations = 0;
+  for (const Stage& stage : stages) iterations += stage.transfer.iterations;
+  for (std::int64_t i = *a.save_every; i <= iterations; i += *a.save_every) {
+    const std::string frame = frame_path(a.output, i);
+    std::error_code ignored;
+    if (!std::filesystem::exists(frame, ignored)) continue;
+    for (const std::string& input : {a.content, a.style, weights}) {
+      if (!sfumato::io::same_file(frame, input)) continue;
+      throw sfumato::ValueError(sfumato::message("--save-every ", *a.save_every, " would write ",
+                                                 frame, " over ", input,
+                                                 "; take another --output"));
+    }
+  }
 }
 
 inline void write_losses(const std::string& path,

@@ -17,6 +17,7 @@
 #include "sfumato/style/pictures.hpp"
 #include "signals.hpp"
 #include "stages.hpp"
+#include "watch.hpp"
 
 namespace neural_style {
 
@@ -52,7 +53,7 @@ template <class Device, class Stored>
 void paint(const Arguments& a, const std::vector<Stage>& stages,
            sfumato::nn::Vgg<Stored, Device>& network, const sfumato::style::LossScales& scales,
            const sfumato::Tensor<std::uint8_t>& content_pixels,
-           const sfumato::Tensor<std::uint8_t>& style_pixels, const Reporter& report,
+           const sfumato::Tensor<std::uint8_t>& style_pixels, const Reporter& report, Watch& watch,
            Painting<Device>& painting) {
   using namespace sfumato;
   const auto goes_on = [&] {
@@ -78,18 +79,15 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
       Random random(a.seed);
       picture = Tensor<float, Device>::randn(content.shape(), random);
     }
-    report.say("%lld x %lld, %lld iterations\n", static_cast<long long>(stage.size.height),
-               static_cast<long long>(stage.size.width),
-               static_cast<long long>(stage.transfer.iterations));
+    watch.begin_stage(stage, picture);
     const auto result = style::transfer(network, content, style_picture, picture, stage.transfer,
-                                        [&](const style::Iteration& now) {
+                                        [&](const style::Moment<float, Device>& now) {
                                           ++painting.iterations;
-                                          report(now, stage.transfer.iterations);
+                                          watch(now);
                                           return goes_on();
                                         });
     painting.add(result);
     if (result.converged) {
-      report.end_line();
       report.say("no smaller loss was found after iteration %lld\n",
                  static_cast<long long>(result.state.iterations));
     }

@@ -1,69 +1,82 @@
 #pragma once
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cmath>
 #include <csignal>
-#include <cstdint>
+#include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
 #include "arguments.hpp"
-#include "sfumato/core/error.hpp"
-#include "sfumato/style/transfer.hpp"
 #include "signals.hpp"
 
 namespace neural_style {
 
-/// "10.0964", "7.22416e+17".
-inline std::string readable_loss(double loss) {
-  constexpr double kManyDigits = 1e6;
-  char text[32];
-  std::snprintf(text, sizeof(text), std::abs(loss) < kManyDigits ? "%.4f" : "%g", loss);
+namespace detail {
+
+/// Whether stdout is a terminal that can rewrite its lines.
+inline bool is_terminal() {
+  const char* const kind = std::getenv("TERM");
+  return isatty(STDOUT_FILENO) != 0 && kind != nullptr && std::string_view(kind) != "dumb";
+}
+
+/// What takes the place of lines that were drawn before, which a narrower terminal has broken into
+/// more rows meanwhile. Every line is shorter than the terminal is wide.
+inline std::string redrawn(const std::vector<std::string>& before,
+                           const std::vector<std::string>& lines, std::size_t columns) {
+  std::size_t rows = 0;
+  for (const std::string& line : before) {
+    rows += std::max<std::size_t>(1, (line.size() + columns - 1) / columns);
+  }
+  std::string text = rows > 1 ? "\x1b[" + std::to_string(rows - 1) + "A" : "";
+  text += "\r\x1b[J";  // all at once: terminals would remember that the old lines were broken
+  for (std::size_t i = 0; i < lines.size(); ++i) text += (i > 0 ? "\n" : "") + lines[i];
   return text;
 }
 
-/// What to say of a stage whose last loss is above its first; nothing of others.
-inline std::string rise_of_loss(const std::vector<sfumato::style::Iteration>& history) {
-  if (history.empty() || history.back().total <= history.front().total) return "";
-  return sfumato::message("the loss rose from ", readable_loss(history.front().total), " to ",
-                          readable_loss(history.back().total), "; take a smaller --learning-rate");
-}
+}  // namespace detail
 
-/// Prints the losses as they come: one line that is rewritten on a terminal, plain lines in a pipe.
-/// Ends the run, as a signal does, when nobody reads a pipe any longer.
+/// Prints on stdout, and draws lines on a terminal that are rewritten. Ends the run, as a signal
+/// does, when nobody reads a pipe any longer.
 class Reporter {
  public:
   explicit Reporter(const Arguments& a)
-      : quiet_(a.quiet), every_(a.report_every), terminal_(isatty(STDOUT_FILENO) != 0) {}
+      : quiet_(a.quiet), live_(!a.quiet && detail::is_terminal()) {}
 
-  void operator()(const sfumato::style::Iteration& now, std::int64_t last) const {
-    if (now.number % every_ != 0 && now.number != last) return;
-    const double each = now.seconds / static_cast<double>(now.number);
-    const long left = std::lround(each * static_cast<double>(last - now.number));
-    say("%s%5lld/%lld  content %s  style %s  tv %s  total %s  %.3f s/it  %ld:%02ld left%s",
-        terminal_ ? "\r\x1b[K" : "", static_cast<long long>(now.number),
-        static_cast<long long>(last), readable_loss(now.loss("content")).c_str(),
-        readable_loss(now.loss("style")).c_str(), readable_loss(now.loss("tv")).c_str(),
-        readable_loss(now.total).c_str(), each, left / 60, left % 60,
-        terminal_ && now.number != last ? "" : "\n");
+  bool is_quiet() const { return quiet_; }
+  bool is_live() const { return live_; }
+
+  /// How wide the terminal is at the moment.
+  static std::size_t columns() {
+    constexpr std::size_t kUsual = 80;
+    winsize size{};
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
+  }
+
+  /// Puts lines, each shorter than the terminal is wide, in the place of the last that were drawn.
+  void draw(const std::vector<std::string>& lines) const {
+    print(detail::redrawn(drawn_, lines, columns()).c_str());
+    drawn_ = lines;
   }
 
   template <class... Values>
   void say(const char* format, const Values&... values) const {
-    if (quiet_ || error_ != 0) return;
-    if (std::printf(format, values...) >= 0 && std::fflush(stdout) == 0) return;
-    error_ = errno;
-    if (error_ == EPIPE && interrupted == 0) interrupted = SIGPIPE;
+    end_line();
+    print(format, values...);
   }
   void say(const char* text) const { say("%s", text); }
 
-  /// Leaves the line that is rewritten as it is.
+  /// Leaves the lines that are rewritten as they are.
   void end_line() const {
-    if (terminal_) say("\n");
+    if (!drawn_.empty()) print("\n");
+    drawn_.clear();
   }
 
   /// Why not all could be said; nothing where it was. A reader that left did not want more.
@@ -72,9 +85,18 @@ class Reporter {
   }
 
  private:
+  template <class... Values>
+  void print(const char* format, const Values&... values) const {
+    if (quiet_ || error_ != 0) return;
+    if (std::printf(format, values...) >= 0 && std::fflush(stdout) == 0) return;
+    error_ = errno;
+    if (error_ == EPIPE && interrupted == 0) interrupted = SIGPIPE;
+  }
+  void print(const char* text) const { print("%s", text); }
+
   bool quiet_;
-  std::int64_t every_;
-  bool terminal_;
+  bool live_;
+  mutable std::vector<std::string> drawn_;
   mutable int error_ = 0;
 };
 

@@ -32,6 +32,7 @@
 #include "sfumato/style/weights.hpp"
 #include "signals.hpp"
 #include "stages.hpp"
+#include "watch.hpp"
 #ifdef SFUMATO_WITH_CUDA
 #include "sfumato/cuda.hpp"
 #endif
@@ -53,7 +54,7 @@ inline std::filesystem::path choose_weights(const Arguments& a, const char* prog
 /// Returns the exit status.
 template <class Device>
 int finish(const Arguments& a, Painting<Device>& painting, std::string trouble,
-           const Reporter& report) {
+           const Reporter& report, Watch& watch) {
   constexpr int kBySignal = 128;
   const int signal = interrupted;
   const auto add = [&](const std::string& text) {
@@ -62,6 +63,8 @@ int finish(const Arguments& a, Painting<Device>& painting, std::string trouble,
   if (painting.picture.defined()) {
     const HoldSignals whole_files;
     interrupted = 0;  // a signal that comes now is too late to end anything early
+    const std::string outcome = !trouble.empty() ? trouble : signal != 0 ? "interrupted" : "done";
+    const auto pixels = sfumato::style::denormalize(painting.picture, a.pictures.rounding);
     std::map<std::string, std::string> texts;
     if (trouble.empty() && painting.record.valid()) {
       try {
@@ -72,8 +75,7 @@ int finish(const Arguments& a, Painting<Device>& painting, std::string trouble,
         add(sfumato::message("the picture can't carry how it was painted: ", error.what()));
       }
     }
-    const std::string failure = write_picture(
-        a.output, sfumato::style::denormalize(painting.picture, a.pictures.rounding), texts);
+    const std::string failure = write_picture(a.output, pixels, texts);
     if (failure.empty() && !trouble.empty()) {
       add(sfumato::message("wrote the last good picture to ", a.output));
     }
@@ -83,6 +85,7 @@ int finish(const Arguments& a, Painting<Device>& painting, std::string trouble,
     } catch (const sfumato::IoError& error) {
       add(error.what());
     }
+    add(watch.finish(pixels, outcome));
   }
   add(painting.trouble);
   if (const std::error_code failure = report.failure()) {
@@ -97,7 +100,6 @@ int finish(const Arguments& a, Painting<Device>& painting, std::string trouble,
     std::fprintf(stderr, "neural_style: nobody reads the reports; wrote what there is to %s\n",
                  a.output.c_str());
   } else {
-    if (signal != 0) report.end_line();
     report.say("%s%s\n", signal != 0 ? "interrupted; wrote what there is to " : "wrote ",
                a.output.c_str());
     if (!a.repeats.empty()) report.say("%s\n", comparison(a.repeats, a.output).c_str());
@@ -118,7 +120,7 @@ int finish(const Arguments& a, Painting<Device>& painting, std::string trouble,
 /// Reads everything, checks it and paints. `painting` is as paint() leaves it, also when this
 /// throws.
 template <class Device, class Stored>
-void load_and_paint(const Arguments& a, const char* program, const Reporter& report,
+void load_and_paint(const Arguments& a, const char* program, const Reporter& report, Watch& watch,
                     Painting<Device>& painting) {
   using namespace sfumato;
   const std::filesystem::path weights = choose_weights(a, program, report);
@@ -155,8 +157,10 @@ void load_and_paint(const Arguments& a, const char* program, const Reporter& rep
                  report);
   }
 
+  check_frames(a, weights, stages);
+  watch.begin(stages, weights, content_pixels, style_pixels);
   begin_painting();
-  paint(a, stages, network, scales, content_pixels, style_pixels, report, painting);
+  paint(a, stages, network, scales, content_pixels, style_pixels, report, watch, painting);
 }
 
 /// Everything but reading the command line, on one device and with a network of Stored. Returns the
@@ -165,10 +169,11 @@ template <class Device, class Stored>
 int run(const Arguments& a, const char* program) {
   using namespace sfumato;
   const Reporter report(a);
+  Watch watch(a, report);
   Painting<Device> painting;
   std::string trouble;
   try {
-    load_and_paint<Device, Stored>(a, program, report, painting);
+    load_and_paint<Device, Stored>(a, program, report, watch, painting);
   } catch (const style::DivergenceError<float, Device>& error) {
     painting.add(error.result);
     trouble = error.what();
@@ -177,7 +182,11 @@ int run(const Arguments& a, const char* program) {
   } catch (const std::bad_alloc&) {
     trouble = message("there is no more memory; ", memory_remedy(a, usable_processors()));
   }
-  return finish(a, painting, trouble, report);
+  const int status = finish(a, painting, trouble, report, watch);
+  const std::string failure = watch.end(status);
+  if (failure.empty()) return status;
+  std::fprintf(stderr, "neural_style: %s\n", failure.c_str());
+  return status == 0 ? 1 : status;
 }
 
 template <class Device>
