@@ -156,6 +156,24 @@ TEST_CASE("names are seen in errors and in pictures of the graph") {
         "set_name: integers are in no graph, where a name would be seen");
 }
 
+TEST_CASE("a graph is drawn with values and gradients where they are asked for") {
+  auto a = vector({0.5, 2.0});
+  a.set_name("a");
+  const auto product = a * vector({3.0, 1.0}, false);
+  const auto total = ops::sum(product);
+  const std::string picture = to_graphviz(total, {a, product});
+  CHECK(picture.find("label=\"leaf\\na (2,)\\n= 0.5, 2\\n∂ 3, 1\"") != std::string::npos);
+  CHECK(picture.find("label=\"mul\\n(2,)\\n= 1.5, 2\\n∂ 1, 1\"") != std::string::npos);
+  CHECK(picture.find("label=\"sum\\n()\\n∂ 1\"") != std::string::npos);  // no value asked for
+  total.backward();                                                      // the graph is still there
+  CHECK(a.grad().value().to_vector() == std::vector<double>{3.0, 1.0});
+  CHECK(complaint([&] { to_graphviz(total, {a}); }) ==
+        "backward: the graph behind sum () was freed by an earlier pass; give that retain_graph");
+  const auto many = vector({1.0, 2.0, 3.0, 4.0, 5.0});
+  CHECK(to_graphviz(many * many, {many}).find("= 1, 2, 3, 4, …\\n∂ 2, 4, 6, 8, …") !=
+        std::string::npos);
+}
+
 TEST_CASE("anomaly mode names the operation and the shapes where NaN or infinity is born") {
   auto x = vector({4.0, 0.0, 1.0});
   x.set_name("x");
