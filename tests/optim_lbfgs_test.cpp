@@ -92,6 +92,26 @@ TEST_CASE("a quadratic function of n parameters takes about n steps") {
   for (const double slope : x.grad().value().to_vector()) CHECK(std::abs(slope) < 1e-5);
 }
 
+TEST_CASE("what is known of the Hessian matrix saves evaluations") {
+  // 40 directions, each bent twice as much as the one before.
+  const std::vector<double> ones(40, 1.0);
+  std::vector<double> bends;
+  for (int i = 0; i < 40; ++i) bends.push_back(std::exp2(i));
+  const Variable<double> weights(Tensor<double>::from(bends, {40}));
+  const auto evaluations = [&](const LBFGS<double>::Preconditioner& preconditioner) {
+    const auto x = parameter<double>(ones);
+    LBFGS<double> lbfgs({x}, {.history = 5}, preconditioner);
+    const auto loss = [&] { return ops::sum(weights * ops::square(x - 3.0)); };
+    while (lbfgs.evaluations() < 200 && lbfgs.step(loss) && lbfgs.loss() > 1e-9) {
+    }
+    return lbfgs.evaluations();
+  };
+  CHECK(evaluations({}) > 100);
+  CHECK(evaluations([&](const auto& x) {
+          return no_grad([&] { return Variable<double>(x) / weights; }).value();
+        }) < 12);
+}
+
 TEST_CASE("where the loss is not finite a step goes too far") {
   const auto x = parameter<double>({20.0});
   LBFGS<double> lbfgs({x}, {.history = 5});

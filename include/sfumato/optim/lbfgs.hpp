@@ -47,10 +47,18 @@ class LBFGS {
   using Loss = std::function<Variable<T, Device>()>;
   /// The loss, having left its gradient alone in the parameters' grad().
   using Evaluation = std::function<double()>;
+  /// What is known of the inverse Hessian matrix of one parameter, up to a factor: a positive
+  /// definite linear map.
+  using Preconditioner = std::function<Tensor<T, Device>(const Tensor<T, Device>&)>;
 
-  /// Throws as Optimizer does for parameters that can't be trained.
-  explicit LBFGS(std::vector<Variable<T, Device>> parameters, const LBFGSOptions& options = {})
-      : parameters_(std::move(parameters)), options_(options) {
+  /// `preconditioner` is where the estimate of the inverse Hessian matrix begins, for each
+  /// parameter; without one, the identity. Throws as Optimizer does for parameters that can't be
+  /// trained.
+  explicit LBFGS(std::vector<Variable<T, Device>> parameters, const LBFGSOptions& options = {},
+                 Preconditioner preconditioner = {})
+      : parameters_(std::move(parameters)),
+        options_(options),
+        preconditioner_(std::move(preconditioner)) {
     detail::check_parameters(parameters_);
   }
 
@@ -206,6 +214,12 @@ class LBFGS {
     for (std::size_t i = 0; i < to.size(); ++i) parameters_[i].mutable_value() = to[i];
   }
 
+  Tensors preconditioned(Tensors x) const {
+    if (preconditioner_ == nullptr) return x;
+    for (auto& each : x) each = preconditioner_(each);
+    return x;
+  }
+
   /// The gradient times an estimate of the inverse Hessian matrix, by the two loops of algorithm
   /// 7.4; downhill.
   Tensors descent_direction() const {
@@ -215,9 +229,10 @@ class LBFGS {
       factors[i] = dot(history_[i].step, q) / history_[i].product;
       q = sum(q, history_[i].change, -factors[i]);
     }
+    q = preconditioned(q);
     if (!history_.empty()) {
       const Curvature& last = history_.back();
-      q = scaled(q, last.product / dot(last.change, last.change));
+      q = scaled(q, last.product / dot(last.change, preconditioned(last.change)));
     }
     for (std::size_t i = 0; i < history_.size(); ++i) {
       const double other = dot(history_[i].change, q) / history_[i].product;
@@ -247,6 +262,7 @@ class LBFGS {
 
   std::vector<Variable<T, Device>> parameters_;
   LBFGSOptions options_;
+  Preconditioner preconditioner_;
   std::deque<Curvature> history_;
   Tensors gradient_;   // at the parameters; empty before the first step
   Tensors last_;       // at the step that was evaluated last

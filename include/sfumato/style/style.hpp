@@ -6,6 +6,7 @@
 #include "sfumato/style/average.hpp"
 #include "sfumato/style/borders.hpp"
 #include "sfumato/style/feature_extractor.hpp"
+#include "sfumato/style/frequency_scale.hpp"
 #include "sfumato/style/gatys.hpp"
 #include "sfumato/style/iteration.hpp"
 #include "sfumato/style/minimize.hpp"
