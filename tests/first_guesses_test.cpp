@@ -106,6 +106,9 @@ TEST_CASE("arithmetic of tensors, without a tape") {
   c -= 1;
   c /= a;
   CHECK(c.to_vector() == Floats{3, 3.5F, 3.25F});
+  CHECK_THROWS_WITH_AS(c *= Tensor<float>::ones({2, 3}),
+                       "operator*=: the result (2, 3) does not fit into (3,), whose shape stays",
+                       ShapeError);
   CHECK(a.sum().item() == 7.0F);
   CHECK(a.mean().item() == doctest::Approx(7.0 / 3.0));
   CHECK(a.max().item() == 4.0F);

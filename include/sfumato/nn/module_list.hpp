@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -29,11 +30,14 @@ class ModuleList : public Module<T, Device> {
   /// Layers by value. In braces they are made in order, so that random weights are the same
   /// everywhere.
   template <class... Layers>
-  requires(sizeof...(Layers) > 1 || (!std::same_as<Layers, ModuleList> && ...)) &&
-      (sizeof...(Layers) > 0) &&
-      (std::derived_from<Layers, Module<T, Device>> &&
-       ...) explicit ModuleList(Layers&&... layers) {
-    (push_back(std::move(layers)), ...);
+  requires(sizeof...(Layers) > 1 ||
+           !(std::same_as<std::remove_cvref_t<Layers>, ModuleList> && ...)) &&
+      (sizeof...(Layers) > 0) explicit ModuleList(Layers&&... layers) {
+    constexpr bool kFit = (std::derived_from<Layers, Module<T, Device>> && ...);
+    static_assert(kFit,
+                  "a list takes new layers of its own element type, as nn::ReLU(), "
+                  "std::move(layer) for one with a name, or std::make_shared<…>(…) for all");
+    if constexpr (kFit) (push_back(std::move(layers)), ...);
   }
 
   /// Throws ValueError for a null pointer.

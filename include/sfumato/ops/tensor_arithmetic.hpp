@@ -110,26 +110,35 @@ auto operator/(const A& a, const B& b) {
   return detail::as_operand<A, B>(a) / detail::as_operand<B, A>(b);
 }
 
+namespace detail {
+/// `a` with other values. Throws ShapeError for a result of another shape.
+template <class T, class Device>
+Tensor<T, Device> assign(const char* op, Tensor<T, Device> a, const Tensor<T, Device>& result) {
+  if (result.shape() != a.shape()) {
+    throw ShapeError(message(op, ": the result ", result.shape(), " does not fit into ", a.shape(),
+                             ", whose shape stays"));
+  }
+  a.copy_from(result);
+  return a;
+}
+}  // namespace detail
+
 // In place, for all who share the storage; of a view, too: x[0] += y.
 template <class T, class Device, class B>
 Tensor<T, Device> operator+=(Tensor<T, Device> a, const B& b) {
-  a.copy_from(a + b);
-  return a;
+  return detail::assign("operator+=", a, a + b);
 }
 template <class T, class Device, class B>
 Tensor<T, Device> operator-=(Tensor<T, Device> a, const B& b) {
-  a.copy_from(a - b);
-  return a;
+  return detail::assign("operator-=", a, a - b);
 }
 template <class T, class Device, class B>
 Tensor<T, Device> operator*=(Tensor<T, Device> a, const B& b) {
-  a.copy_from(a * b);
-  return a;
+  return detail::assign("operator*=", a, a * b);
 }
 template <class T, class Device, class B>
 Tensor<T, Device> operator/=(Tensor<T, Device> a, const B& b) {
-  a.copy_from(a / b);
-  return a;
+  return detail::assign("operator/=", a, a / b);
 }
 
 template <class A, class B>
