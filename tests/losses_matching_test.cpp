@@ -99,6 +99,52 @@ TEST_CASE("each vector's nearest neighbour is found without the sets' means") {
                     {far});
 }
 
+TEST_CASE("the nearest of many are found in pieces as at once") {
+  // 2²² pairs are compared at once: here 4 rows and then 1.
+  const auto x = random_variable({5, 1}, 10);
+  const auto many = Variable<double>(Tensor<double>::zeros({1 << 20, 1}));
+  auto choices = many.value().to_vector();
+  choices[123456] = 1.0;
+  choices[1000000] = -1.0;
+  const Variable<double> far(Tensor<double>::from(choices, {1 << 20, 1}));
+  const auto nearest = losses::nearest_neighbors(x, far).to_vector();
+  REQUIRE(nearest.size() == 5);
+  for (std::size_t i = 0; i < 5; ++i) {
+    CHECK(nearest[i] == (x.value().to_vector()[i] > 0 ? 123456 : 1000000));
+  }
+  CHECK(complaint([&] {
+          losses::nearest_neighbors(x, random_variable({2, 3}, 1));
+        }) == "cosine_distances: (5, 1) and (2, 3) must be vectors (n, c) and (m, c)");
+}
+
+TEST_CASE("the sliced Wasserstein distance compares what is sorted along each direction") {
+  // Along the first axis 1, 2, 4 and 5, 3, 1: 0 + 1 + 1; along the second 0, 0, 3 and 0, 6, 9.
+  const Variable<double> a(Tensor<double>{{4, 0}, {1, 3}, {2, 0}}, true);
+  const Variable<double> b(Tensor<double>{{5, 0}, {3, 9}, {1, 6}});
+  const Variable<double> axes(Tensor<double>::eye(2));
+  CHECK(losses::sliced_wasserstein_loss(a, b, axes).item() ==
+        doctest::Approx((2.0 + 36.0 + 36.0) / 6.0));
+  CHECK(losses::sliced_wasserstein_loss(a, a, axes).item() == 0.0);
+  // Of another number of vectors those at the same part of the order: 1, 1, 2, 2, 4, 4.
+  const Variable<double> twice(Tensor<double>{{1, 3}, {4, 0}, {2, 0}, {1, 3}, {4, 0}, {2, 0}});
+  CHECK(losses::sliced_wasserstein_loss(twice, a, axes).item() == 0.0);
+  CHECK(losses::sliced_wasserstein_loss(a, twice, axes).item() == 0.0);
+  Random random(1);
+  const auto directions = losses::random_directions<double>(3, 5, random);
+  CHECK(directions.shape() == Shape{3, 5});
+  for (const double square : ops::sum(ops::square(directions), 0).value().to_vector()) {
+    CHECK(square == doctest::Approx(1.0));
+  }
+  check_derivatives(
+      [&](const Inputs& in) { return losses::sliced_wasserstein_loss(in[0], in[1], directions); },
+      {random_variable({4, 3}, 11), random_variable({6, 3}, 12)});
+  CHECK(complaint([&] { losses::sliced_wasserstein_loss(a, b, directions); }) ==
+        "sliced_wasserstein_loss: (3, 2) and (3, 2) along directions (3, 5) must be sets (n, c) "
+        "and (m, c) and columns (c, k)");
+  const Variable<double> odd(Tensor<double>{{std::nan(""), 0}, {1, 3}, {2, 0}});
+  CHECK(std::isnan(losses::sliced_wasserstein_loss(odd, b, axes).item()));
+}
+
 TEST_CASE("losses of sets have derivatives of both orders") {
   const auto a = random_variable({4, 3}, 7);
   const auto b = random_variable({5, 3}, 8);

@@ -8,6 +8,7 @@
 #include "sfumato/losses/matching.hpp"
 #include "sfumato/losses/mse_loss.hpp"
 #include "sfumato/losses/regression.hpp"
+#include "sfumato/losses/sliced_wasserstein.hpp"
 #include "sfumato/losses/style.hpp"
 #include "sfumato/losses/total_variation.hpp"
 #include "sfumato/losses/wasserstein.hpp"

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <vector>
 
+#include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/half.hpp"
 #include "sfumato/ops/argmax.hpp"
@@ -75,6 +78,26 @@ Variable<T, Device> self_similarity_loss(const Variable<T, Device>& a,
   return ops::mean(ops::sum(ops::abs(shares(a) - shares(b)), 1));
 }
 
+/// The index of the vector of `choices` (m, c) at the least cosine distance from each of x (n, c):
+/// (n,). Distances of some thousand pairs are in memory at once, not of all.
+template <Real T, class Device>
+Tensor<std::int64_t, Device> nearest_neighbors(const Variable<T, Device>& x,
+                                               const Variable<T, Device>& choices) {
+  constexpr std::int64_t kPairs = 1 << 22;
+  const NoGrad off;
+  const std::int64_t n = x.rank() == 2 ? x.size(0) : 0;
+  const std::int64_t rows =
+      std::max<std::int64_t>(1, kPairs / std::max<std::int64_t>(1, choices.size(0)));
+  std::vector<std::int64_t> nearest;
+  for (std::int64_t begin = 0; begin == 0 || begin < n; begin += rows) {
+    const auto some =
+        n <= rows ? x : ops::slice(x, 0, {.start = begin, .stop = std::min(begin + rows, n)});
+    const auto found = ops::argmin(cosine_distances(some, choices), 1).to_vector();
+    nearest.insert(nearest.end(), found.begin(), found.end());
+  }
+  return Tensor<std::int64_t, Device>::from(nearest, {n});
+}
+
 /// The mean cosine distance of each of x (n, c) from the vector of `choices` (m, c) that is nearest
 /// to it, both with the mean of their set taken away. Which is nearest has no gradient. Kolkin et
 /// al., "Neural neighbor style transfer" (2022).
@@ -84,8 +107,7 @@ Variable<T, Device> nearest_neighbor_loss(const Variable<T, Device>& x,
   const auto centred = [](const Variable<T, Device>& v) { return v - ops::mean(v, 0, true); };
   const auto own = centred(x);
   const auto others = centred(choices);
-  const auto nearest = ops::argmin(cosine_distances(own.detach(), others.detach()), 1);
-  const auto chosen = ops::index_select(others, 0, nearest);
+  const auto chosen = ops::index_select(others, 0, nearest_neighbors(own, others));
   const auto lengths = ops::norm(own, 2.0, 1) * ops::norm(chosen, 2.0, 1);
   const auto cosines = ops::sum(own * chosen, 1) / ops::masked_fill(lengths, lengths == T{0}, T{1});
   return ops::mean(T{1} - cosines);
