@@ -29,7 +29,7 @@ int run_program(std::span<char* const> words) {
     const bool said = std::fputs(answer.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
     return said ? 0 : 1;
   }
-  if (arguments.output.empty()) {
+  if (arguments.output.empty() && arguments.jobs.empty()) {
     arguments.output = free_output(arguments.content, arguments.style);
   }
   catch_signals();

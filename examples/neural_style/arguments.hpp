@@ -17,6 +17,12 @@ struct Setting {
 };
 using Settings = std::vector<Setting>;
 
+/// A part of many.
+struct Part {
+  std::int64_t number = 1;  ///< from 1
+  std::int64_t of = 1;
+};
+
 /// What the options say (options.hpp has a row for each): the defaults unless something is set.
 struct Arguments {
   std::string content;
@@ -28,6 +34,8 @@ struct Arguments {
   std::string plot;
   std::string report;
   std::string animation;
+  std::string jobs;
+  Part shard;
   std::string preset;  ///< a name that find_preset() knows, or nothing
   std::string initial = "content";
   std::string device = "auto";

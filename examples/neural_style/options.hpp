@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -10,7 +9,6 @@
 
 #include "arguments.hpp"
 #include "presets.hpp"
-#include "sfumato/core/error.hpp"
 #include "sfumato/style/transfer.hpp"
 #include "values.hpp"
 
@@ -19,6 +17,9 @@ namespace neural_style {
 inline constexpr std::int64_t kDefaultSize = 512;
 inline constexpr std::int64_t kSmallest = 32;
 inline constexpr std::int64_t kLargest = 16384;
+
+/// The group of what all jobs have in common.
+inline constexpr const char* kMachine = "Network and machine";
 
 /// The group of what is printed instead of painting anything.
 inline constexpr const char* kAnswers = "Instead of painting";
@@ -84,9 +85,12 @@ inline const std::vector<Option>& options() {
   constexpr const char* kSize = "Size";
   constexpr const char* kOptimiser = "Optimiser";
   constexpr const char* kObjective = "Objective";
-  constexpr const char* kMachine = "Network and machine";
+  constexpr const char* kJobs = "Many pictures";
   constexpr const char* kReports = "Reports";
   const Exclusion only_adam{{}, "--optimizer", "lbfgs", "it has no learning rate"};
+  const auto own_of_jobs = [](const char* option) {
+    return Exclusion{{}, option, {}, "every job names its own"};
+  };
   static const std::vector<Option> table{
       {"CONTENT",
        "",
@@ -260,6 +264,26 @@ inline const std::vector<Option>& options() {
        words(at(&A::animation), "a file name")},
       {"--quiet", "", "", kReports, "Print nothing but errors", flag(at(&A::quiet))},
 
+      {"--jobs",
+       "",
+       "FILE",
+       kJobs,
+       "Paint all that a file asks for, a line each, as JSON: {\"content\": \"a.jpg\", \"style\": "
+       "\"b.jpg\", \"output\": \"c.png\", \"size\": 256}. Other options are defaults of all lines. "
+       "What is "
+       "done (c.png.done) is not done again; what fails is reported, and the rest goes on",
+       words(at(&A::jobs), "a file name"),
+       {own_of_jobs("CONTENT"), own_of_jobs("STYLE"), own_of_jobs("--output"),
+        own_of_jobs("--losses"), own_of_jobs("--plot"), own_of_jobs("--report"),
+        own_of_jobs("--animation")}},
+      {"--shard",
+       "",
+       "K/N",
+       kJobs,
+       "Of the jobs, only the K-th of N parts, for N machines that share a disk",
+       part(at(&A::shard)),
+       {{{}, "--jobs", "", "it is a part of them"}}},
+
       {"--help", "-h", "", kAnswers, "Print this", answer("help")},
       {"--version", "", "", kAnswers,
        "Print the version, the device, its instruction set and the libraries", answer("version")},
@@ -276,65 +300,6 @@ inline const Option* find_option(std::string_view name) {
     if (option.name == name) return &option;
   }
   return nullptr;
-}
-
-/// Sets options one after the other. Throws ValueError for a value that an option does not take.
-inline void apply(const Settings& settings, Arguments& a) {
-  for (const Setting& setting : settings) {
-    const Option* const option = find_option(setting.option);
-    if (option == nullptr) {
-      throw sfumato::ValueError(sfumato::message("there is no option ", setting.option));
-    }
-    if (!option->value.read(a, setting.text)) {
-      throw sfumato::ValueError(sfumato::message(option->name, " must be ", option->value.wanted,
-                                                 ", not '", setting.text, "'"));
-    }
-  }
-}
-
-/// The defaults, under what a preset sets, under what one of its stages sets (if it is not null),
-/// under what the command line gave.
-inline Arguments arguments_of(const Settings& given,
-                              const sfumato::style::PresetStage* stage = nullptr) {
-  Arguments a;
-  apply(given, a);
-  if (const Preset* const preset = find_preset(a.preset)) {
-    Arguments under;
-    apply(*preset, stage, under);
-    apply(given, under);
-    a = under;
-  }
-  a.transfer.objective.low_memory = a.memory == "low";
-  a.given = given;
-  return a;
-}
-
-/// Whether an option is among these.
-inline bool is_given(const Settings& settings, const std::string& name) {
-  return std::any_of(settings.begin(), settings.end(),
-                     [&](const Setting& setting) { return setting.option == name; });
-}
-
-/// Throws ValueError for options that do not go together.
-inline void refuse_exclusions(const Arguments& a) {
-  const auto holds = [&](const Option& option, const std::optional<std::string>& value) {
-    return value ? option.value.show(a) == *value : is_given(a.given, option.name);
-  };
-  const auto words = [](const std::string& name, const std::optional<std::string>& value) {
-    return value ? name + " " + *value : name;
-  };
-  for (const Option& option : options()) {
-    for (const Exclusion& exclusion : option.not_with) {
-      const Option& other = *find_option(exclusion.other);
-      if (!holds(option, exclusion.value) || !holds(other, exclusion.other_value)) continue;
-      throw sfumato::ValueError(
-          sfumato::message(words(option.name, exclusion.value),
-                           exclusion.other_value == ""
-                               ? " needs " + other.name
-                               : " does not go with " + words(other.name, exclusion.other_value),
-                           ": ", exclusion.why));
-    }
-  }
 }
 
 }  // namespace neural_style

@@ -11,6 +11,7 @@
 
 #include "arguments.hpp"
 #include "options.hpp"
+#include "settings.hpp"
 #include "sfumato/core/error.hpp"
 
 namespace neural_style {
@@ -122,7 +123,7 @@ inline Arguments check(const Settings& given) {
   Arguments a = arguments_of(given);
   if (!a.answer.empty()) return a;
   for (const Option& option : options()) {
-    if (option.required && !is_given(given, option.name)) {
+    if (option.required && a.jobs.empty() && !is_given(given, option.name)) {
       throw sfumato::ValueError(option.name + " is required; see --help");
     }
   }

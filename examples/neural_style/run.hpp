@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <filesystem>
 #include <future>
 #include <map>
@@ -18,6 +19,7 @@
 #include "arguments.hpp"
 #include "device.hpp"
 #include "expected_memory.hpp"
+#include "jobs.hpp"
 #include "memory.hpp"
 #include "outputs.hpp"
 #include "paint.hpp"
@@ -117,13 +119,21 @@ int finish(const Arguments& a, Painting<Device>& painting, std::string trouble,
   return kNotReached;
 }
 
+/// A network, once a picture has needed it, and the file it came from.
+template <class Device, class Stored>
+struct Loaded {
+  std::filesystem::path weights;
+  sfumato::style::LossScales scales;
+  std::optional<sfumato::nn::Vgg<Stored, Device>> network;
+};
+
 /// Reads everything, checks it and paints. `painting` is as paint() leaves it, also when this
 /// throws.
 template <class Device, class Stored>
-void load_and_paint(const Arguments& a, const char* program, const Reporter& report, Watch& watch,
-                    Painting<Device>& painting) {
+void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Reporter& report,
+                    Watch& watch, Painting<Device>& painting) {
   using namespace sfumato;
-  const std::filesystem::path weights = choose_weights(a, program, report);
+  const std::filesystem::path& weights = loaded.weights;
   {
     const HoldSignals no_file_is_left_behind;
     check_outputs(a, weights);
@@ -141,8 +151,11 @@ void load_and_paint(const Arguments& a, const char* program, const Reporter& rep
   };
   say_size("content", a.content, content_pixels.shape());
   say_size("style", a.style, style_pixels.shape());
-  const sfumato::style::LossScales scales = sfumato::style::loss_scales_of(weights);
-  auto network = sfumato::style::load_vgg<Stored, Device>(weights, examples::print_note);
+  if (!loaded.network) {
+    loaded.scales = sfumato::style::loss_scales_of(weights);
+    loaded.network.emplace(sfumato::style::load_vgg<Stored, Device>(weights, examples::print_note));
+  }
+  auto& network = *loaded.network;
   const std::int64_t least_side = style::deepest_pixel(network, a.transfer.objective);
   const std::vector<Stage> stages = plan_stages(a, content_pixels.shape(), least_side);
 
@@ -160,20 +173,18 @@ void load_and_paint(const Arguments& a, const char* program, const Reporter& rep
   check_frames(a, weights, stages);
   watch.begin(stages, weights, content_pixels, style_pixels);
   begin_painting();
-  paint(a, stages, network, scales, content_pixels, style_pixels, report, watch, painting);
+  paint(a, stages, network, loaded.scales, content_pixels, style_pixels, report, watch, painting);
 }
 
-/// Everything but reading the command line, on one device and with a network of Stored. Returns the
-/// exit status.
+/// Paints one picture. Returns the exit status.
 template <class Device, class Stored>
-int run(const Arguments& a, const char* program) {
+int paint_one(const Arguments& a, Loaded<Device, Stored>& loaded, const Reporter& report) {
   using namespace sfumato;
-  const Reporter report(a);
   Watch watch(a, report);
   Painting<Device> painting;
   std::string trouble;
   try {
-    load_and_paint<Device, Stored>(a, program, report, watch, painting);
+    load_and_paint(a, loaded, report, watch, painting);
   } catch (const style::DivergenceError<float, Device>& error) {
     painting.add(error.result);
     trouble = error.what();
@@ -187,6 +198,66 @@ int run(const Arguments& a, const char* program) {
   if (failure.empty()) return status;
   std::fprintf(stderr, "neural_style: %s\n", failure.c_str());
   return status == 0 ? 1 : status;
+}
+
+/// Paints what a job asks for, unless it is done already; then there is nothing returned. Else it
+/// is the exit status, having said whose it is if it is not 0.
+template <class Device, class Stored>
+std::optional<int> paint_job(const Arguments& all, const Job& job, Loaded<Device, Stored>& loaded) {
+  const Arguments& a = job.arguments;
+  const Reporter report(a);
+  int status = 1;
+  std::string why;
+  try {
+    const std::string mark = done_mark(a, loaded.weights);
+    if (is_done(a.output, mark)) {
+      report.say("line %zu: %s is done\n", job.line, a.output.c_str());
+      return std::nullopt;
+    }
+    report.say("line %zu: %s\n", job.line, a.output.c_str());
+    status = paint_one(a, loaded, report);
+    const HoldSignals whole_file;
+    if (status == 0) sfumato::io::write_file_atomically(done_path(a.output), mark);
+  } catch (const std::exception& error) {
+    why = std::string(": ") + error.what();
+  }
+  if (status == 0 && why.empty()) return 0;
+  std::fprintf(stderr, "neural_style: %s, line %zu: %s is not done%s\n", all.jobs.c_str(), job.line,
+               a.output.c_str(), sfumato::printable(why).c_str());
+  return std::max(status, 1);
+}
+
+/// Paints this part of the jobs, one after the other, with one network. Returns the exit status: 1
+/// if some failed.
+template <class Device, class Stored>
+int paint_jobs(const Arguments& a, Loaded<Device, Stored>& loaded, const Reporter& report) {
+  constexpr int kBySignal = 128;
+  const std::vector<Job> jobs = read_jobs(a);
+  std::size_t painted = 0;
+  std::size_t before = 0;
+  std::size_t failed = 0;
+  int status = 0;
+  for (std::size_t i = 0; i < jobs.size() && status <= kBySignal; ++i) {
+    if (static_cast<std::int64_t>(i) % a.shard.of != a.shard.number - 1) continue;
+    const std::optional<int> result = paint_job(a, jobs[i], loaded);
+    if (!result) ++before;
+    if (result == 0) ++painted;
+    if (result.value_or(0) != 0) ++failed;
+    if (result.value_or(0) > kBySignal) status = *result;
+    if (interrupted != 0) status = kBySignal + interrupted;
+  }
+  report.say("%zu painted, %zu done before, %zu failed\n", painted, before, failed);
+  return status != 0 ? status : failed > 0 ? 1 : 0;
+}
+
+/// Everything but reading the command line, on one device and with a network of Stored. Returns the
+/// exit status.
+template <class Device, class Stored>
+int run(const Arguments& a, const char* program) {
+  const Reporter report(a);
+  Loaded<Device, Stored> loaded;
+  loaded.weights = choose_weights(a, program, report);
+  return a.jobs.empty() ? paint_one(a, loaded, report) : paint_jobs(a, loaded, report);
 }
 
 template <class Device>

@@ -8,6 +8,7 @@
 #include "arguments.hpp"
 #include "options.hpp"
 #include "presets.hpp"
+#include "settings.hpp"
 #include "sfumato/core/error.hpp"
 #include "sfumato/core/shape.hpp"
 #include "sfumato/style/borders.hpp"

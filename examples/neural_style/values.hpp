@@ -193,6 +193,24 @@ Value flag(Get get) {
           [=](const Arguments& a) { return std::string(get(a) ? "set" : ""); }};
 }
 
+/// A part of many, by its number from 1: "2/8".
+template <class Get>
+Value part(Get get) {
+  return {"K/N, such as 2/8, with K from 1 to N",
+          [=](Arguments& a, const std::string& text) {
+            const std::size_t slash = std::min(text.find('/'), text.size());
+            const auto number = detail::read_number<std::int64_t>(text.substr(0, slash));
+            const auto of =
+                detail::read_number<std::int64_t>(text.substr(std::min(slash + 1, text.size())));
+            const bool fits = number && of && *number >= 1 && *number <= *of;
+            if (fits) get(a) = {*number, *of};
+            return fits;
+          },
+          [=](const Arguments& a) -> std::string {
+            return get(a).of == 1 ? "" : sfumato::message(get(a).number, "/", get(a).of);
+          }};
+}
+
 /// That something is to be printed instead.
 inline Value answer(const char* what) {
   return {"nothing",

@@ -1,0 +1,161 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "arguments.hpp"
+#include "options.hpp"
+#include "parse.hpp"
+#include "record.hpp"
+#include "settings.hpp"
+#include "sfumato/core/control_group.hpp"
+#include "sfumato/core/error.hpp"
+#include "sfumato/core/printable.hpp"
+#include "sfumato/core/version.hpp"
+#include "sfumato/io/file.hpp"
+#include "sfumato/io/sha256.hpp"
+
+namespace neural_style {
+
+/// A line of a file of jobs: what the command line would have to say for that picture alone.
+struct Job {
+  std::size_t line = 0;
+  Arguments arguments;
+};
+
+namespace detail {
+
+/// The option that a member of a job is named after: "content", "output", "style-weight".
+inline const Option& option_of_job(const std::string& name) {
+  const Option* option = find_option("--" + name);
+  if (name == "content") option = find_option("CONTENT");
+  if (name == "style") option = find_option("STYLE");
+  if (option == nullptr || option->group == kAnswers) {
+    throw sfumato::ValueError(sfumato::message("there is no option '", sfumato::excerpt(name),
+                                               "'; a job has content, style, output, and options "
+                                               "by their names without hyphens in front"));
+  }
+  if (option->group == kMachine || option->name == "--jobs" || option->name == "--shard") {
+    throw sfumato::ValueError(option->name + " is of all jobs: give it on the command line");
+  }
+  return *option;
+}
+
+/// A member's value as the command line has it; nothing for a flag that is not set.
+inline std::optional<std::string> text_of_job(const Option& option, const nlohmann::json& value) {
+  const auto refuse = [&](const char* wanted) {
+    throw sfumato::ValueError(sfumato::message(option.name, " must be ", wanted, ", not ",
+                                               sfumato::excerpt(value.dump())));
+  };
+  if (option.is_flag()) {
+    if (!value.is_boolean()) refuse("true or false");
+    return value.get<bool>() ? std::optional<std::string>("") : std::nullopt;
+  }
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number()) return value.dump();
+  if (!value.is_array()) refuse("a text, a number or a list of texts");
+  std::string list;
+  for (const nlohmann::json& word : value) {
+    if (!word.is_string()) refuse("a text, a number or a list of texts");
+    list += (list.empty() ? "" : ",") + word.get<std::string>();
+  }
+  return list;
+}
+
+inline Job job_of(const std::string& text, std::size_t line, const Settings& of_all) {
+  const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_object()) throw sfumato::ValueError("this is no JSON object");
+  Settings settings = of_all;
+  for (const auto& [name, value] : json.items()) {
+    const Option& option = option_of_job(name);
+    std::erase_if(settings, [&](const Setting& old) { return old.option == option.name; });
+    if (const auto words = text_of_job(option, value)) settings.push_back({option.name, *words});
+  }
+  for (const char* const needed : {"CONTENT", "STYLE", "--output"}) {
+    if (!is_given(settings, needed)) {
+      throw sfumato::ValueError(sfumato::message("it has no ", needed));
+    }
+  }
+  return {line, check(settings)};
+}
+
+}  // namespace detail
+
+/// The jobs of --jobs. Options of the command line are defaults of all. Throws IoError for a file
+/// that can't be read, and ValueError, which names the line, for what no command line may say, and
+/// for two jobs with one picture to write.
+inline std::vector<Job> read_jobs(const Arguments& a) {
+  constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 26;
+  const sfumato::io::FileReader file(a.jobs);
+  const std::vector<std::uint8_t> bytes = file.read_all(kMostBytes);
+  Settings of_all = a.given;
+  std::erase_if(of_all, [](const Setting& setting) {
+    return setting.option == "--jobs" || setting.option == "--shard";
+  });
+  std::vector<Job> jobs;
+  std::map<std::string, std::size_t> lines;  // by the output
+  std::size_t number = 0;
+  for (const std::string& line :
+       sfumato::detail::split(std::string(bytes.begin(), bytes.end()), '\n')) {
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    try {
+      jobs.push_back(detail::job_of(line, number, of_all));
+      const std::string& output = jobs.back().arguments.output;
+      const auto [other, is_new] =
+          lines.emplace(std::filesystem::absolute(output).lexically_normal().string(), number);
+      if (!is_new) {
+        throw sfumato::ValueError(
+            sfumato::message("it writes ", output, " as line ", other->second, " does"));
+      }
+    } catch (const sfumato::ValueError& error) {
+      throw sfumato::ValueError(sfumato::message(a.jobs, ", line ", number, ": ", error.what()));
+    }
+  }
+  return jobs;
+}
+
+/// Where it is kept that a picture is done.
+inline std::string done_path(const std::string& output) {
+  return output + ".done";
+}
+
+/// What a picture was made of, by which it is known later that the same job is done: the options
+/// that it depends on, and its inputs by their content, the weights by name and size.
+inline std::string done_mark(const Arguments& a, const std::filesystem::path& weights) {
+  nlohmann::json mark{
+      {"sfumato", SFUMATO_VERSION},
+      {"weights", {weights.filename().string(), sfumato::io::FileReader(weights).size()}}};
+  for (const Setting& setting : a.given) {
+    const Option& option = *find_option(setting.option);
+    if (!is_of_picture(option) || option.name == "--weights") continue;
+    mark["options"][option.name] =
+        is_input(option) ? sfumato::io::sha256_of_file(setting.text) : setting.text;
+  }
+  return mark.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+/// Whether a picture is there that was made so.
+inline bool is_done(const std::string& output, const std::string& mark) {
+  std::error_code ignored;
+  const std::string path = done_path(output);
+  if (!std::filesystem::is_regular_file(output, ignored)) return false;
+  if (!std::filesystem::is_regular_file(path, ignored)) return false;
+  const sfumato::io::FileReader file(path);
+  if (file.size() != mark.size()) return false;
+  const std::vector<std::uint8_t> bytes = file.read_all(mark.size());
+  return std::equal(bytes.begin(), bytes.end(), mark.begin(), [](std::uint8_t byte, char letter) {
+    return byte == static_cast<std::uint8_t>(letter);
+  });
+}
+
+}  // namespace neural_style

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "arguments.hpp"
+#include "options.hpp"
+#include "presets.hpp"
+#include "sfumato/core/error.hpp"
+
+namespace neural_style {
+
+/// Sets options one after the other. Throws ValueError for a value that an option does not take.
+inline void apply(const Settings& settings, Arguments& a) {
+  for (const Setting& setting : settings) {
+    const Option* const option = find_option(setting.option);
+    if (option == nullptr) {
+      throw sfumato::ValueError(sfumato::message("there is no option ", setting.option));
+    }
+    if (!option->value.read(a, setting.text)) {
+      throw sfumato::ValueError(sfumato::message(option->name, " must be ", option->value.wanted,
+                                                 ", not '", setting.text, "'"));
+    }
+  }
+}
+
+/// The defaults, under what a preset sets, under what one of its stages sets (if it is not null),
+/// under what the command line gave.
+inline Arguments arguments_of(const Settings& given,
+                              const sfumato::style::PresetStage* stage = nullptr) {
+  Arguments a;
+  apply(given, a);
+  if (const Preset* const preset = find_preset(a.preset)) {
+    Arguments under;
+    apply(*preset, stage, under);
+    apply(given, under);
+    a = under;
+  }
+  a.transfer.objective.low_memory = a.memory == "low";
+  a.given = given;
+  return a;
+}
+
+/// Whether an option is among these.
+inline bool is_given(const Settings& settings, const std::string& name) {
+  return std::any_of(settings.begin(), settings.end(),
+                     [&](const Setting& setting) { return setting.option == name; });
+}
+
+/// Throws ValueError for options that do not go together.
+inline void refuse_exclusions(const Arguments& a) {
+  const auto holds = [&](const Option& option, const std::optional<std::string>& value) {
+    return value ? option.value.show(a) == *value : is_given(a.given, option.name);
+  };
+  const auto words = [](const std::string& name, const std::optional<std::string>& value) {
+    return value ? name + " " + *value : name;
+  };
+  for (const Option& option : options()) {
+    for (const Exclusion& exclusion : option.not_with) {
+      const Option& other = *find_option(exclusion.other);
+      if (!holds(option, exclusion.value) || !holds(other, exclusion.other_value)) continue;
+      throw sfumato::ValueError(
+          sfumato::message(words(option.name, exclusion.value),
+                           exclusion.other_value == ""
+                               ? " needs " + other.name
+                               : " does not go with " + words(other.name, exclusion.other_value),
+                           ": ", exclusion.why));
+    }
+  }
+}
+
+}  // namespace neural_style
