@@ -40,6 +40,7 @@ class Frames {
     constexpr std::int64_t kReported = 24;
     constexpr std::int64_t kLongest = 640;
     a_ = &a;
+    last_ = iterations;
     const auto every = [&](std::int64_t frames) { return (iterations + frames - 1) / frames; };
     numbered_ = a.save_every.value_or(0);
     if (!a.report.empty()) reported_ = every(kReported);
@@ -64,7 +65,7 @@ class Frames {
         sfumato::io::write_image(frame_path(a_->output, iteration), pixels);
       });
     }
-    if (is_due(animated_, iteration)) {
+    if (is_due(animated_, iteration) && iteration != last_) {
       attempt(animated_, [&] { animation_->add(fitted(pixels), kUsualStay); });
     }
     if (is_due(reported_, iteration)) report(iteration, pixels);
@@ -117,6 +118,7 @@ class Frames {
   }
 
   const Arguments* a_ = nullptr;
+  std::int64_t last_ = 0;      // iteration; its picture is finish()'s
   std::int64_t numbered_ = 0;  // iterations between two
   std::int64_t animated_ = 0;
   std::int64_t reported_ = 0;
