@@ -33,7 +33,7 @@ TEST_CASE("the Wasserstein distance of normal distributions with independent cha
                            std::pow(std::sqrt(1.0001) - std::sqrt(0.0001), 2)) /
                           2.0;
   const auto target = losses::wasserstein_target(y);
-  CHECK(target.shape() == Shape{2, 3});
+  CHECK(target.shape() == Shape{2, 4});
   CHECK(losses::wasserstein_loss(x, target).item() == doctest::Approx(expected).epsilon(1e-6));
   // Variances of 1e-4 beside 4 are not reached by the roots' iteration.
   CHECK(std::abs(losses::wasserstein_loss(y, target).item()) < 2e-4);
@@ -43,6 +43,11 @@ TEST_CASE("Wasserstein losses have derivatives of both orders, also towards them
   const auto x = random_variable({1, 3, 2, 4}, 1);
   const auto target = losses::wasserstein_target(random_variable({1, 3, 3, 3}, 2)).detach();
   check_derivatives([&](const Inputs& in) { return losses::wasserstein_loss(in[0], target); }, {x});
+  check_derivatives(
+      [&](const Inputs& in) {
+        return losses::wasserstein_loss(in[0], target, 20, ops::RootGradient::kLyapunov);
+      },
+      {x});
   const auto own = losses::wasserstein_target(x).detach();
   const auto slope = grad({losses::wasserstein_loss(x, own)}, {x})[0];
   for (const double value : slope.value().to_vector()) CHECK(std::abs(value) < 1e-5);
@@ -53,11 +58,44 @@ TEST_CASE("Wasserstein losses have derivatives of both orders, also towards them
   CHECK(complaint([&] {
           losses::wasserstein_loss(random_variable({1, 2, 2, 2}, 1), target);
         }) ==
-        "wasserstein_loss: target (3, 4) does not fit features (1, 2, 2, 2); make it by "
+        "wasserstein_loss: target (3, 5) does not fit features (1, 2, 2, 2); make it by "
         "wasserstein_target");
   CHECK(complaint([&] {
           losses::wasserstein_target(random_variable({2, 3, 2, 2}, 1));
         }) == "wasserstein_loss: features (2, 3, 2, 2) must be those of one image (1, c, h, w)");
+}
+
+TEST_CASE("total variation as a sum, and with nine points") {
+  // 0 1 3 above 2 2 2.
+  const Variable<double> x(Tensor<double>::from({0, 1, 3, 2, 2, 2}, {1, 1, 2, 3}), true);
+  CHECK(losses::total_variation_sum(x).item() == doctest::Approx(1 + 2 + 2 + 1 + 1));
+  const double straight = (1 + 4) / 6.0 + (4 + 1 + 1) / 6.0;
+  // Of 3 × 4 pairs with the edge repeated: down to the right, and down to the left.
+  const double across = (1 + 4 + 4 + 1 + 1) / 12.0 + (1 + 4 + 4 + 1 + 1 + 1 + 1) / 12.0;
+  CHECK(losses::nine_point_variation(x).item() ==
+        doctest::Approx(2.0 / 3.0 * straight + across / 6.0));
+  const auto image = random_variable({1, 2, 3, 4}, 10);
+  check_derivatives([](const Inputs& in) { return losses::total_variation_sum(in[0]); }, {image});
+  check_derivatives([](const Inputs& in) { return losses::nine_point_variation(in[0]); }, {image});
+  CHECK(complaint([&] {
+          losses::nine_point_variation(random_variable({1, 3, 1, 4}, 1));
+        }) ==
+        "nine_point_variation: (1, 3, 1, 4) must be images (n, c, h, w) of at least 2 × 2 pixels");
+}
+
+TEST_CASE("a gradient gets the size asked for, and keeps its direction") {
+  const auto x = random_variable({2, 3}, 11);
+  const auto plain = grad({ops::sum(ops::square(x))}, {x})[0].value().to_vector();
+  const auto sized =
+      grad({ops::sum(ops::square(losses::with_gradient_size(x, 5.0)))}, {x})[0].value().to_vector();
+  double total = 0.0;
+  for (const double slope : sized) total += std::abs(slope);
+  CHECK(total == doctest::Approx(5.0));
+  for (std::size_t i = 0; i < 6; ++i) {
+    CHECK(sized[i] / sized[0] == doctest::Approx(plain[i] / plain[0]));
+  }
+  const auto none = grad({ops::sum(losses::with_gradient_size(x, 5.0) * 0.0)}, {x})[0];
+  CHECK(none.value().to_vector() == std::vector<double>(6, 0.0));
 }
 
 TEST_CASE("sets of features are compared by the cosines of their angles") {

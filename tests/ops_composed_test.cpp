@@ -268,6 +268,21 @@ TEST_CASE("matrix square roots have finite gradients where eigenvalues coincide"
         }) == "sqrtm: (1, 2) must be square matrices (…, n, n)");
 }
 
+TEST_CASE("the trace of a root has half the inverse root as its gradient") {
+  const auto x = random_variable({3, 3}, 9);
+  const auto square = positive_definite(x);
+  const double expected =
+      values(ops::sum(ops::sqrtm(square) * Variable<double>(Tensor<double>::eye(3))))[0];
+  CHECK(values(ops::sqrtm_trace(square))[0] == doctest::Approx(expected));
+  for (const auto gradient : {ops::RootGradient::kInverse, ops::RootGradient::kLyapunov}) {
+    check_derivatives(
+        [&](const Inputs& in) { return ops::sqrtm_trace(positive_definite(in[0]), 20, gradient); },
+        {x});
+  }
+  CHECK(complaint([&] { ops::sqrtm_trace(square, 0); }) == "sqrtm_trace: 0 iterations; at least 1");
+  CHECK(ops::sqrtm_trace(random_variable({4, 3, 3}, 1)).shape() == Shape{4});
+}
+
 TEST_CASE("interpolation with antialiasing and corners is PyTorch's") {
   const auto x =
       variable({0, 3, 1, 4, 2, 5, 1, 2, 0, 3, 1, 6, 2, 2, 1, 4, 0, 3, 1, 5}, {1, 1, 4, 5});

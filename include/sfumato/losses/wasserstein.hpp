@@ -42,17 +42,24 @@ struct Gaussian {
     covariance = moments / static_cast<T>(x.size(1)) +
                  Variable<T, Device>(Tensor<T, Device>::eye(c) * kRegularization);
   }
+
+  /// The diagonal of the covariance: what the identity chooses.
+  Variable<T, Device> variances() const {
+    return ops::sum(covariance * Variable<T, Device>(Tensor<T, Device>::eye(mean.numel())), 1);
+  }
 };
 
 }  // namespace detail
 
-/// What wasserstein_loss compares features with: of features (1, c, h, w), their mean and the
-/// square root of their covariance, side by side in (c, 1 + c).
+/// What wasserstein_loss compares features with: of features (1, c, h, w), their mean, their
+/// variances and the square root of their covariance (ops::sqrtm), side by side in (c, 2 + c).
 template <class U = void, Real T, class Device>
-auto wasserstein_target(const Variable<T, Device>& features) {
+auto wasserstein_target(const Variable<T, Device>& features, int iterations = 20) {
   using Result = std::conditional_t<std::is_void_v<U>, T, U>;
   const detail::Gaussian<Result, Device> own(features);
-  return ops::cat({ops::unsqueeze(own.mean, 1), ops::sqrtm(own.covariance)}, 1);
+  return ops::cat({ops::unsqueeze(own.mean, 1), ops::unsqueeze(own.variances(), 1),
+                   ops::sqrtm(own.covariance, iterations)},
+                  1);
 }
 
 /// The squared distance of features (1, c, h, w) from those that `target` was made of, over c; in
@@ -60,21 +67,21 @@ auto wasserstein_target(const Variable<T, Device>& features) {
 /// what does not fit.
 template <Real T, Real U, class Device>
 Variable<U, Device> wasserstein_loss(const Variable<T, Device>& features,
-                                     const Variable<U, Device>& target) {
+                                     const Variable<U, Device>& target, int iterations = 20,
+                                     ops::RootGradient gradient = ops::RootGradient::kInverse) {
   const detail::Gaussian<U, Device> own(features);
   const std::int64_t c = own.mean.numel();
-  if (target.shape() != Shape{c, 1 + c}) {
+  if (target.shape() != Shape{c, 2 + c}) {
     throw ShapeError(message("wasserstein_loss: target ", target.shape(), " does not fit features ",
                              features.shape(), "; make it by wasserstein_target"));
   }
   const auto mean = ops::select(target, 1, 0);
-  const auto root = ops::slice(target, 1, {.start = 1});
+  const auto variances = ops::select(target, 1, 1);
+  const auto root = ops::slice(target, 1, {.start = 2});
   const auto product = ops::matmul(ops::matmul(root, own.covariance), root);
-  // The trace of a matrix is the sum of what the identity chooses.
-  const Variable<U, Device> identity(Tensor<U, Device>::eye(c));
-  const auto both = own.covariance + ops::matmul(root, root);
-  const auto spread = (both - ops::sqrtm(product) * U{2}) * identity;
-  return (ops::sum(ops::square(own.mean - mean)) + ops::sum(spread)) / static_cast<U>(c);
+  const auto spread = ops::sum(own.variances() + variances) -
+                      ops::sqrtm_trace(product, iterations, gradient) * U{2};
+  return (ops::sum(ops::square(own.mean - mean)) + spread) / static_cast<U>(c);
 }
 
 }  // namespace sfumato::losses

@@ -17,23 +17,53 @@
 #include "sfumato/nn/layers.hpp"
 #include "sfumato/nn/module.hpp"
 #include "sfumato/nn/sequential.hpp"
+#include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/cast.hpp"
 #include "sfumato/ops/convolution.hpp"
+#include "sfumato/ops/norm.hpp"
+#include "sfumato/ops/padding.hpp"
+#include "sfumato/ops/pooling.hpp"
+#include "sfumato/ops/sum.hpp"
 
 namespace sfumato::nn {
 
 /// Which pooling stands between the blocks of a VGG network; Gatys et al. found that average
 /// pooling gives slightly more appealing pictures.
-enum class Pooling { kMax, kAverage };
+enum class Pooling {
+  kMax,
+  kAverage,
+  kL2,  ///< the root of the sum of squares
+};
 
 /// Which VGG network.
 struct VggOptions {
   int depth = 19;  ///< 11, 13, 16 or 19 layers with weights
   Pooling pooling = Pooling::kMax;
+  /// Whether what other poolings than kMax leave is made about as large as what kMax would: times 2
+  /// for kAverage, 0.78 for kL2, as in K. Crowson's style-transfer-pytorch.
+  bool rescale_pooling = false;
+  ops::PaddingMode first_padding = ops::PaddingMode::kZeros;  ///< of the first convolution
+  /// What stands, channel by channel, beyond the edges of an image where the padding is kZeros;
+  /// zeros when empty.
+  std::vector<double> surround = {};
   bool classifier = false;
   std::int64_t classes = 1000;
   /// Channels of each of the five blocks, or of each convolution.
   std::vector<std::int64_t> widths{64, 128, 256, 512, 512};
+};
+
+/// A pooling by 2 × 2 that leaves `scale` times the root of the sum of squares.
+template <class T = float, class Device = Cpu>
+class L2Pool2d : public Module<T, Device> {
+ public:
+  explicit L2Pool2d(double scale = 1.0) : scale_(scale) {}
+  Variable<T, Device> forward(const Variable<T, Device>& x) override {
+    return ops::detail::root(ops::avg_pool2d(ops::square(x), {.divisor_override = 1})) *
+           static_cast<Compute<T>>(scale_);
+  }
+
+ private:
+  double scale_;
 };
 
 /// The networks of Simonyan and Zisserman, "Very deep convolutional networks for large-scale image
@@ -150,7 +180,7 @@ class Vgg : public Module<T, Device> {
   std::vector<Variable<T, Device>> features(const Variable<T, Device>& x,
                                             const std::vector<std::size_t>& layers) {
     check(layers);
-    return features_->features(x, layers);
+    return features_->features(centred(x), layers);
   }
 
   /// The same one by one, as soon as each is computed, from the input of layer `first` on: see
@@ -162,13 +192,13 @@ class Vgg : public Module<T, Device> {
     check(layers);
     if (layers.empty()) return;
     if constexpr (std::same_as<Image, T>) {
-      features_->visit_features(x, layers, visit, first);
+      features_->visit_features(first > 0 ? x : centred(x), layers, visit, first);
     } else if (first > 0) {
       features_->visit_features(ops::cast<T>(x), layers, visit, first);
     } else {
       const auto parameters = (*features_)[0].parameters();
-      const auto y = ops::cast<T>(ops::conv2d(x, ops::cast<Image>(parameters[0]),
-                                              ops::cast<Image>(parameters[1]), {.padding = 1}));
+      const auto y = ops::cast<T>(ops::conv2d(centred(x), ops::cast<Image>(parameters[0]),
+                                              ops::cast<Image>(parameters[1]), first_options_));
       std::vector<std::size_t> later;
       std::vector<std::size_t> positions;
       for (std::size_t i = 0; i < layers.size(); ++i) {
@@ -186,7 +216,7 @@ class Vgg : public Module<T, Device> {
 
   /// The features after the last pooling, or the classes' logits when there is a classifier.
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
-    Variable<T, Device> features = features_->forward(x);
+    Variable<T, Device> features = features_->forward(centred(x));
     if (classifier_ == nullptr) return features;
     const auto pooled = ops::adaptive_avg_pool2d(features, kClassifierGrid);
     return classifier_->forward(ops::reshape(pooled, {x.shape()[0], -1}));
@@ -195,7 +225,8 @@ class Vgg : public Module<T, Device> {
  private:
   static constexpr std::int64_t kClassifierGrid = 7;  // what is left of 224 × 224
 
-  Vgg(const VggOptions& options, const ParameterSource& source) {
+  Vgg(const VggOptions& options, const ParameterSource& source)
+      : first_options_{.padding = 1, .padding_mode = options.first_padding} {
     features_ = this->add_module("features", std::make_shared<Sequential<T, Device>>());
     std::int64_t channels = 3;
     const auto blocks = convolutions_per_block(options.depth);
@@ -207,19 +238,51 @@ class Vgg : public Module<T, Device> {
         const std::string name = message("features.", features_->size());
         auto weight = source(name + ".weight", {width, channels, 3, 3});
         auto bias = source(name + ".bias", {width});
+        if (channels == 3 && !options.surround.empty()) bias = for_centred(options, weight, bias);
         add_layer(message("conv", block + 1, "_", i),
-                  std::make_shared<Conv2d<T, Device>>(std::move(weight), std::move(bias),
-                                                      ops::Conv2dOptions{.padding = 1}));
+                  std::make_shared<Conv2d<T, Device>>(
+                      std::move(weight), std::move(bias),
+                      block == 0 && i == 1 ? first_options_ : ops::Conv2dOptions{.padding = 1}));
         add_layer(message("relu", block + 1, "_", i), std::make_shared<ReLU<T, Device>>());
         channels = width;
       }
-      if (options.pooling == Pooling::kMax) {
-        add_layer(message("pool", block + 1), std::make_shared<MaxPool2d<T, Device>>());
-      } else {
-        add_layer(message("pool", block + 1), std::make_shared<AvgPool2d<T, Device>>());
-      }
+      add_layer(message("pool", block + 1), pooling(options));
     }
     if (options.classifier) add_classifier(options, source);
+  }
+
+  static std::shared_ptr<Module<T, Device>> pooling(const VggOptions& options) {
+    switch (options.pooling) {
+      case Pooling::kAverage:  // half of four is twice their mean
+        return std::make_shared<AvgPool2d<T, Device>>(
+            ops::AvgPool2dOptions{.divisor_override = options.rescale_pooling ? 2 : 0});
+      case Pooling::kL2:
+        return std::make_shared<L2Pool2d<T, Device>>(options.rescale_pooling ? 0.78 : 1.0);
+      default:
+        return std::make_shared<MaxPool2d<T, Device>>();
+    }
+  }
+
+  /// What has zeros where an image has the colour around it …
+  template <class Image>
+  Variable<Image, Device> centred(const Variable<Image, Device>& x) const {
+    return surround_.defined() ? x - ops::cast<Image>(surround_) : x;
+  }
+  /// … and the bias of a first convolution that is given that.
+  Tensor<T, Device> for_centred(const VggOptions& options, const Tensor<T, Device>& weight,
+                                const Tensor<T, Device>& bias) {
+    if (options.surround.size() != 3) {
+      throw ValueError(message("Vgg: a surround of ", options.surround.size(), " numbers, not 3"));
+    }
+    using Number = Compute<T>;
+    const std::vector<Number> colour(options.surround.begin(), options.surround.end());
+    const Variable<Number, Device> around(Tensor<Number, Device>::from(colour, {1, 3, 1, 1}));
+    surround_ = ops::cast<T>(around);
+    const auto answer =
+        ops::sum(Variable<Number, Device>(weight.template cast<Number>()) * around, {1, 2, 3});
+    return (Variable<Number, Device>(bias.template cast<Number>()) + answer)
+        .value()
+        .template cast<T>();
   }
 
   void check(const std::vector<std::size_t>& layers) const {
@@ -267,6 +330,8 @@ class Vgg : public Module<T, Device> {
     }
   }
 
+  ops::Conv2dOptions first_options_;
+  Variable<T, Device> surround_;  // undefined for zeros
   std::shared_ptr<Sequential<T, Device>> features_;
   std::shared_ptr<Sequential<T, Device>> classifier_;
   std::vector<std::string> layer_names_;
