@@ -109,10 +109,12 @@ asks_wrong '--size does not go with --height: it sets both sides' --size 64 --he
 asks_wrong '--size does not go with --width: it sets both sides' --width 64 --size 64
 asks_wrong '--memory low does not go with --precision bf16' --precision bf16 --memory low
 asks_wrong '--tf32 does not go with --device cpu' --tf32 --device cpu
-asks_wrong '--save-stages needs --preset' --save-stages
+asks_wrong '--save-stages: one stage has no picture before the last' --save-stages
+asks_wrong '--first-iterations needs --min-size' --first-iterations 5
+asks_wrong '--learning-rate does not go with --optimizer lbfgs' --optimizer lbfgs --learning-rate 1
 asks_wrong '--seed does not go with --init content' --seed 5
 for side in size height width; do
-  asks_wrong "--save-stages does not go with --$side: a size makes one stage" --preset d2l --save-stages --$side 64
+  asks_wrong "--save-stages: one stage has no picture" --preset d2l --save-stages --$side 64
 done
 
 # A preset sets defaults only. A size makes one stage of its two; steps given are of every stage.

@@ -99,6 +99,22 @@ cmp fits-extend.png fits-plain.png || fail "borders make a difference at 48 x 64
 paint squeezed.png --size 100 --iterations 1 --style-fit squeeze
 differs "$(loss squeezed.png 1 3)" "$(loss extend.png 1 3)" "squeezing the style changes nothing"
 
+# From coarse to fine: sizes √2 apart, and a row for every iteration of each.
+paint ladder.png --size 100 --min-size 64 --iterations 2 --first-iterations 3 --save-stages
+has_size ladder.png 67x100
+has_size ladder-stage1.png 47x71
+[ "$(cut -d, -f1 ladder.png.csv | tail -n +2 | tr '\n' ' ')" = '1 2 3 4 5 ' ] || fail "rows: $(cat ladder.png.csv)"
+
+# L-BFGS goes down faster than Adam, and a loss to come to ends a run early or with status 3.
+paint lbfgs.png --size 64 --iterations 9 --optimizer lbfgs
+paint adam.png --size 64 --iterations 9
+awk -v l="$(loss lbfgs.png 9 5)" -v a="$(loss adam.png 9 5)" 'BEGIN { exit !(l < a) }' || fail "L-BFGS is no faster"
+paint until.png --size 64 --iterations 9 --until-loss "$(loss adam.png 4 5)"
+[ "$(tail -1 until.png.csv | cut -d, -f1)" -le 5 ] || fail "--until-loss does not end the run"
+refuses 3 'the loss did not come to --until-loss 1e-6 in 2 iterations' "$program" "$cat" "$suns" -o until.png \
+  --weights "$slim" --size 64 --iterations 2 --until-loss 1e-6
+has_size until.png 43x64
+
 # The book's presets: two stages; d2l is PyTorch's; a size makes one stage; what is given wins.
 paint mxnet.png --preset d2l-mxnet --height 64 --width 96 --iterations 2
 paint pytorch.png --preset d2l-pytorch --height 64 --width 96 --iterations 2

@@ -253,7 +253,7 @@ TEST_CASE("memory is counted of targets, of what losses keep, and of the largest
 
 TEST_CASE("a side in proportion is no longer than a side may be") {
   const auto size = [](std::vector<const char*> words, const sfumato::Shape& content) {
-    const auto found = plan_stages(read(std::move(words)), content, 16)[0].size;
+    const auto found = plan_stages(read(std::move(words)), content)[0].size;
     return sfumato::message(found.height, " x ", found.width);
   };
   CHECK(size({"--height", "64"}, {30, 45, 3}) == "64 x 96");
@@ -266,9 +266,39 @@ TEST_CASE("a side in proportion is no longer than a side may be") {
         "side may be above 16384; take --size, or both --height and --width");
 }
 
+TEST_CASE("from coarse to fine sizes are √2 apart, and the first has iterations of its own") {
+  const auto plan = [](std::vector<const char*> words) {
+    std::string all;
+    for (const Stage& stage : plan_stages(read(std::move(words)), {300, 451, 3})) {
+      all += sfumato::message(stage.size.height, " x ", stage.size.width, " ",
+                              stage.transfer.iterations, stage.goes_on ? " on, " : ", ");
+    }
+    return all;
+  };
+  CHECK(plan({"--size", "96", "--min-size", "48", "--iterations", "6", "--first-iterations",
+              "8"}) == "32 x 48 8, 45 x 68 6 on, 64 x 96 6 on, ");
+  CHECK(plan({"--min-size", "500", "--first-iterations", "9"}) == "341 x 512 9, ");
+  // Both sides given: coarser pictures have their proportions.
+  CHECK(plan({"--height", "100", "--width", "50", "--min-size", "64"}) ==
+        "71 x 36 500, 100 x 50 500 on, ");
+  // A preset's stages give way.
+  CHECK(plan({"--preset", "d2l", "--min-size", "300", "--iterations", "2"}) ==
+        "241 x 362 2, 341 x 512 2 on, ");
+  CHECK(complaint([] {
+          read({"--first-iterations", "5"});
+        }) == "--first-iterations needs --min-size: without it there is one size");
+  CHECK(complaint([] {
+          plan_stages(read({"--save-stages", "--size", "64"}), {10, 10, 3});
+        }) ==
+        "--save-stages: one stage has no picture before the last; take --min-size, or a preset of "
+        "several without a size");
+}
+
 TEST_CASE("with plain borders a picture is as large as the deepest layer needs") {
   const auto plan = [](std::vector<const char*> words, std::int64_t least_side) {
-    return complaint([&] { plan_stages(read(std::move(words)), {10, 40, 3}, least_side); });
+    return complaint([&] {
+      refuse_thin(plan_stages(read(std::move(words)), {10, 40, 3})[0], least_side);
+    });
   };
   CHECK(plan({"--size", "32", "--borders", "plain"}, 8) == "nothing");
   CHECK(plan({"--size", "32", "--borders", "plain"}, 16) ==
@@ -316,7 +346,8 @@ TEST_CASE("a link to a name of another format is refused") {
     Arguments a;
     a.output = folder + (losses ? "out.png" : link);
     if (losses) a.losses = folder + link;
-    const std::string said = complaint([&] { check_outputs(a, folder + "weights.safetensors"); });
+    const std::string said =
+        complaint([&] { check_outputs(a, folder + "weights.safetensors", 1); });
     const std::size_t place = said.find(folder + target);
     return place == std::string::npos ? said : said.substr(place + folder.size());
   };

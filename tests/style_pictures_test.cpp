@@ -54,7 +54,7 @@ TEST_CASE("sizes are in proportion to the nearest pixel") {
 TEST_CASE("the style keeps its proportions, or is squeezed into the content's size") {
   const auto size = [](const Shape& style, const PictureSize& content, style::StyleFit fit,
                        std::int64_t least = 16) {
-    return style::style_size(style, content, fit, least);
+    return style::style_size(style, content, {.style_fit = fit}, least);
   };
   const PictureSize content{170, 256};
   CHECK(size({300, 200, 3}, content, style::StyleFit::kSqueeze) == content);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "sfumato/nn/vgg.hpp"
 #include "sfumato/style/presets.hpp"
 #include "sfumato/style/transfer.hpp"
 
@@ -44,6 +45,8 @@ struct Arguments {
   std::optional<std::int64_t> height;
   std::optional<std::int64_t> width;
   std::optional<std::int64_t> size;
+  std::optional<std::int64_t> min_size;
+  std::optional<std::int64_t> first_iterations;
   std::uint64_t seed = 0;
   std::optional<int> threads;
   std::int64_t report_every = 10;
@@ -54,6 +57,9 @@ struct Arguments {
   bool no_metadata = false;
   sfumato::style::TransferOptions transfer;
   sfumato::style::PictureOptions pictures;
+  sfumato::nn::VggOptions network{.rescale_pooling = true};
+  std::vector<double> style_layer_weights;  ///< in the order of the layers; or what a preset has
+  double noise = 1.0;                       ///< deviation of the noise, in the numbers changed
   std::string answer;   ///< what to print instead of painting: "help", "version", "man", or a shell
   std::string repeats;  ///< the picture that is painted again, or nothing
   std::int64_t stopped_after = 0;  ///< iterations after which that was ended; 0 for none

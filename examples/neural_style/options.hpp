@@ -78,7 +78,10 @@ inline const std::vector<Option>& options() {
   using T = sfumato::style::TransferOptions;
   using O = sfumato::style::ObjectiveOptions;
   using P = sfumato::style::PictureOptions;
+  using N = sfumato::nn::VggOptions;
   namespace style = sfumato::style;
+  namespace nn = sfumato::nn;
+  namespace ops = sfumato::ops;
   constexpr std::int64_t kMany = 1000000;
   constexpr double kHeaviest = 1e38;  // losses are float
   constexpr const char* kPictures = "Pictures";
@@ -121,17 +124,10 @@ inline const std::vector<Option>& options() {
        flag(at(&A::no_metadata))},
       {"--preset", "", "NAME", kPictures, detail::preset_help(),
        choice(at(&A::preset), detail::preset_names())},
-      {"--save-stages",
-       "",
-       "",
-       kPictures,
-       "With a preset of several stages, also write the picture of each earlier one "
+      {"--save-stages", "", "", kPictures,
+       "Where there are several stages, also write the picture of each earlier one "
        "(OUT-stage1.png)",
-       flag(at(&A::save_stages)),
-       {{{}, "--preset", "", "one stage has no picture before the last"},
-        {{}, "--size", {}, "a size makes one stage"},
-        {{}, "--height", {}, "a size makes one stage"},
-        {{}, "--width", {}, "a size makes one stage"}}},
+       flag(at(&A::save_stages))},
 
       {"--size",
        "",
@@ -144,6 +140,10 @@ inline const std::vector<Option>& options() {
        number(at(&A::height), kSmallest, kLargest)},
       {"--width", "", "PIXELS", kSize, "Width; alone, the height is in proportion",
        number(at(&A::width), kSmallest, kLargest)},
+      {"--min-size", "", "PIXELS", kSize,
+       "Paint from coarse to fine: first with this longer side, then with others √2 apart, up to "
+       "the result's",
+       number(at(&A::min_size), kSmallest, kLargest)},
       {"--borders", "", "HOW", kSize,
        "extend: where a side is no multiple of 16, paint some pixels more than the picture, by "
        "reflection, and cut them off, which spares it coloured strips; plain: do not",
@@ -151,14 +151,22 @@ inline const std::vector<Option>& options() {
            at(&T::borders),
            {{"extend", style::Borders::kExtend}, {"plain", style::Borders::kPlain}})},
       {"--style-fit", "", "HOW", kSize,
-       "keep: the style picture keeps its proportions, and gets the result's longer side; squeeze: "
-       "it gets the result's height and width",
+       "keep: the style picture keeps its proportions, and gets the result's longer side; shrink: "
+       "the same, but it is never enlarged; squeeze: it gets the result's height and width",
        meaning<decltype(at(&P::style_fit)), style::StyleFit>(
-           at(&P::style_fit),
-           {{"keep", style::StyleFit::kKeep}, {"squeeze", style::StyleFit::kSqueeze}})},
+           at(&P::style_fit), {{"keep", style::StyleFit::kKeep},
+                               {"shrink", style::StyleFit::kShrink},
+                               {"squeeze", style::StyleFit::kSqueeze}})},
 
       {"--iterations", "", "COUNT", kOptimiser, "Steps of the optimiser (of each stage)",
        number(at(&T::iterations), std::int64_t{1}, kMany)},
+      {"--first-iterations",
+       "",
+       "COUNT",
+       kOptimiser,
+       "Steps of the coarsest stage (default: --iterations)",
+       number(at(&A::first_iterations), std::int64_t{1}, kMany),
+       {{{}, "--min-size", "", "without it there is one size"}}},
       {"--until-loss", "", "LOSS", kOptimiser,
        "End as soon as the total loss (of the last stage) is at most this; with status 3 if the "
        "iterations run out before",
@@ -210,6 +218,24 @@ inline const std::vector<Option>& options() {
        list(at(&O::content_layers))},
       {"--style-layers", "", "LAYERS", kObjective, "The same for style",
        list(at(&O::style_layers))},
+      {"--style-layer-weights", "", "WEIGHTS", kObjective,
+       "What the style loss of each of them is multiplied by, commas between them (default: 1)",
+       numbers(at(&A::style_layer_weights))},
+      {"--normalize-gradients", "", "", kObjective,
+       "Have the losses of all layers pull with equal force, but for their weights",
+       flag(at(&O::normalize_gradients))},
+      {"--pooling", "", "HOW", kObjective,
+       "How the network makes one of four values: max, average, or l2, the root of the sum of "
+       "squares",
+       meaning<decltype(at(&N::pooling)), nn::Pooling>(at(&N::pooling),
+                                                       {{"max", nn::Pooling::kMax},
+                                                        {"average", nn::Pooling::kAverage},
+                                                        {"l2", nn::Pooling::kL2}})},
+      {"--padding", "", "HOW", kObjective,
+       "What the network sees beyond the edges of a picture: zeros, or replicate, its edge",
+       meaning<decltype(at(&N::first_padding)), ops::PaddingMode>(
+           at(&N::first_padding),
+           {{"zeros", ops::PaddingMode::kZeros}, {"replicate", ops::PaddingMode::kReplicate}})},
 
       {"--weights", "", "FILE", kMachine,
        "VGG-19 weights (.safetensors or .pth); otherwise $SFUMATO_WEIGHTS, the repository's "

@@ -18,7 +18,6 @@
 #include "chart.hpp"
 #include "frames.hpp"
 #include "page.hpp"
-#include "presets.hpp"
 #include "sfumato/core/error.hpp"
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/image.hpp"
@@ -128,14 +127,14 @@ inline void refuse_other_content(const TextFile& text) {
 }  // namespace detail
 
 /// Checks, before anything is computed, that what the run will write can be written, and writes
-/// over none of its inputs and nothing that is something else. `weights` is the network's file.
-/// Throws IoError, and ValueError for one name with two meanings.
-inline void check_outputs(const Arguments& a, const std::string& weights) {
+/// over none of its inputs and nothing that is something else. `weights` is the network's file,
+/// `stages` how many pictures are painted. Throws IoError, and ValueError for one name with two
+/// meanings.
+inline void check_outputs(const Arguments& a, const std::string& weights, std::size_t stages) {
   namespace io = sfumato::io;
   io::check_image_extension(a.output);
   std::vector<detail::NamedPath> outputs{{"--output", a.output}};
-  const Preset* const preset = find_preset(a.preset);
-  for (std::size_t stage = 1; a.save_stages && stage < preset->options.stages.size(); ++stage) {
+  for (std::size_t stage = 1; a.save_stages && stage < stages; ++stage) {
     outputs.push_back({"the picture of a stage", stage_path(a.output, stage)});
   }
   if (!a.animation.empty()) {

@@ -56,12 +56,18 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
            const sfumato::Tensor<std::uint8_t>& style_pixels, const Reporter& report, Watch& watch,
            Painting<Device>& painting) {
   using namespace sfumato;
+  style::MinimizerState<float, Device> learnt;
   const auto goes_on = [&] {
     return interrupted == 0 && (a.stopped_after == 0 || painting.iterations < a.stopped_after);
   };
   for (std::size_t number = 1; number <= stages.size() && (number == 1 || goes_on()); ++number) {
     Stage stage = stages[number - 1];
-    scales.apply_to(stage.transfer.objective, network);
+    style::ObjectiveOptions& objective = stage.transfer.objective;
+    for (std::size_t i = 0; i < a.style_layer_weights.size(); ++i) {
+      const std::size_t layer = network.layer_index(objective.style_layers[i]);
+      objective.style_layer_weights[network.layer_names()[layer]] = a.style_layer_weights[i];
+    }
+    scales.apply_to(objective, network);
     if (number < stages.size()) stage.transfer.until_loss.reset();
     // The file gets every row; who only looks on waits for as few as are shown.
     stage.transfer.losses_every = a.losses.empty() ? a.report_every : 1;
@@ -70,22 +76,34 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
     };
     const Tensor<float, Device> content = prepare(content_pixels, stage.size);
     const Tensor<float, Device> style_picture = prepare(
-        style_pixels, style::style_size(style_pixels.shape(), stage.size, a.pictures.style_fit,
+        style_pixels, style::style_size(style_pixels.shape(), stage.size, a.pictures,
                                         style::deepest_pixel(network, stage.transfer.objective)));
     Tensor<float, Device> picture = content;
     if (painting.picture.defined()) {
       picture = style::enlarge_picture(painting.picture, stage.size, a.pictures);
     } else if (a.initial == "noise") {
       Random random(a.seed);
-      picture = Tensor<float, Device>::randn(content.shape(), random);
+      const Variable<float, Device> noise(Tensor<float, Device>::randn(content.shape(), random));
+      picture = style::PixelScale<float, Device>(a.transfer.pixels)
+                    .normalized(a.noise == 1.0 ? noise : noise * static_cast<float>(a.noise))
+                    .value();
     }
     watch.begin_stage(stage, picture);
-    const auto result = style::transfer(network, content, style_picture, picture, stage.transfer,
-                                        [&](const style::Moment<float, Device>& now) {
-                                          ++painting.iterations;
-                                          watch(now);
-                                          return goes_on();
-                                        });
+    style::MinimizerState<float, Device> from;
+    if (stage.goes_on) {
+      const style::PictureSize& before = stages[number - 2].size;
+      from.optimizer = style::enlarge_moments(learnt.optimizer, {1, 3, before.height, before.width},
+                                              content.shape());
+    }
+    auto result = style::transfer(
+        network, content, style_picture, picture, stage.transfer,
+        [&](const style::Moment<float, Device>& now) {
+          ++painting.iterations;
+          watch(now);
+          return goes_on();
+        },
+        from);
+    learnt = std::move(result.state);
     painting.add(result);
     if (result.converged) {
       report.say("no smaller loss was found after iteration %lld\n",

@@ -25,6 +25,10 @@ inline const std::vector<Preset>& presets() {
        "600 x 900, as its PyTorch code computes them",
        preset("d2l-pytorch")},
       {{"d2l-mxnet"}, "the same as its MXNet code does", preset("d2l-mxnet")},
+      {{"d2l-2023"}, "its newer edition, 500 iterations at 300 x 450", preset("d2l-2023")},
+      {{"gatys"}, "the paper of Gatys et al. (2016), from noise by L-BFGS", preset("gatys")},
+      {{"johnson"}, "J. Johnson's neural-style, from noise by L-BFGS", preset("johnson")},
+      {{"crowson"}, "K. Crowson's style-transfer-pytorch, from coarse to fine", preset("crowson")},
   };
   return all;
 }
@@ -43,6 +47,11 @@ inline const Preset* find_preset(std::string_view name) {
 inline void apply(const Preset& preset, const sfumato::style::PresetStage* stage, Arguments& a) {
   a.pictures = preset.options.pictures;
   a.transfer = preset.options.transfer;
+  a.network = preset.options.network;
+  a.min_size = preset.options.min_size;
+  a.first_iterations = preset.options.first_iterations;
+  a.initial = preset.options.from_noise ? "noise" : "content";
+  a.noise = preset.options.noise;
   if (stage == nullptr) return;
   a.transfer.iterations = stage->iterations;
   a.transfer.lr_decay_every = stage->lr_decay_every;

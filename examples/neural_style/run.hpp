@@ -123,6 +123,7 @@ int finish(const Arguments& a, Painting<Device>& painting, std::string trouble,
 template <class Device, class Stored>
 struct Loaded {
   std::filesystem::path weights;
+  sfumato::nn::VggOptions options;
   sfumato::style::LossScales scales;
   std::optional<sfumato::nn::Vgg<Stored, Device>> network;
 };
@@ -134,10 +135,6 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
                     Watch& watch, Painting<Device>& painting) {
   using namespace sfumato;
   const std::filesystem::path& weights = loaded.weights;
-  {
-    const HoldSignals no_file_is_left_behind;
-    check_outputs(a, weights);
-  }
   if (a.threads) set_thread_count(*a.threads);
   if (!a.no_metadata && io::detail::image_extension(a.output) == ".png") {
     // Beside the painting, as a large network takes seconds.
@@ -151,19 +148,26 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
   };
   say_size("content", a.content, content_pixels.shape());
   say_size("style", a.style, style_pixels.shape());
-  if (!loaded.network) {
+  const std::vector<Stage> stages = plan_stages(a, content_pixels.shape());
+  {
+    const HoldSignals no_file_is_left_behind;
+    check_outputs(a, weights, stages.size());
+  }
+  if (!loaded.network || !(loaded.options == a.network)) {
+    loaded.options = a.network;
     loaded.scales = sfumato::style::loss_scales_of(weights);
-    loaded.network.emplace(sfumato::style::load_vgg<Stored, Device>(weights, examples::print_note));
+    loaded.network.emplace(
+        sfumato::style::load_vgg<Stored, Device>(weights, examples::print_note, a.network));
   }
   auto& network = *loaded.network;
   const std::int64_t least_side = style::deepest_pixel(network, a.transfer.objective);
-  const std::vector<Stage> stages = plan_stages(a, content_pixels.shape(), least_side);
+  for (const Stage& stage : stages) refuse_thin(stage, least_side);
 
   if constexpr (std::same_as<Device, Cpu>) {
     double expected = 0.0;
     for (const Stage& stage : stages) {
       const style::PictureSize of_style =
-          style::style_size(style_pixels.shape(), stage.size, a.pictures.style_fit, least_side);
+          style::style_size(style_pixels.shape(), stage.size, a.pictures, least_side);
       expected = std::max(expected, expected_memory(network, stage, of_style));
     }
     check_memory(memory_in_use() + expected, memory_limit(), memory_remedy(a, usable_processors()),

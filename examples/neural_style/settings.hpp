@@ -37,7 +37,16 @@ inline Arguments arguments_of(const Settings& given,
     apply(given, under);
     a = under;
   }
-  a.transfer.objective.low_memory = a.memory == "low";
+  sfumato::style::ObjectiveOptions& objective = a.transfer.objective;
+  objective.low_memory = a.memory == "low";
+  if (!a.style_layer_weights.empty()) {
+    objective.style_layer_weights.clear();
+    if (a.style_layer_weights.size() != objective.style_layers.size()) {
+      throw sfumato::ValueError(sfumato::message(
+          "--style-layer-weights has ", a.style_layer_weights.size(), " numbers, but there are ",
+          objective.style_layers.size(), " --style-layers"));
+    }
+  }
   a.given = given;
   return a;
 }

@@ -12,15 +12,17 @@
 #include "sfumato/core/error.hpp"
 #include "sfumato/core/shape.hpp"
 #include "sfumato/style/borders.hpp"
+#include "sfumato/style/ladder.hpp"
 #include "sfumato/style/pictures.hpp"
 #include "sfumato/style/transfer.hpp"
 
 namespace neural_style {
 
-/// One run of the optimiser; a preset may have several, each starting from the last one's picture.
+/// One run of the optimiser; there may be several, each starting from the last one's picture.
 struct Stage {
   sfumato::style::PictureSize size;
   sfumato::style::TransferOptions transfer;
+  bool goes_on = false;  ///< with what Adam has learnt in the one before
 };
 
 /// Height and width of the result: what was given, and the content's proportions for the rest.
@@ -29,7 +31,8 @@ inline sfumato::style::PictureSize size_of_result(const Arguments& a,
                                                   const sfumato::Shape& content) {
   if (a.height && a.width) return {*a.height, *a.width};
   if (!a.height && !a.width) {
-    return sfumato::style::size_in_proportion(content, a.size.value_or(kDefaultSize));
+    return sfumato::style::size_in_proportion(content, a.size.value_or(kDefaultSize),
+                                              a.pictures.side_rounding);
   }
   const auto in_proportion = [](std::int64_t given, std::int64_t side, std::int64_t of) {
     const double exact =
@@ -64,20 +67,43 @@ inline void refuse_thin(const Stage& stage, std::int64_t least_side) {
                        least_side, "; take a larger size, or --borders extend"));
 }
 
-/// The stages of the preset, if it has some and no size was given; else one stage. Throws
-/// ValueError for a size that the network can't paint.
-inline std::vector<Stage> plan_stages(const Arguments& a, const sfumato::Shape& content,
-                                      std::int64_t least_side) {
+/// From coarse to fine: sizes in proportion, by style::ladder(), the last of which is the result's.
+inline std::vector<Stage> plan_ladder(const Arguments& a, const sfumato::Shape& content) {
+  namespace style = sfumato::style;
+  const style::PictureSize result = size_of_result(a, content);
+  const std::int64_t longer = std::max(result.height, result.width);
+  const bool sides_given = a.height || a.width;
+  const sfumato::Shape shape = sides_given ? sfumato::Shape{result.height, result.width} : content;
+  std::vector<Stage> stages;
+  for (const std::int64_t side : style::ladder(std::min(*a.min_size, longer), longer)) {
+    stages.push_back(
+        {side == longer ? result : style::size_in_proportion(shape, side, a.pictures.side_rounding),
+         a.transfer, true});
+  }
+  stages[0].goes_on = false;
+  stages[0].transfer.iterations = a.first_iterations.value_or(a.transfer.iterations);
+  return stages;
+}
+
+/// The stages from --min-size on; or those of the preset, if it has some and no size was given; or
+/// one. Throws ValueError for a size too large, and where --save-stages asks for what there is not.
+inline std::vector<Stage> plan_stages(const Arguments& a, const sfumato::Shape& content) {
   const Preset* const preset = find_preset(a.preset);
   const bool sized = a.size || a.height || a.width;
-  if (preset == nullptr || preset->options.stages.empty() || sized) {
-    const Stage stage{size_of_result(a, content), a.transfer};
-    refuse_thin(stage, least_side);
-    return {stage};
-  }
   std::vector<Stage> stages;
-  for (const sfumato::style::PresetStage& stage : preset->options.stages) {
-    stages.push_back({{stage.height, stage.width}, arguments_of(a.given, &stage).transfer});
+  if (a.min_size) {
+    stages = plan_ladder(a, content);
+  } else if (preset == nullptr || preset->options.stages.empty() || sized) {
+    stages = {{size_of_result(a, content), a.transfer}};
+  } else {
+    for (const sfumato::style::PresetStage& stage : preset->options.stages) {
+      stages.push_back({{stage.height, stage.width}, arguments_of(a.given, &stage).transfer});
+    }
+  }
+  if (a.save_stages && stages.size() == 1) {
+    throw sfumato::ValueError(
+        "--save-stages: one stage has no picture before the last; take --min-size, or a preset of "
+        "several without a size");
   }
   return stages;
 }

@@ -17,6 +17,7 @@
 
 #include "arguments.hpp"
 #include "sfumato/core/error.hpp"
+#include "sfumato/nn/vgg.hpp"
 #include "sfumato/style/transfer.hpp"
 
 namespace neural_style {
@@ -53,6 +54,13 @@ template <class Field>
 auto at(Field sfumato::style::ObjectiveOptions::*member) {
   return [member](auto& a) -> auto& {
     return a.transfer.objective.*member;
+  };
+}
+
+template <class Field>
+auto at(Field sfumato::nn::VggOptions::*member) {
+  return [member](auto& a) -> auto& {
+    return a.network.*member;
   };
 }
 
@@ -164,20 +172,52 @@ Value meaning(Get get, const std::vector<std::pair<std::string, T>>& meanings) {
           words};
 }
 
+namespace detail {
+/// What stands between the commas of a text; nothing where one of it is empty or has a space.
+inline std::optional<std::vector<std::string>> split_list(const std::string& text) {
+  std::vector<std::string> words;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    words.push_back(text.substr(begin, end - begin));
+    if (words.back().empty() || words.back().find(' ') != std::string::npos) return std::nullopt;
+    begin = end + 1;
+  }
+  return words;
+}
+}  // namespace detail
+
+/// Numbers that are at least 0, with commas between them.
+template <class Get>
+Value numbers(Get get) {
+  return {"numbers from 0 with commas between them",
+          [=](Arguments& a, const std::string& text) {
+            std::vector<double> numbers;
+            for (const std::string& word :
+                 detail::split_list(text).value_or(std::vector<std::string>{""})) {
+              const std::optional<double> number = detail::read_number<double>(word);
+              if (!number || *number < 0.0) return false;
+              numbers.push_back(*number);
+            }
+            get(a) = numbers;
+            return true;
+          },
+          [=](const Arguments& a) {
+            std::string all;
+            for (const double number : get(a)) {
+              all += (all.empty() ? "" : ",") + detail::show_number(number);
+            }
+            return all;
+          }};
+}
+
 /// Words with commas between them.
 template <class Get>
 Value list(Get get) {
   return {"words with commas between them",
           [=](Arguments& a, const std::string& text) {
-            std::vector<std::string> words;
-            for (std::size_t begin = 0; begin <= text.size();) {
-              const std::size_t end = std::min(text.find(',', begin), text.size());
-              words.push_back(text.substr(begin, end - begin));
-              if (words.back().empty() || words.back().find(' ') != std::string::npos) return false;
-              begin = end + 1;
-            }
-            get(a) = words;
-            return true;
+            const auto words = detail::split_list(text);
+            if (words) get(a) = *words;
+            return words.has_value();
           },
           [=](const Arguments& a) {
             std::string all;

@@ -50,6 +50,8 @@ struct VggOptions {
   std::int64_t classes = 1000;
   /// Channels of each of the five blocks, or of each convolution.
   std::vector<std::int64_t> widths{64, 128, 256, 512, 512};
+
+  friend bool operator==(const VggOptions&, const VggOptions&) = default;
 };
 
 /// A pooling by 2 × 2 that leaves `scale` times the root of the sum of squares.

@@ -9,11 +9,14 @@
 
 #include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/variable.hpp"
+#include "sfumato/losses/gradient_size.hpp"
 #include "sfumato/losses/style.hpp"
 #include "sfumato/losses/total_variation.hpp"
+#include "sfumato/losses/wasserstein.hpp"
 #include "sfumato/ops/cast.hpp"
 #include "sfumato/style/objective.hpp"
 #include "sfumato/style/options.hpp"
+#include "sfumato/style/pixels.hpp"
 
 /// The objective of Gatys, Ecker and Bethge, "Image style transfer using convolutional neural
 /// networks" (2016), with the weights of the book "Dive into Deep Learning".
@@ -38,14 +41,21 @@ template <class Network, class T, class Device, class Target, class Loss>
 void add_terms(std::vector<typename Objective<Network, T>::FeatureTerm>& terms, Network& network,
                const Tensor<T, Device>& image, const std::vector<std::string>& names,
                const std::string& kind, double weight, const std::map<std::string, double>& weights,
-               const Target& target, const Loss& loss) {
+               bool normalize_gradients, const Target& target, const Loss& loss) {
   std::vector<std::size_t> layers;
   const std::size_t first = terms.size();
   for (const std::string& name : names) {
     layers.push_back(network.layer_index(name));
     const auto found = weights.find(network.layer_names()[layers.back()]);
     const double factor = found == weights.end() ? 1.0 : found->second;
-    terms.push_back({name, {}, weight * factor, kind, loss});
+    terms.push_back({name, {}, weight * factor, kind, {}});
+    if (!normalize_gradients) {
+      terms.back().loss = loss;
+      continue;
+    }
+    terms.back().loss = [loss, size = weight * factor](const auto& x, const auto& goal) {
+      return loss(losses::with_gradient_size(x, size), goal);
+    };
   }
   no_grad([&] {
     network.visit_features(
@@ -82,21 +92,41 @@ Objective<Network, T> gatys_objective(Network& network, const Tensor<T, Device>&
   using Goal = Objective<Network, T>;
   using Numbers = Variable<T, Device>;
   std::vector<typename Goal::FeatureTerm> terms;
+  const bool sums = options.sums;
+  const int roots = options.root_iterations;
+  const ops::RootGradient gradient = options.root_gradient;
   detail::add_terms<Network, T>(
       terms, network, content, options.content_layers, "content", options.content_weight,
-      options.content_layer_weights, [](const auto& x) { return ops::cast<T>(x); },
-      [](const auto& x, const Numbers& target) { return losses::content_loss(x, target); });
+      options.content_layer_weights, options.normalize_gradients,
+      [](const auto& x) { return ops::cast<T>(x); },
+      [=](const auto& x, const Numbers& target) {
+        const auto mean = losses::content_loss(x, target);
+        return sums ? mean * static_cast<T>(static_cast<double>(x.numel()) / 2.0) : mean;
+      });
   const std::size_t first_style = terms.size();
+  const bool wasserstein = options.style_loss == StyleLoss::kWasserstein;
   detail::add_terms<Network, T>(
       terms, network, style, options.style_layers, "style", options.style_weight,
-      options.style_layer_weights, [](const auto& x) { return losses::gram_matrix<T>(x); },
-      [](const auto& x, const Numbers& target) { return losses::style_loss(x, target); });
+      options.style_layer_weights, options.normalize_gradients,
+      [=](const auto& x) {
+        return wasserstein ? losses::wasserstein_target<T>(x, roots) : losses::gram_matrix<T>(x);
+      },
+      [=](const auto& x, const Numbers& target) {
+        if (wasserstein) return losses::wasserstein_loss(x, target, roots, gradient);
+        const auto mean = losses::style_loss(x, target);
+        return sums ? mean * static_cast<T>(static_cast<double>(target.numel()) / 4.0) : mean;
+      });
   constexpr std::int64_t kLargestStride = 2;
   for (std::size_t i = first_style; i < terms.size(); ++i) {
     terms[i].recompute =
         options.low_memory && network.stride(network.layer_index(terms[i].layer)) <= kLargestStride;
   }
-  const auto smoothness = [](const Numbers& image, const Numbers&) {
+  const auto smoothness = [variation = options.variation](const Numbers& image, const Numbers&) {
+    const auto pixels = [&](Pixels units) { return PixelScale<T, Device>(units).pixels(image); };
+    if (variation == Variation::kSum) return losses::total_variation_sum(pixels(Pixels::kLevels));
+    if (variation == Variation::kNinePoint) {
+      return losses::nine_point_variation(pixels(Pixels::kUnit));
+    }
     return losses::total_variation_loss(image);
   };
   return Goal(network, std::move(terms), {{"", {}, options.tv_weight, "tv", smoothness}});

@@ -53,8 +53,13 @@ struct LossScales {
 
   template <class Network>
   void apply_to(ObjectiveOptions& options, const Network& network) const {
-    options.content_layer_weights = content;
-    options.style_layer_weights = style_scales(options, network);
+    const auto apply = [&](const std::map<std::string, double>& scales,
+                           std::map<std::string, double>& weights) {
+      for (const auto& [name, scale] : scales)
+        weights.try_emplace(name, 1.0).first->second *= scale;
+    };
+    apply(content, options.content_layer_weights);
+    apply(style_scales(options, network), options.style_layer_weights);
     options.tv_weight *= total_variation;
   }
 };

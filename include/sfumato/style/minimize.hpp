@@ -70,7 +70,10 @@ class Minimization {
         progress_(progress),
         view_(view),
         scale_(options.pixels),
-        image_(from.pixels.defined() ? from.pixels.clone() : scale_.pixels(initial), true),
+        image_((from.pixels.defined() ? from.pixels
+                                      : scale_.pixels(Variable<T, Device>(initial)).value())
+                   .clone(),
+               true),
         painted_(objective, 1),
         seen_(view.objective == nullptr ? objective : *view.objective, 0),
         look_([this] { no_grad([&] { seen_.keep((*view_.objective)(shown(image_.value()))); }); },

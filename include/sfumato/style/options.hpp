@@ -6,12 +6,26 @@
 #include <string>
 #include <vector>
 
+#include "sfumato/ops/linalg.hpp"
 #include "sfumato/optim/adam.hpp"
 #include "sfumato/optim/lbfgs.hpp"
 #include "sfumato/style/borders.hpp"
 #include "sfumato/style/pixels.hpp"
 
 namespace sfumato::style {
+
+/// How features are compared with those of the style.
+enum class StyleLoss {
+  kGram,         ///< losses::style_loss
+  kWasserstein,  ///< losses::wasserstein_loss
+};
+
+/// How a picture's smoothness is measured.
+enum class Variation {
+  kMean,       ///< losses::total_variation_loss of the normalised picture
+  kSum,        ///< losses::total_variation_sum, where white is 255
+  kNinePoint,  ///< losses::nine_point_variation, where white is 1
+};
 
 /// What a picture should be like: which layers' features are compared, and how much each loss
 /// counts. The defaults are those of the PyTorch code in "Dive into Deep Learning". It names
@@ -28,6 +42,17 @@ struct ObjectiveOptions {
   /// by 1.
   std::map<std::string, double> content_layer_weights{};
   std::map<std::string, double> style_layer_weights{};
+  StyleLoss style_loss = StyleLoss::kGram;
+  int root_iterations = 20;  ///< of the square roots in kWasserstein; see ops::sqrtm
+  ops::RootGradient root_gradient = ops::RootGradient::kInverse;  ///< of the same
+  Variation variation = Variation::kMean;
+  /// Gives the gradients of the content's and the style's losses with respect to their layers the
+  /// size of the losses' weights, Σ |gradient| = weight, as J. Johnson's neural-style does on
+  /// request.
+  bool normalize_gradients = false;
+  /// Sums in the place of means, as Gatys et al. (2016) have them: ½ Σ (F - P)² of the content and
+  /// Σ (G - A)² / (2 c h w)² of the style, where F and P are features, G and A sums of products.
+  bool sums = false;
   /// Do not keep the features of the style layers at most a step of 2 pixels apart, which are the
   /// largest, but compute them again for their gradients.
   bool low_memory = false;

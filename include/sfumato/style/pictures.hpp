@@ -25,16 +25,25 @@ struct PictureSize {
   friend bool operator==(const PictureSize&, const PictureSize&) = default;
 };
 
-/// The size whose longer side is `longer`, in the proportions of (height, width, …), to the nearest
-/// pixel. The shorter side is at least 2, as less has no variation. Throws ValueError for an empty
-/// picture, or for a longer side below 2.
-inline PictureSize size_in_proportion(const Shape& picture, std::int64_t longer) {
+/// The size whose longer side is `longer`, in the proportions of (height, width, …). The shorter
+/// side is at least 2, as less has no variation. Throws ValueError for an empty picture, or for a
+/// longer side below 2.
+inline PictureSize size_in_proportion(const Shape& picture, std::int64_t longer,
+                                      SideRounding rounding = SideRounding::kNearest) {
   const std::int64_t height = picture[0];
   const std::int64_t width = picture[1];
   constexpr std::int64_t kLeast = 2;
   if (height < 1 || width < 1 || longer < kLeast) {
     throw ValueError(message("size_in_proportion: a picture of ", height, " x ", width,
                              " with a longer side of ", longer, " pixels"));
+  }
+  if (rounding == SideRounding::kDown) {
+    // In this order, as the last bit may decide.
+    const double ratio = static_cast<double>(longer) / static_cast<double>(std::max(height, width));
+    const auto cut = [&](std::int64_t side) {
+      return std::max(kLeast, static_cast<std::int64_t>(ratio * static_cast<double>(side)));
+    };
+    return {cut(height), cut(width)};
   }
   const auto shorter = [&](std::int64_t from_shorter, std::int64_t from_longer) {
     const double side = static_cast<double>(longer) * static_cast<double>(from_shorter) /
@@ -49,17 +58,21 @@ inline PictureSize size_in_proportion(const Shape& picture, std::int64_t longer)
 /// or in its own proportions the same longer side. No side is below `least`, the pixels that the
 /// deepest layer needs (deepest_pixel()); of a long strip of a picture that keeps its proportions,
 /// the shorter side decides.
-inline PictureSize style_size(const Shape& style, const PictureSize& content, StyleFit fit,
-                              std::int64_t least) {
-  if (fit == StyleFit::kSqueeze) {
+inline PictureSize style_size(const Shape& style, const PictureSize& content,
+                              const PictureOptions& options, std::int64_t least) {
+  if (options.style_fit == StyleFit::kSqueeze) {
     return {std::max(content.height, least), std::max(content.width, least)};
   }
-  const PictureSize size = size_in_proportion(style, std::max(content.height, content.width));
+  std::int64_t longer = std::max(content.height, content.width);
+  if (options.style_fit == StyleFit::kShrink) {
+    longer = std::min(longer, std::max(style[0], style[1]));
+  }
+  const PictureSize size = size_in_proportion(style, longer, options.side_rounding);
   if (std::min(size.height, size.width) >= least) return size;
-  const double longer = static_cast<double>(least) *
+  const double enough = static_cast<double>(least) *
                         static_cast<double>(std::max(style[0], style[1])) /
                         static_cast<double>(std::min(style[0], style[1]));
-  return size_in_proportion(style, static_cast<std::int64_t>(std::ceil(longer)));
+  return size_in_proportion(style, static_cast<std::int64_t>(std::ceil(enough)));
 }
 
 /// Pixels (height, width, 3) at another size, resampled as the options say.
@@ -67,7 +80,9 @@ inline Tensor<std::uint8_t> resize_picture(const Tensor<std::uint8_t>& pixels,
                                            const PictureSize& size, Resizing resizing) {
   return resizing == Resizing::kOpenCv
              ? io::opencv_resize(pixels, size.height, size.width)
-             : io::resize(pixels, size.height, size.width, io::Filter::kBilinear);
+             : io::resize(
+                   pixels, size.height, size.width,
+                   resizing == Resizing::kPillow ? io::Filter::kBilinear : io::Filter::kBicubic);
 }
 
 /// Pixels (height, width, 3) at another size, as the network expects them: normalised, (1, 3,
@@ -103,12 +118,14 @@ Tensor<T, Device> enlarge_picture(const Tensor<T, Device>& image, const PictureS
   if (options.enlarging == Enlarging::kPixels) {
     return prepare_picture<T, Device>(denormalize(image, options.rounding), size, options);
   }
-  return no_grad([&] {
-           return ops::interpolate(
-               Variable<T, Device>(clip_picture(image)),
-               {.size = {size.height, size.width}, .mode = ops::Interpolation::kBilinear});
-         })
-      .value();
+  const bool bicubic = options.enlarging == Enlarging::kBicubic;
+  const auto larger = no_grad([&] {
+    return ops::interpolate(
+        Variable<T, Device>(clip_picture(image)),
+        {.size = {size.height, size.width},
+         .mode = bicubic ? ops::Interpolation::kBicubic : ops::Interpolation::kBilinear});
+  });
+  return bicubic ? clip_picture(larger.value()) : larger.value();
 }
 
 }  // namespace sfumato::style

@@ -46,10 +46,8 @@ class PixelScale {
   Variable<T, Device> normalized(const Variable<T, Device>& pixels) const {
     return plain_ ? pixels : pixels / Variable<T, Device>(factors_);
   }
-  /// A tensor of its own.
-  Tensor<T, Device> pixels(const Tensor<T, Device>& normalized) const {
-    if (plain_) return normalized.clone();
-    return ops::apply("pixels", ops::detail::Multiply{}, normalized, factors_);
+  Variable<T, Device> pixels(const Variable<T, Device>& normalized) const {
+    return plain_ ? normalized : normalized * Variable<T, Device>(factors_);
   }
   /// Clips every value to what can be shown, in place.
   void clip(Tensor<T, Device>& pixels) const {

@@ -14,6 +14,8 @@ namespace sfumato::style {
 /// which torchvision's networks were trained.
 inline constexpr std::array<double, 3> kImageNetMean{0.485, 0.456, 0.406};
 inline constexpr std::array<double, 3> kImageNetDeviation{0.229, 0.224, 0.225};
+/// The same mean of levels from 0 to 255 as Caffe's networks have it.
+inline constexpr std::array<double, 3> kCaffeMean{123.68, 116.779, 103.939};
 
 /// Pixels (height, width, 3) of 8 bits as what the network expects: scaled to [0, 1], minus the
 /// mean, over the deviation, shape (1, 3, height, width). Throws ShapeError for other pixels.

@@ -9,6 +9,7 @@
 #include "sfumato/style/frequency_scale.hpp"
 #include "sfumato/style/gatys.hpp"
 #include "sfumato/style/iteration.hpp"
+#include "sfumato/style/ladder.hpp"
 #include "sfumato/style/minimize.hpp"
 #include "sfumato/style/objective.hpp"
 #include "sfumato/style/options.hpp"

@@ -18,7 +18,8 @@ namespace sfumato::style {
 /// and the style of another, found by Adam from `initial`. All are normalised images (1, 3, h, w)
 /// (see preprocess.hpp); `initial` has the content's size. Freezes the network, whose element type
 /// may be another one; see gatys_objective. Throws ShapeError or ValueError for images or layers
-/// that do not fit, and what minimize() throws.
+/// that do not fit, and what minimize() throws. `from` is minimize()'s; its optimiser's moments may
+/// have the content's size.
 ///
 ///     auto result = style::transfer(network, content, painting, content);
 ///     io::write_image("out.png", style::denormalize(result.image));
@@ -26,7 +27,8 @@ template <class Network, class T, class Device>
 requires FeatureExtractor<Network, T> TransferResult<T, Device> transfer(
     Network& network, const Tensor<T, Device>& content, const Tensor<T, Device>& style,
     const Tensor<T, Device>& initial, const TransferOptions& options = {},
-    const std::type_identity_t<Progress<T, Device>>& progress = {}) {
+    const std::type_identity_t<Progress<T, Device>>& progress = {},
+    MinimizerState<T, Device> from = {}) {
   if (initial.shape() != content.shape()) {
     throw ShapeError(message("style transfer: the initial image ", initial.shape(),
                              " must have the content's shape ", content.shape()));
@@ -36,7 +38,7 @@ requires FeatureExtractor<Network, T> TransferResult<T, Device> transfer(
   const std::int64_t pixel = deepest_pixel(network, options.objective);
   if (options.borders == Borders::kPlain || !needs_extension(content.shape(), pixel)) {
     return minimize(gatys_objective(network, content, style, options.objective), initial, options,
-                    progress);
+                    progress, {}, from);
   }
   const auto extended = [&](const Tensor<T, Device>& picture) {
     return extend_borders(Variable<T, Device>(picture), pixel).value();
@@ -53,7 +55,10 @@ requires FeatureExtractor<Network, T> TransferResult<T, Device> transfer(
     seen.emplace(gatys_objective(network, content, style, options.objective));
     view.objective = &*seen;
   }
-  return minimize(objective, extended(initial), options, progress, view);
+  for (auto& [name, moment] : from.optimizer) {
+    if (moment.shape() == content.shape()) moment = extended(moment);
+  }
+  return minimize(objective, extended(initial), options, progress, view, from);
 }
 
 }  // namespace sfumato::style

@@ -103,7 +103,6 @@ VggInput vgg_input_of(const Tensor<T>& weight, const Tensor<T>& bias) {
 template <class T>
 void take_torchvision_pixels(Tensor<T>& weight, Tensor<T>& bias, const VggInput& input) {
   if (input.is_torchvision()) return;
-  constexpr std::array<double, 3> kCaffeMean{123.68, 116.779, 103.939};
   std::vector<T> filters = weight.to_vector();
   std::vector<T> biases = bias.to_vector();
   const std::size_t area = filters.size() / biases.size() / 3;

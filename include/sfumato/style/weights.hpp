@@ -64,11 +64,13 @@ std::map<std::string, Tensor<T>> read_vgg(const io::WeightsFile& file,
   return tensors;
 }
 
-/// The VGG-19 in a file, full or slim, without its classifier. Throws IoError as vgg_options_of().
+/// The VGG-19 in a file, full or slim, without its classifier; of the options, those that don't
+/// follow from the weights matter. Throws IoError as vgg_options_of().
 ///
 ///     auto network = style::load_vgg<float>("vgg19.safetensors");
 template <class T, class Device = Cpu>
-nn::Vgg<T, Device> load_vgg(const std::filesystem::path& weights, const Note& note = {}) {
+nn::Vgg<T, Device> load_vgg(const std::filesystem::path& weights, const Note& note = {},
+                            nn::VggOptions options = {}) {
   using Vgg = nn::Vgg<T, Device>;
   const io::WeightsFile file(weights);
   const auto stored = file.locate(Vgg::parameter_names({}));
@@ -77,7 +79,8 @@ nn::Vgg<T, Device> load_vgg(const std::filesystem::path& weights, const Note& no
     tensors.emplace(name, tensor.template to<Device>());
   }
   try {
-    return Vgg(detail::options_of(file, stored), std::move(tensors));
+    options.widths = detail::options_of(file, stored).widths;
+    return Vgg(options, std::move(tensors));
   } catch (const ValueError& error) {
     throw IoError(message(weights.string(), ": not the weights of a VGG-19: ", error.what()));
   }
