@@ -14,6 +14,7 @@
 #include "sfumato/losses/total_variation.hpp"
 #include "sfumato/losses/wasserstein.hpp"
 #include "sfumato/ops/cast.hpp"
+#include "sfumato/style/neighbors.hpp"
 #include "sfumato/style/objective.hpp"
 #include "sfumato/style/options.hpp"
 #include "sfumato/style/pixels.hpp"
@@ -104,18 +105,22 @@ Objective<Network, T> gatys_objective(Network& network, const Tensor<T, Device>&
         return sums ? mean * static_cast<T>(static_cast<double>(x.numel()) / 2.0) : mean;
       });
   const std::size_t first_style = terms.size();
-  const bool wasserstein = options.style_loss == StyleLoss::kWasserstein;
-  detail::add_terms<Network, T>(
-      terms, network, style, options.style_layers, "style", options.style_weight,
-      options.style_layer_weights, options.normalize_gradients,
-      [=](const auto& x) {
-        return wasserstein ? losses::wasserstein_target<T>(x, roots) : losses::gram_matrix<T>(x);
-      },
-      [=](const auto& x, const Numbers& target) {
-        if (wasserstein) return losses::wasserstein_loss(x, target, roots, gradient);
-        const auto mean = losses::style_loss(x, target);
-        return sums ? mean * static_cast<T>(static_cast<double>(target.numel()) / 4.0) : mean;
-      });
+  if (options.style_loss == StyleLoss::kNeighbors) {
+    detail::add_neighbor_terms<Network, T>(terms, network, content, style, options);
+  } else {
+    const bool wasserstein = options.style_loss == StyleLoss::kWasserstein;
+    detail::add_terms<Network, T>(
+        terms, network, style, options.style_layers, "style", options.style_weight,
+        options.style_layer_weights, options.normalize_gradients,
+        [=](const auto& x) {
+          return wasserstein ? losses::wasserstein_target<T>(x, roots) : losses::gram_matrix<T>(x);
+        },
+        [=](const auto& x, const Numbers& target) {
+          if (wasserstein) return losses::wasserstein_loss(x, target, roots, gradient);
+          const auto mean = losses::style_loss(x, target);
+          return sums ? mean * static_cast<T>(static_cast<double>(target.numel()) / 4.0) : mean;
+        });
+  }
   constexpr std::int64_t kLargestStride = 2;
   for (std::size_t i = first_style; i < terms.size(); ++i) {
     terms[i].recompute =

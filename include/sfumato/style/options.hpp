@@ -18,6 +18,7 @@ namespace sfumato::style {
 enum class StyleLoss {
   kGram,         ///< losses::style_loss
   kWasserstein,  ///< losses::wasserstein_loss
+  kNeighbors,    ///< with those of the places that are most like the content's: neighbors.hpp
 };
 
 /// How a picture's smoothness is measured.
@@ -53,6 +54,8 @@ struct ObjectiveOptions {
   /// Sums in the place of means, as Gatys et al. (2016) have them: ½ Σ (F - P)² of the content and
   /// Σ (G - A)² / (2 c h w)² of the style, where F and P are features, G and A sums of products.
   bool sums = false;
+  /// How far kNeighbors goes from the content's features, at 0, to the style's, at 1.
+  double strength = 1.0;
   /// Do not keep the features of the style layers at most a step of 2 pixels apart, which are the
   /// largest, but compute them again for their gradients.
   bool low_memory = false;

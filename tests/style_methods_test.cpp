@@ -1,0 +1,128 @@
+// How the style is compared: that every loss makes a picture more like it, and which places are
+// neighbours.
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "support/complaint.hpp"
+#include "support/device.hpp"
+
+namespace sfumato::tested {
+
+namespace {
+
+using sfumato::style::ObjectiveOptions;
+using sfumato::style::StyleLoss;
+
+template <class T = float>
+Tensor<T> image(std::uint64_t seed, std::int64_t height = 32, std::int64_t width = 48) {
+  Random random(seed);
+  return Tensor<T>::randn({1, 3, height, width}, random);
+}
+
+template <class T = float>
+nn::Vgg<T> small_network() {
+  Random random(1);
+  nn::Vgg<T> network({.widths = {8, 8, 8, 8, 8}}, random);
+  network.freeze();
+  return network;
+}
+
+ObjectiveOptions options_for(StyleLoss loss) {
+  return {.content_layers = {"relu3_1"},
+          .style_layers = {"relu1_1", "relu2_1", "relu3_1"},
+          .content_weight = 0.5,
+          .style_weight = 2.0,
+          .tv_weight = 0.0,
+          .style_loss = loss};
+}
+
+}  // namespace
+
+TEST_CASE("every method lowers its losses, and is nothing for the style's own picture") {
+  auto network = small_network();
+  for (const StyleLoss loss : {StyleLoss::kGram, StyleLoss::kNeighbors}) {
+    CAPTURE(static_cast<int>(loss));
+    style::TransferOptions options{.objective = options_for(loss), .iterations = 6};
+    if (loss == StyleLoss::kGram) options.objective.style_weight = 1e4;
+    const auto result = style::transfer(network, image(2), image(3, 40, 36), image(2), options);
+    CHECK(result.history.back().total < result.history.front().total);
+    CHECK(result.history.front().loss("content") == 0.0);
+    const auto own = style::gatys_objective(network, image(3), image(3), options.objective);
+    const auto losses = own(Variable<float>(image(3)));
+    for (const auto& each : losses.of("style")) CHECK(std::abs(each.item()) < 1e-5F);
+    CHECK(losses.of("style").size() == 3);
+    // Computed again, they are the same.
+    options.objective.low_memory = true;
+    const auto low = style::transfer(network, image(2), image(3, 40, 36), image(2), options);
+    CHECK(low.history.back().total == doctest::Approx(result.history.back().total).epsilon(1e-5));
+  }
+}
+
+TEST_CASE("neighbours are asked for by all layers at once, on one grid") {
+  auto network = small_network<double>();
+  const auto options = options_for(StyleLoss::kNeighbors);
+  const auto content = image<double>(2);
+  const auto style = image<double>(3, 40, 36);
+  const auto objective = style::gatys_objective(network, content, style, options);
+  const style::detail::GridFeatures<double, Cpu> seen(network, content, options.style_layers);
+  const style::detail::GridFeatures<double, Cpu> choices(network, style, options.style_layers);
+  CHECK(seen.vectors[0].shape() == Shape{8 * 12, 8});
+  CHECK(choices.vectors[2].shape() == Shape{10 * 9, 8});
+  // Each layer counts the same: a vector of all has the length √3.
+  for (const double length : ops::norm(seen.together(), 2.0, 1).value().to_vector()) {
+    CHECK(length == doctest::Approx(std::sqrt(3.0)));
+  }
+  const auto picture = image<double>(4);
+  const style::detail::GridFeatures<double, Cpu> shown(network, picture, options.style_layers);
+  const auto nearest = losses::nearest_neighbors(seen.together(), choices.together()).to_vector();
+  double expected = 0.0;
+  for (std::size_t i = 0; i < nearest.size(); ++i) {
+    const auto at = [&](const auto& grid, std::int64_t row) {
+      return ops::slice(grid.vectors[1], 0, {.start = row, .stop = row + 1}) - choices.means[1];
+    };
+    const auto a = at(shown, static_cast<std::int64_t>(i));
+    const auto b = at(choices, nearest[i]);
+    expected += 1.0 - losses::cosine_similarity(a, b).value().item();
+  }
+  const auto losses = objective(Variable<double>(picture));
+  CHECK(losses.of("style")[1].item() ==
+        doctest::Approx(2.0 * expected / static_cast<double>(nearest.size())));
+  Variable<double> painted(image<double>(5, 16, 16), true);
+  const auto small = style::gatys_objective(network, image<double>(6, 16, 16), style, options);
+  const auto checked =
+      gradcheck([&](const std::vector<Variable<double>>& in) { return small(in[0]).total; },
+                std::vector{painted});
+  CHECK_MESSAGE(checked.passed, checked.report);
+}
+
+TEST_CASE("strength goes from the content to the style") {
+  auto network = small_network();
+  style::TransferOptions options{
+      .objective = options_for(StyleLoss::kNeighbors), .iterations = 30, .learning_rate = 0.02};
+  options.objective.content_weight = 0.0;
+  double last = -1.0;
+  for (const double strength : {0.0, 0.25, 0.5, 1.0}) {
+    options.objective.strength = strength;
+    const auto result = style::transfer(network, image(2), image(3, 40, 36), image(2), options);
+    const auto seen = [&](const Tensor<float>& picture) {
+      return network.features(Variable<float>(picture), {network.layer_index("relu3_1")})[0];
+    };
+    const double distance = losses::content_loss(seen(result.image), seen(image(2))).item();
+    CHECK(distance > last);
+    if (strength == 0.0) CHECK(result.history.front().total < 1e-5);
+    last = distance;
+  }
+  for (const double wrong : {-0.1, 1.5, std::nan("")}) {
+    options.objective.strength = wrong;
+    CHECK(complaint([&] {
+            style::transfer(network, image(2), image(3), image(2), options);
+          }).ends_with("; it must be from 0 to 1"));
+  }
+}
+
+}  // namespace sfumato::tested
