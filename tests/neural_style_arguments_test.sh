@@ -15,7 +15,7 @@ asks_wrong() { local message=$1; shift; refuses 2 "neural_style: $message" "$pro
 "$program" --help >help.txt
 "$program" --sise 5 -h >short.txt 2>err.txt && fail "--sise was taken"
 "$program" "$cat" -h | cmp - help.txt || fail "-h is not --help"
-for option in CONTENT STYLE --output --preset --size --height --width --iterations --learning-rate --lr-decay-every \
+for option in CONTENT STYLE --output --preset --original-colors --size --height --width --iterations --learning-rate --lr-decay-every \
   --lr-decay --init --seed --content-weight --style-weight --tv-weight --content-layers --style-layers --weights \
   --device --precision --memory --tf32 --threads --losses --report-every --quiet --save-stages --log --plot --report \
   --save-every --animation --help \
@@ -81,6 +81,7 @@ done
   fail "--size 0064 is not 64, or proportions are not kept: $(od -An -t u1 -j 16 -N 8 y.png)"
 
 # Words of few, and lists.
+asks_wrong "--original-colors must be no, luminance or statistics, not 'yes'" --original-colors yes
 asks_wrong "--init must be content or noise, not 'zeros'" --init zeros
 asks_wrong "--precision must be float32 or bf16, not 'half'" --precision half
 asks_wrong "--memory must be normal or low, not ''" --memory ''
@@ -107,6 +108,7 @@ grep -qE 'was built without CUDA|no NVIDIA GPU with a driver|cuda:99: there are 
 # What does not go together, from whichever side.
 asks_wrong '--size does not go with --height: it sets both sides' --size 64 --height 64
 asks_wrong '--size does not go with --width: it sets both sides' --width 64 --size 64
+asks_wrong '--original-colors luminance does not go with --save-every' --save-every 5 --original-colors luminance
 asks_wrong '--memory low does not go with --precision bf16' --precision bf16 --memory low
 asks_wrong '--tf32 does not go with --device cpu' --tf32 --device cpu
 asks_wrong '--save-stages: one stage has no picture before the last' --save-stages

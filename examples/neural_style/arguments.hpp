@@ -39,6 +39,7 @@ struct Arguments {
   Part shard;
   std::string preset;  ///< a name that find_preset() knows, or nothing
   std::string initial = "content";
+  std::string original_colors = "no";
   std::string device = "auto";
   std::string precision = "float32";
   std::string memory = "normal";

@@ -25,12 +25,22 @@ namespace neural_style {
 template <class Device>
 struct Painting {
   sfumato::Tensor<float, Device> picture;
+  sfumato::Tensor<std::uint8_t> colors;  ///< the content, where its colours are kept; or undefined
   std::vector<sfumato::style::Iteration> history;
   std::int64_t iterations = 0;  ///< whose steps the picture has, of all stages
   std::string trouble;          ///< of pictures of stages that could not be written; or nothing
   std::future<Record> record;   ///< of how it comes about, where somebody wants that
   std::string warning;          ///< of the last stage, that its loss rose; or nothing
   bool reached = false;         ///< whether the last stage came to --until-loss
+
+  /// What is written.
+  sfumato::Tensor<std::uint8_t> pixels(const Arguments& a) const {
+    const auto painted = sfumato::style::denormalize(picture, a.pictures.rounding);
+    if (!colors.defined()) return painted;
+    const sfumato::style::PictureSize size{painted.shape()[0], painted.shape()[1]};
+    return sfumato::style::luma_in_colors(
+        painted, sfumato::style::resize_picture(colors, size, a.pictures.resizing));
+  }
 
   /// Goes on with what came of a stage.
   void add(const sfumato::style::TransferResult<float, Device>& result) {
@@ -56,6 +66,7 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
            const sfumato::Tensor<std::uint8_t>& style_pixels, const Reporter& report, Watch& watch,
            Painting<Device>& painting) {
   using namespace sfumato;
+  if (a.original_colors == "luminance") painting.colors = content_pixels;
   style::MinimizerState<float, Device> learnt;
   const auto goes_on = [&] {
     return interrupted == 0 && (a.stopped_after == 0 || painting.iterations < a.stopped_after);
@@ -111,8 +122,7 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
     }
     if (a.save_stages && number < stages.size()) {
       const HoldSignals whole_file;
-      const std::string failure = write_picture(
-          stage_path(a.output, number), style::denormalize(painting.picture, a.pictures.rounding));
+      const std::string failure = write_picture(stage_path(a.output, number), painting.pixels(a));
       painting.trouble += (painting.trouble.empty() || failure.empty() ? "" : "; ") + failure;
     }
   }

@@ -66,7 +66,7 @@ int finish(const Arguments& a, Painting<Device>& painting, std::string trouble,
     const HoldSignals whole_files;
     interrupted = 0;  // a signal that comes now is too late to end anything early
     const std::string outcome = !trouble.empty() ? trouble : signal != 0 ? "interrupted" : "done";
-    const auto pixels = sfumato::style::denormalize(painting.picture, a.pictures.rounding);
+    const auto pixels = painting.pixels(a);
     std::map<std::string, std::string> texts;
     if (trouble.empty() && painting.record.valid()) {
       try {
@@ -141,7 +141,7 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
     painting.record = std::async([a, weights] { return record_for(a, weights); });
   }
   const Tensor<std::uint8_t> content_pixels = io::read_image(a.content);
-  const Tensor<std::uint8_t> style_pixels = io::read_image(a.style);
+  Tensor<std::uint8_t> style_pixels = io::read_image(a.style);
   const auto say_size = [&](const char* name, const std::string& path, const Shape& shape) {
     report.say("%s %s: %lld x %lld\n", name, path.c_str(), static_cast<long long>(shape[0]),
                static_cast<long long>(shape[1]));
@@ -152,6 +152,9 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
   {
     const HoldSignals no_file_is_left_behind;
     check_outputs(a, weights, stages.size());
+  }
+  if (a.original_colors == "statistics") {
+    style_pixels = style::match_colors(style_pixels, content_pixels);
   }
   if (!loaded.network || !(loaded.options == a.network)) {
     loaded.options = a.network;

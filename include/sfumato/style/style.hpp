@@ -5,6 +5,7 @@
 
 #include "sfumato/style/average.hpp"
 #include "sfumato/style/borders.hpp"
+#include "sfumato/style/colors.hpp"
 #include "sfumato/style/feature_extractor.hpp"
 #include "sfumato/style/frequency_scale.hpp"
 #include "sfumato/style/gatys.hpp"

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "sfumato/autodiff/grad_mode.hpp"
+#include "sfumato/autodiff/variable.hpp"
+#include "sfumato/core/error.hpp"
+#include "sfumato/core/tensor.hpp"
+#include "sfumato/ops/linalg.hpp"
+#include "sfumato/ops/matmul.hpp"
+
+/// The content's colours with the style's brush: Gatys, Bethge, Hertzmann and Shechtman,
+/// "Preserving color in neural artistic style transfer" (2016). Pixels are (height, width, 3).
+namespace sfumato::style {
+
+namespace detail {
+
+inline void check_pixels(const char* what, const Tensor<std::uint8_t>& pixels) {
+  if (pixels.rank() == 3 && pixels.shape()[2] == 3 && pixels.numel() > 0) return;
+  throw ShapeError(message(what, ": pixels ", pixels.shape(), " must be (height, width, 3)"));
+}
+
+/// Red, green and blue from 0 to 1 as rows of a matrix (3, pixels), their mean (3, 1), and their
+/// covariance with a little added to its diagonal, of which there are roots and inverses even where
+/// all is grey.
+struct ColorStatistics {
+  Variable<double> colors;
+  Variable<double> mean;
+  Variable<double> covariance;
+
+  explicit ColorStatistics(const Tensor<std::uint8_t>& pixels) {
+    constexpr double kLeastVariance = 1e-4;
+    const Variable<double> rows(pixels.cast<double>().reshape({-1, 3}));
+    colors = ops::transpose(rows) / 255.0;
+    mean = ops::mean(colors, 1, true);
+    const auto deviation = colors - mean;
+    covariance = ops::matmul(deviation, deviation, {.transpose_b = true}) /
+                     static_cast<double>(colors.size(1)) +
+                 Variable<double>(Tensor<double>::eye(3)) * kLeastVariance;
+  }
+};
+
+inline double luma(double red, double green, double blue) {
+  return 0.299 * red + 0.587 * green + 0.114 * blue;
+}
+
+}  // namespace detail
+
+/// A picture with its colours moved and turned so that their mean and covariance become those of
+/// another: x ↦ √C √S⁻¹ (x - μ) + ν, clipped. Throws ShapeError for anything but pixels.
+inline Tensor<std::uint8_t> match_colors(const Tensor<std::uint8_t>& picture,
+                                         const Tensor<std::uint8_t>& like) {
+  detail::check_pixels("match_colors", picture);
+  detail::check_pixels("match_colors", like);
+  const NoGrad off;
+  const detail::ColorStatistics own(picture);
+  const detail::ColorStatistics other(like);
+  const auto white = ops::solve(ops::sqrtm(own.covariance), own.colors - own.mean);
+  const auto matched = ops::matmul(ops::sqrtm(other.covariance), white) + other.mean;
+  const std::vector<double> values = ops::transpose(matched).value().to_vector();
+  std::vector<std::uint8_t> pixels;
+  for (const double value : values) {
+    pixels.push_back(static_cast<std::uint8_t>(std::lround(std::clamp(value, 0.0, 1.0) * 255.0)));
+  }
+  return Tensor<std::uint8_t>::from(pixels, picture.shape());
+}
+
+/// How bright a picture is (its luma, BT.601), in the colours of another of the same size: what is
+/// added to red, green and blue is the same. Where such a colour can't be shown, it becomes paler,
+/// not brighter or darker. Throws ShapeError for pixels that do not fit.
+inline Tensor<std::uint8_t> luma_in_colors(const Tensor<std::uint8_t>& picture,
+                                           const Tensor<std::uint8_t>& colors) {
+  detail::check_pixels("luma_in_colors", picture);
+  if (picture.shape() != colors.shape()) {
+    throw ShapeError(message("luma_in_colors: a picture ", picture.shape(), " and colours ",
+                             colors.shape(), " must have one size"));
+  }
+  const std::vector<std::uint8_t> bright = picture.to_vector();
+  const std::vector<std::uint8_t> hue = colors.to_vector();
+  std::vector<std::uint8_t> pixels(bright.size());
+  for (std::size_t i = 0; i < bright.size(); i += 3) {
+    const double target = detail::luma(bright[i], bright[i + 1], bright[i + 2]);
+    const double own = detail::luma(hue[i], hue[i + 1], hue[i + 2]);
+    double part = 1.0;  // of the colour's distance from grey
+    for (std::size_t c = 0; c < 3; ++c) {
+      const double chroma = hue[i + c] - own;
+      if (chroma > 0.0) part = std::min(part, (255.0 - target) / chroma);
+      if (chroma < 0.0) part = std::min(part, target / -chroma);
+    }
+    for (std::size_t c = 0; c < 3; ++c) {
+      pixels[i + c] = static_cast<std::uint8_t>(std::lround(target + part * (hue[i + c] - own)));
+    }
+  }
+  return Tensor<std::uint8_t>::from(pixels, picture.shape());
+}
+
+}  // namespace sfumato::style
