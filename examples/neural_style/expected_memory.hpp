@@ -36,6 +36,7 @@ FeatureBytes feature_bytes(const sfumato::nn::Vgg<T, Device>& network,
   double kept = 0.0;
   double input = 0.0;
   double largest = 0.0;
+  double on_grid = 0.0;  // of all style layers, one position for 4 × 4 pixels
   double channels = 0.0;
   double pixels = 1.0;
   std::size_t convolution = 0;
@@ -60,6 +61,7 @@ FeatureBytes feature_bytes(const sfumato::nn::Vgg<T, Device>& network,
     bytes.looking = std::max(bytes.looking, both);
     const double content = times(objective.content_layers);
     const double style = times(objective.style_layers);
+    on_grid += style * sizeof(float) * channels / 16.0;
     constexpr int kRecomputed = 2;  // blocks whose style layers low_memory does not keep
     kept += content * result;
     if (style > 0.0 && !(objective.low_memory && block <= kRecomputed)) kept += result;
@@ -70,6 +72,13 @@ FeatureBytes feature_bytes(const sfumato::nn::Vgg<T, Device>& network,
     input = result;
   }
   bytes.painting += largest;
+  if (objective.style_loss == sfumato::style::StyleLoss::kNeighbors) {
+    // On the grid: what is compared with; beside it vectors, their lengths and cosines; and where
+    // neighbours are looked for, those of both pictures, centred, of unit length and together.
+    bytes.targets += on_grid;
+    bytes.painting += 4.0 * on_grid;
+    bytes.looking += 6.0 * on_grid;
+  }
   return bytes;
 }
 

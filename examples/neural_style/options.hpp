@@ -217,6 +217,27 @@ inline const std::vector<Option>& options() {
        number(at(&A::seed), std::uint64_t{0}, std::numeric_limits<std::uint64_t>::max()),
        {{{}, "--init", "content", "only noise is random"}}},
 
+      {"--method",
+       "",
+       "NAME",
+       kObjective,
+       "How styles are compared; sets the defaults of other options. gram: which features occur "
+       "together (Gatys et al., 2016); wasserstein: means and covariances, from coarse to fine; "
+       "neighbors: each place of the picture is to look like the "
+       "place of the style that is most like it (Kolkin et al., 2022)",
+       meaning<decltype(at(&O::style_loss)), style::StyleLoss>(
+           at(&O::style_loss), {{"gram", style::StyleLoss::kGram},
+                                {"wasserstein", style::StyleLoss::kWasserstein},
+                                {"neighbors", style::StyleLoss::kNeighbors}}),
+       {{{}, "--preset", {}, "a preset has a method"}}},
+      {"--strength",
+       "",
+       "PART",
+       kObjective,
+       "With --method neighbors, from 0, the content, to 1, the style",
+       number(at(&O::strength), 0.0, 1.0),
+       {{{}, "--method", "gram", "it weighs losses by --content-weight and --style-weight"},
+        {{}, "--method", "wasserstein", "it weighs losses as well"}}},
       {"--content-weight", "", "WEIGHT", kObjective, "Of the content loss",
        number(at(&O::content_weight), 0.0, kHeaviest)},
       {"--style-weight", "", "WEIGHT", kObjective, "Of each layer's style loss",

@@ -43,15 +43,20 @@ inline const Preset* find_preset(std::string_view name) {
   return nullptr;
 }
 
-/// Puts a preset's options, and those of one of its stages if it is not null, into `a`.
+/// Puts a preset's options into `a`.
+inline void apply(const sfumato::style::Preset& preset, Arguments& a) {
+  a.pictures = preset.pictures;
+  a.transfer = preset.transfer;
+  a.network = preset.network;
+  a.min_size = preset.min_size;
+  a.first_iterations = preset.first_iterations;
+  a.initial = preset.from_noise ? "noise" : "content";
+  a.noise = preset.noise;
+}
+
+/// The same with those of one of its stages, if it is not null.
 inline void apply(const Preset& preset, const sfumato::style::PresetStage* stage, Arguments& a) {
-  a.pictures = preset.options.pictures;
-  a.transfer = preset.options.transfer;
-  a.network = preset.options.network;
-  a.min_size = preset.options.min_size;
-  a.first_iterations = preset.options.first_iterations;
-  a.initial = preset.options.from_noise ? "noise" : "content";
-  a.noise = preset.options.noise;
+  apply(preset.options, a);
   if (stage == nullptr) return;
   a.transfer.iterations = stage->iterations;
   a.transfer.lr_decay_every = stage->lr_decay_every;

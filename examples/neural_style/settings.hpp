@@ -25,18 +25,17 @@ inline void apply(const Settings& settings, Arguments& a) {
   }
 }
 
-/// The defaults, under what a preset sets, under what one of its stages sets (if it is not null),
-/// under what the command line gave.
+/// The defaults, those of the method or what a preset sets, under what one of its stages sets (if
+/// it is not null), under what the command line gave.
 inline Arguments arguments_of(const Settings& given,
                               const sfumato::style::PresetStage* stage = nullptr) {
   Arguments a;
   apply(given, a);
-  if (const Preset* const preset = find_preset(a.preset)) {
-    Arguments under;
-    apply(*preset, stage, under);
-    apply(given, under);
-    a = under;
-  }
+  Arguments under;
+  apply(sfumato::style::method(a.transfer.objective.style_loss), under);
+  if (const Preset* const preset = find_preset(a.preset)) apply(*preset, stage, under);
+  apply(given, under);
+  a = under;
   sfumato::style::ObjectiveOptions& objective = a.transfer.objective;
   objective.low_memory = a.memory == "low";
   if (!a.style_layer_weights.empty()) {

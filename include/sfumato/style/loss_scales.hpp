@@ -59,7 +59,10 @@ struct LossScales {
         weights.try_emplace(name, 1.0).first->second *= scale;
     };
     apply(content, options.content_layer_weights);
-    apply(style_scales(options, network), options.style_layer_weights);
+    // Cosines are as large in one network as in another.
+    if (options.style_loss != StyleLoss::kNeighbors) {
+      apply(style_scales(options, network), options.style_layer_weights);
+    }
     options.tv_weight *= total_variation;
   }
 };
