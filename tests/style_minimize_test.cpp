@@ -86,6 +86,23 @@ TEST_CASE("L-BFGS takes far fewer evaluations than Adam, each of which is an ite
   CHECK(converged.history.size() < 1000);
 }
 
+TEST_CASE("scaled frequencies spare L-BFGS most evaluations of what neighbours differ by") {
+  Random random(4);
+  const Variable<double> goal(Tensor<double>::randn({1, 3, 20, 24}, random));
+  const auto roughness = [](const Variable<double>& image, const Variable<double>& wanted) {
+    const auto difference = image - wanted;
+    return ops::sum(ops::square(ops::diff(difference, 2))) +
+           ops::sum(ops::square(ops::diff(difference, 3)));
+  };
+  const Objective objective(tiny_network(), {}, {{.target = goal, .loss = roughness}});
+  const auto least = [&](style::Optimizer optimizer) {
+    const auto result = style::minimize(objective, Tensor<double>::zeros({1, 3, 20, 24}),
+                                        {.iterations = 25, .optimizer = optimizer});
+    return objective(Variable<double>(result.image)).total.item();
+  };
+  CHECK(least(style::Optimizer::kScaledLbfgs) < 0.2 * least(style::Optimizer::kLbfgs));
+}
+
 TEST_CASE("without a line search L-BFGS goes as far as PyTorch's") {
   style::TransferOptions options{.iterations = 1, .optimizer = style::Optimizer::kLbfgs};
   options.lbfgs.line_search = sfumato::optim::LineSearch::kNone;

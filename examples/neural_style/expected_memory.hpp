@@ -93,7 +93,7 @@ double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const St
   namespace library = sfumato::style;
   constexpr double kColours = 3.0 * sizeof(float);
   const double steps =  // that L-BFGS remembers, with their changes of the gradient
-      stage.transfer.optimizer == library::Optimizer::kLbfgs
+      stage.transfer.optimizer != library::Optimizer::kAdam
           ? 2.0 * static_cast<double>(std::min<std::int64_t>(
                       static_cast<std::int64_t>(stage.transfer.lbfgs.history),
                       stage.transfer.iterations))

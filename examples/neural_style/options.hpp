@@ -90,7 +90,8 @@ inline const std::vector<Option>& options() {
   constexpr const char* kObjective = "Objective";
   constexpr const char* kJobs = "Many pictures";
   constexpr const char* kReports = "Reports";
-  const Exclusion only_adam{{}, "--optimizer", "lbfgs", "it has no learning rate"};
+  const Exclusion not_lbfgs{{}, "--optimizer", "lbfgs", "it has no learning rate"};
+  const Exclusion not_scaled{{}, "--optimizer", "scaled-lbfgs", "it has no learning rate"};
   const auto own_of_jobs = [](const char* option) {
     return Exclusion{{}, option, {}, "every job names its own"};
   };
@@ -182,31 +183,34 @@ inline const std::vector<Option>& options() {
        "iterations run out before",
        number(at(&T::until_loss), 0.0, kHeaviest)},
       {"--optimizer", "", "WHICH", kOptimiser,
-       "adam, or lbfgs, of which every evaluation counts as an iteration",
+       "adam; lbfgs, of which every evaluation counts as an iteration; or scaled-lbfgs, the "
+       "fastest, "
+       "the same with each frequency of the gradient divided by itself",
        meaning<decltype(at(&T::optimizer)), style::Optimizer>(
-           at(&T::optimizer),
-           {{"adam", style::Optimizer::kAdam}, {"lbfgs", style::Optimizer::kLbfgs}})},
+           at(&T::optimizer), {{"adam", style::Optimizer::kAdam},
+                               {"lbfgs", style::Optimizer::kLbfgs},
+                               {"scaled-lbfgs", style::Optimizer::kScaledLbfgs}})},
       {"--learning-rate",
        "",
        "RATE",
        kOptimiser,
        "Of Adam",
        positive(at(&T::learning_rate), 1000.0),
-       {only_adam}},
+       {not_lbfgs, not_scaled}},
       {"--lr-decay-every",
        "",
        "COUNT",
        kOptimiser,
        "Iterations after which the learning rate is multiplied by --lr-decay",
        number(at(&T::lr_decay_every), std::int64_t{1}, kMany),
-       {only_adam}},
+       {not_lbfgs, not_scaled}},
       {"--lr-decay",
        "",
        "FACTOR",
        kOptimiser,
        "See --lr-decay-every",
        positive(at(&T::lr_decay), 1.0),
-       {only_adam}},
+       {not_lbfgs, not_scaled}},
       {"--init", "", "WHAT", kOptimiser, "What the picture starts as: content or noise",
        choice(at(&A::initial), {"content", "noise"})},
       {"--seed",

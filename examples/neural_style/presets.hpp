@@ -29,6 +29,9 @@ inline const std::vector<Preset>& presets() {
       {{"gatys"}, "the paper of Gatys et al. (2016), from noise by L-BFGS", preset("gatys")},
       {{"johnson"}, "J. Johnson's neural-style, from noise by L-BFGS", preset("johnson")},
       {{"crowson"}, "K. Crowson's style-transfer-pytorch, from coarse to fine", preset("crowson")},
+      {{"fast"},
+       "the book's objective at the size given, by scaled-lbfgs in a tenth of the iterations",
+       preset("fast")},
   };
   return all;
 }

@@ -20,6 +20,7 @@
 #include "sfumato/optim/lbfgs.hpp"
 #include "sfumato/optim/schedules.hpp"
 #include "sfumato/style/divergence.hpp"
+#include "sfumato/style/frequency_scale.hpp"
 #include "sfumato/style/iteration.hpp"
 #include "sfumato/style/objective.hpp"
 #include "sfumato/style/options.hpp"
@@ -137,7 +138,11 @@ class Minimization {
   void run_lbfgs() {
     steps_ = "without a line search";
     searches_ = options_.lbfgs.line_search != optim::LineSearch::kNone;
-    optim::LBFGS<T, Device> lbfgs({image_}, options_.lbfgs);
+    typename optim::LBFGS<T, Device>::Preconditioner scale;
+    if (options_.optimizer == Optimizer::kScaledLbfgs) {
+      scale = FrequencyScale<T, Device>(image_.shape()[2], image_.shape()[3]);
+    }
+    optim::LBFGS<T, Device> lbfgs({image_}, options_.lbfgs, scale);
     Repeat<Device> evaluation([&] { evaluate(); }, options_.capture);
     const auto loss = [&] {
       if (is_done()) throw Finished{};

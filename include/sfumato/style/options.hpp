@@ -71,7 +71,8 @@ inline std::vector<std::string> layers_of(const ObjectiveOptions& options) {
 /// What changes the picture.
 enum class Optimizer {
   kAdam,
-  kLbfgs,  ///< every evaluation of its line search is an iteration
+  kLbfgs,        ///< every evaluation of its line search is an iteration
+  kScaledLbfgs,  ///< the same with FrequencyScale: half as many iterations, or fewer
 };
 
 /// How a picture is made: the objective, and how it is minimised.

@@ -210,11 +210,20 @@ inline Preset crowson() {
   return preset;
 }
 
+/// The default objective, at any size, in the fewest iterations.
+inline Preset fast() {
+  Preset preset;
+  preset.transfer.optimizer = Optimizer::kScaledLbfgs;
+  preset.transfer.lbfgs.history = 10;
+  preset.transfer.iterations = 50;
+  return preset;
+}
+
 }  // namespace detail
 
 /// What preset() knows.
 inline std::vector<std::string> preset_names() {
-  return {"d2l", "d2l-pytorch", "d2l-mxnet", "d2l-2023", "gatys", "johnson", "crowson"};
+  return {"d2l", "d2l-pytorch", "d2l-mxnet", "d2l-2023", "gatys", "johnson", "crowson", "fast"};
 }
 
 /// The options of another program, or of a paper; docs/presets.md tells what each means, and how
@@ -226,6 +235,7 @@ inline Preset preset(std::string_view name) {
   if (name == "gatys") return detail::gatys();
   if (name == "johnson") return detail::johnson();
   if (name == "crowson") return detail::crowson();
+  if (name == "fast") return detail::fast();
   std::string known;
   for (const std::string& each : preset_names()) known += (known.empty() ? "" : ", ") + each;
   throw ValueError(message("there is no preset '", name, "'; presets are ", known));
