@@ -73,8 +73,8 @@ class Failed(Exception):
     """A side that did not run; its last words."""
 
 
-def measure(command, threads):
-    """Runs a command; returns what it printed and its peak memory in MiB."""
+def measure(command, threads, allowed=(0,)):
+    """Runs a command; returns what it printed, its peak memory in MiB and its seconds of processor time."""
     environment = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         try:
@@ -85,17 +85,18 @@ def measure(command, threads):
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         errors.seek(0)
-        if process.returncode != 0:
+        if process.returncode not in allowed:
             last_words = errors.read().strip().splitlines() or ["no message"]
             raise Failed(f"exit status {process.returncode}: {last_words[-1]}")
         unit = 1024 * 1024 if sys.platform == "darwin" else 1024
-        return output.read(), usage.ru_maxrss / unit
+        return output.read(), usage.ru_maxrss / unit, usage.ru_utime + usage.ru_stime
 
 
 def pytorch_side(job, mode):
     job = dict(job, mode=mode)
-    printed, memory = measure([sys.executable, os.path.abspath(__file__), "--worker", json.dumps(job)], job["threads"])
-    return dict(json.loads(printed.splitlines()[-1]), memory=memory)
+    command = [sys.executable, os.path.abspath(__file__), "--worker", json.dumps(job)]
+    printed, memory, processor = measure(command, job["threads"])
+    return dict(json.loads(printed.splitlines()[-1]), memory=memory, processor=processor)
 
 
 def sfumato_side(job, program, folder):
@@ -103,7 +104,7 @@ def sfumato_side(job, program, folder):
     command = [program, job["content"], job["style"], "-o", os.path.join(folder, "out.png")]
     for option in ("height", "width", "iterations", "threads", "weights", "precision"):
         command += [f"--{option}", str(job[option])]
-    _, memory = measure(command + ["--losses", table, "--quiet"], job["threads"])
+    _, memory, _ = measure(command + ["--losses", table, "--quiet"], job["threads"])
     with open(table, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     ends = [0.0] + [float(row["seconds"]) for row in rows]
