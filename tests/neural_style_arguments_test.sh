@@ -18,7 +18,7 @@ asks_wrong() { local message=$1; shift; refuses 2 "neural_style: $message" "$pro
 for option in CONTENT STYLE --output --preset --original-colors --size --height --width --iterations --learning-rate --lr-decay-every \
   --lr-decay --init --seed --content-weight --style-weight --tv-weight --content-layers --style-layers --weights \
   --device --precision --memory --tf32 --threads --losses --report-every --quiet --save-stages --log --plot --report \
-  --save-every --animation --help \
+  --save-every --animation --jobs --shard --help \
   --version --man --completions; do
   grep -qE -- "(^|[ ,])$option( |\$)" help.txt || fail "--help does not explain $option"
 done

@@ -65,3 +65,14 @@ if(SFUMATO_CONAN)
 else()
   message(STATUS "sfumato: no Conan (pip install conan), so .conan/conanfile.py is not tested")
 endif()
+
+# The program's reports in a browser.
+find_program(SFUMATO_CHROMIUM chromium)
+mark_as_advanced(SFUMATO_CHROMIUM)
+if(SFUMATO_CHROMIUM AND SFUMATO_EXAMPLES)
+  add_test(NAME report_in_browser COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/report_in_browser.sh")
+  set_tests_properties(report_in_browser PROPERTIES SKIP_RETURN_CODE 77
+    ENVIRONMENT "SFUMATO_BUILD_DIR=${PROJECT_BINARY_DIR};SFUMATO_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
+else()
+  message(STATUS "sfumato: no chromium (Debian chromium), so reports are not tested in a browser")
+endif()

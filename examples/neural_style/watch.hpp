@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -261,7 +262,10 @@ class Watch {
                 {"Memory at the peak", readable_bytes(memory_in_use()), ""},
                 {"Weights", weights_.string(), ""},
                 {"SHA-256 of the weights", hash, ""}};
-    for (const auto& [what, value] : environment(a_.device)) page.run.push_back({what, value, ""});
+    for (auto [what, value] : environment(a_.device)) {
+      if (what != "sfumato") what[0] = static_cast<char>(std::toupper(what[0]));
+      page.run.push_back({what, value, ""});
+    }
     page.settings = detail::settings_of(a_);
     page.command = detail::command_of(a_.given);
     return page;
