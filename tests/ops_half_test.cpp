@@ -115,6 +115,35 @@ TEST_CASE_TEMPLATE("elementwise ops and pooling of 16-bit numbers", S, Half, BFl
               {{1, 2, 9, 12}});
 }
 
+// PyTorch 2.15 sums the gradients of most of these in 16 bits, where ones add up to 256 or 2048.
+TEST_CASE_TEMPLATE("gradients of 16 bits that meet in one element are whole", S, Half, BFloat16) {
+  constexpr std::int64_t kMany = 4096;
+  constexpr std::int64_t kSide = 64;
+  const auto zeros = Tensor<std::int64_t>::zeros({kMany});
+  const auto sum_of_gradients = [](const Shape& shape, const auto& function) {
+    const Variable<S> x(Tensor<S>::ones(shape), true);
+    backward(ops::sum(function(x)));
+    return static_cast<float>(x.grad().item());
+  };
+  const auto around = [](const auto& x) {
+    return ops::pad(x, {kSide - 1, kSide - 1, kSide - 1, kSide - 1});
+  };
+  CHECK(kMany == sum_of_gradients({1}, [&](auto& x) { return ops::index_select(x, 0, zeros); }));
+  CHECK(kMany == sum_of_gradients({1}, [&](auto& x) { return ops::broadcast_to(x, {kMany}); }));
+  CHECK(kMany == sum_of_gradients({1, 1, 1, 1}, [&](auto& x) {
+          return ops::avg_pool2d(around(x) * S(kMany), {.kernel = kSide, .stride = 1});
+        }));
+  CHECK(kMany == sum_of_gradients({1, 1, 1, 1}, [&](auto& x) {
+          return ops::max_pool2d(around(x), {.kernel = kSide, .stride = 1});
+        }));
+  CHECK(kMany == sum_of_gradients({1, 1, 1, 1}, [&](auto& x) {
+          return ops::pad(x, {31, 32, 31, 32}, ops::PaddingMode::kReplicate);
+        }));
+  const Variable<S> none(Tensor<S>::zeros({1}));
+  const Variable<S> ones(Tensor<S>::ones({kMany}));
+  CHECK(kMany == static_cast<float>(ops::scatter_add(none, 0, zeros, ones).item()));
+}
+
 TEST_CASE_TEMPLATE("losses in float of features in 16 bits", S, Half, BFloat16) {
   const Variable<float> x(random_tensor<S>({8, 16}, 1).template cast<float>(), true);
   const Variable<float> weight(random_tensor<S>({16, 8}, 2).template cast<float>(), true);
