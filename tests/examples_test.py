@@ -6,9 +6,11 @@
 ALL_EXAMPLES is tests/support/all_examples.cpp as a program. Numbers may differ by what processors round
 differently: a tenth of their size, or 0.02. Pictures are written and must not be empty.
 """
+import json
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +25,26 @@ def same(shown, printed):
         return False
     return all(abs(float(a) - float(b)) <= max(0.02, 0.1 * abs(float(a)))
                for a, b in zip(NUMBER.findall(shown), NUMBER.findall(printed)))
+
+
+def check_explain(program, scratch):
+    """What is wrong with the page of a small graph, in its numbers and, where Chromium is, as it is shown."""
+    page = subprocess.run([program, "explain", "a=0.5", "b=3", "z=(a*b+tanh(a))^2"], text=True,
+                          capture_output=True).stdout
+    graph = json.loads(re.search(r"const graph = (\{.*\});", page)[1])
+    nodes = {node["name"] or node["op"]: node for node in graph["nodes"]}
+    wrong = [] if nodes["a"]["gradient"] == "14.86" and nodes["mul"]["owes"] == ["11.77", "1.962"] else ["numbers"]
+    wrong += [f"source of {op}" for op in ("mul", "tanh", "add", "z") if "ctx.gradient()" not in nodes[op]["source"]]
+    wrong += ["network"] if re.search(r"(src|href)=|@import|url\(", page) else []
+    file = pathlib.Path(scratch) / "explain.html"
+    file.write_text(page)
+    if chromium := shutil.which("chromium"):
+        shown = subprocess.run([chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--dump-dom",
+                                f"--user-data-dir={scratch}/chromium", f"file://{file}#10"],
+                               text=True, capture_output=True).stdout
+        says = "gradient of a is complete, 14.86 = 3.086 + 11.77, as it is used 2 times. It is a leaf"
+        wrong += [] if says in shown and shown.count('class="value">=') == 6 else ["what Chromium shows"]
+    return wrong
 
 
 def main():
@@ -54,6 +76,9 @@ def main():
                 if not picture.exists() or picture.stat().st_size < 1000:
                     print(f"{name}{arguments}: no picture {picture.name}")
                     failures += 1
+        for wrong in check_explain(sys.argv[1], scratch):
+            print(f"explain: {wrong}")
+            failures += 1
     if "--update" in sys.argv:
         (SOURCE / "docs/examples.md").write_text(page)
     for source in (SOURCE / "examples").glob("*.cpp"):
@@ -68,4 +93,5 @@ def main():
     sys.exit(failures > 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -2,16 +2,22 @@
 // longer than any of them.
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <iomanip>
 #include <iostream>
+#include <iterator>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -30,6 +36,9 @@ namespace deep_dream {
 }
 namespace digits {
 #include "examples/digits.cpp"
+}
+namespace explain {
+#include "examples/explain.cpp"
 }
 namespace hello_gradient {
 #include "examples/hello_gradient.cpp"
@@ -59,6 +68,7 @@ int main(int argc, char** argv) {
       {"custom_op", plain(custom_op::main)},
       {"deep_dream", deep_dream::main},
       {"digits", digits::main},
+      {"explain", explain::main},
       {"hello_gradient", plain(hello_gradient::main)},
       {"linear_regression", plain(linear_regression::main)},
       {"micro", plain(micro::main)},
