@@ -8,6 +8,7 @@
 #include "options.hpp"
 #include "presets.hpp"
 #include "sfumato/core/error.hpp"
+#include "sfumato/style/methods.hpp"
 
 namespace neural_style {
 

@@ -13,6 +13,7 @@
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/ops/linalg.hpp"
 #include "sfumato/ops/matmul.hpp"
+#include "sfumato/ops/ops.hpp"
 
 /// The content's colours with the style's brush: Gatys, Bethge, Hertzmann and Shechtman,
 /// "Preserving color in neural artistic style transfer" (2016). Pixels are (height, width, 3).
@@ -20,7 +21,8 @@ namespace sfumato::style {
 
 namespace detail {
 
-inline void check_pixels(const char* what, const Tensor<std::uint8_t>& pixels) {
+template <class Device>
+void check_pixels(const char* what, const Tensor<std::uint8_t, Device>& pixels) {
   if (pixels.rank() == 3 && pixels.shape()[2] == 3 && pixels.numel() > 0) return;
   throw ShapeError(message(what, ": pixels ", pixels.shape(), " must be (height, width, 3)"));
 }
@@ -28,20 +30,21 @@ inline void check_pixels(const char* what, const Tensor<std::uint8_t>& pixels) {
 /// Red, green and blue from 0 to 1 as rows of a matrix (3, pixels), their mean (3, 1), and their
 /// covariance with a little added to its diagonal, of which there are roots and inverses even where
 /// all is grey.
+template <class Device>
 struct ColorStatistics {
-  Variable<double> colors;
-  Variable<double> mean;
-  Variable<double> covariance;
+  Variable<double, Device> colors;
+  Variable<double, Device> mean;
+  Variable<double, Device> covariance;
 
-  explicit ColorStatistics(const Tensor<std::uint8_t>& pixels) {
+  explicit ColorStatistics(const Tensor<std::uint8_t, Device>& pixels) {
     constexpr double kLeastVariance = 1e-4;
-    const Variable<double> rows(pixels.cast<double>().reshape({-1, 3}));
+    const Variable<double, Device> rows(pixels.template cast<double>().reshape({-1, 3}));
     colors = ops::transpose(rows) / 255.0;
     mean = ops::mean(colors, 1, true);
     const auto deviation = colors - mean;
     covariance = ops::matmul(deviation, deviation, {.transpose_b = true}) /
                      static_cast<double>(colors.size(1)) +
-                 Variable<double>(Tensor<double>::eye(3)) * kLeastVariance;
+                 Variable<double, Device>(Tensor<double, Device>::eye(3)) * kLeastVariance;
   }
 };
 
@@ -53,13 +56,14 @@ inline double luma(double red, double green, double blue) {
 
 /// A picture with its colours moved and turned so that their mean and covariance become those of
 /// another: x ↦ √C √S⁻¹ (x - μ) + ν, clipped. Throws ShapeError for anything but pixels.
-inline Tensor<std::uint8_t> match_colors(const Tensor<std::uint8_t>& picture,
-                                         const Tensor<std::uint8_t>& like) {
+template <class Device>
+Tensor<std::uint8_t, Device> match_colors(const Tensor<std::uint8_t, Device>& picture,
+                                          const Tensor<std::uint8_t, Device>& like) {
   detail::check_pixels("match_colors", picture);
   detail::check_pixels("match_colors", like);
   const NoGrad off;
-  const detail::ColorStatistics own(picture);
-  const detail::ColorStatistics other(like);
+  const detail::ColorStatistics<Device> own(picture);
+  const detail::ColorStatistics<Device> other(like);
   const auto white = ops::solve(ops::sqrtm(own.covariance), own.colors - own.mean);
   const auto matched = ops::matmul(ops::sqrtm(other.covariance), white) + other.mean;
   const std::vector<double> values = ops::transpose(matched).value().to_vector();
@@ -67,14 +71,15 @@ inline Tensor<std::uint8_t> match_colors(const Tensor<std::uint8_t>& picture,
   for (const double value : values) {
     pixels.push_back(static_cast<std::uint8_t>(std::lround(std::clamp(value, 0.0, 1.0) * 255.0)));
   }
-  return Tensor<std::uint8_t>::from(pixels, picture.shape());
+  return Tensor<std::uint8_t, Device>::from(pixels, picture.shape());
 }
 
 /// How bright a picture is (its luma, BT.601), in the colours of another of the same size: what is
 /// added to red, green and blue is the same. Where such a colour can't be shown, it becomes paler,
 /// not brighter or darker. Throws ShapeError for pixels that do not fit.
-inline Tensor<std::uint8_t> luma_in_colors(const Tensor<std::uint8_t>& picture,
-                                           const Tensor<std::uint8_t>& colors) {
+template <class Device>
+Tensor<std::uint8_t, Device> luma_in_colors(const Tensor<std::uint8_t, Device>& picture,
+                                            const Tensor<std::uint8_t, Device>& colors) {
   detail::check_pixels("luma_in_colors", picture);
   if (picture.shape() != colors.shape()) {
     throw ShapeError(message("luma_in_colors: a picture ", picture.shape(), " and colours ",
@@ -96,7 +101,7 @@ inline Tensor<std::uint8_t> luma_in_colors(const Tensor<std::uint8_t>& picture,
       pixels[i + c] = static_cast<std::uint8_t>(std::lround(target + part * (hue[i + c] - own)));
     }
   }
-  return Tensor<std::uint8_t>::from(pixels, picture.shape());
+  return Tensor<std::uint8_t, Device>::from(pixels, picture.shape());
 }
 
 }  // namespace sfumato::style
