@@ -143,6 +143,5 @@ same "$(loss fast.png 1 5)" "$(loss slow.png 1 5)" 1e-5 "fast has another object
 least() { awk -F, 'NR == 2 || (NR > 2 && $5 < least) { least = $5 } END { print least }' "$1.csv"; }
 awk -v f="$(least fast.png)" -v s="$(least slow.png)" 'BEGIN { exit !(f < s) }' ||
   fail "fast: $(least fast.png) after 10 iterations, where Adam is at $(least slow.png) after 30"
-refuses 2 'save-stages does not go with --preset fast' "$program" "$cat" "$suns" --preset fast --save-stages
 refuses 2 'learning-rate does not go with --optimizer scaled-lbfgs' "$program" "$cat" "$suns" --preset fast --learning-rate 1
 echo "all as it should be"
