@@ -79,7 +79,7 @@ tail -1 log.txt | grep -qx '2 painted, 0 done before, 0 failed' || fail "other o
 job long.png ', "iterations": 100000, "report-every": 1' >jobs.jsonl
 job after.png >>jobs.jsonl
 : >log.txt
-jobs >log.txt 2>err.txt &
+"$program" --jobs jobs.jsonl --size 32 >log.txt 2>err.txt &
 process=$!
 waits_for 's/it' log.txt $process
 kill -INT $process

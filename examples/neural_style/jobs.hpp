@@ -7,6 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,7 +18,6 @@
 #include "parse.hpp"
 #include "record.hpp"
 #include "settings.hpp"
-#include "sfumato/core/control_group.hpp"
 #include "sfumato/core/error.hpp"
 #include "sfumato/core/printable.hpp"
 #include "sfumato/core/version.hpp"
@@ -104,8 +104,8 @@ inline std::vector<Job> read_jobs(const Arguments& a) {
   std::vector<Job> jobs;
   std::map<std::string, std::size_t> lines;  // by the output
   std::size_t number = 0;
-  for (const std::string& line :
-       sfumato::detail::split(std::string(bytes.begin(), bytes.end()), '\n')) {
+  std::istringstream text(std::string(bytes.begin(), bytes.end()));
+  for (std::string line; std::getline(text, line);) {
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     try {
