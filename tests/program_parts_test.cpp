@@ -379,9 +379,10 @@ TEST_CASE("the display fits every terminal, and what matters most comes first") 
                                    "]   50%  1:02:05 left  stage 2/2    7/300  4.00 it/s  3.50 GiB",
                                "total 12.2500  content 1.5000  style 1e+30  tv 0.0000"});
   CHECK(display(now, losses, 80)[0] ==
-        "[#######.......]   50%  1:02:05 left  stage 2/2    7/300  4.00 it/s  3.50 GiB");
-  CHECK(display(now, losses, 40) == std::vector<std::string>{"[#####.....]   50%  1:02:05 left",
-                                                             "total 12.2500  content 1.5000"});
+        "[########........]   50%  1:02:05 left  stage 2/2    7/300  4.00 it/s  3.50 GiB");
+  CHECK(display(now, losses, 40) ==
+        std::vector<std::string>{"[########.........]   50%  1:02:05 left",
+                                 "total 12.2500  content 1.5000"});
   for (const double seconds : {0.0, 0.0001, 1.0, 1e4, 1e12}) {
     now.each = now.left = seconds;
     now.last = seconds > 1.0 ? 1000000 : 300;
