@@ -55,13 +55,14 @@ refuses 2 '--losses weights.csv is the same file as the weights' paint -o x.png 
 refuses 2 '--losses link.jpg is the same file as CONTENT' paint -o x.png --losses link.jpg
 refuses 2 '--losses x.png is the same file as --output' paint -o x.png --losses x.png
 refuses 2 '--losses ./later.csv is the same file as --output x.png' paint -o x.png --losses ./later.csv
+cp cat.jpg x-stage1.jpg
 refuses 2 'the picture of a stage x-stage1.jpg is the same file as CONTENT x-stage1.jpg' \
   "$program" x-stage1.jpg suns.jpg -o x.jpg --preset d2l --save-stages --losses /dev/null
 ln -s real.jpg other.png
 refuses 2 '--output other.png is a link to real.jpg, whose ending means another format' paint -o other.png
 # Losses go into no picture, and over nothing but losses.
-refuses 1 '--losses other.png: losses are written as text; give them a name that ends in .csv' paint -o x.png --losses other.png
-refuses 1 '--losses OTHER.JPG: losses are written as text' paint -o x.png --losses OTHER.JPG
+refuses 1 '--losses other.png: the losses are written as text; give it a name that ends in .csv' paint -o x.png --losses other.png
+refuses 1 '--losses OTHER.JPG: the losses are written as text' paint -o x.png --losses OTHER.JPG
 printf 'name,price\nbrush,3\n' >prices.csv
 refuses 1 '--losses prices.csv: there is a file of that name that holds no losses' paint -o x.png --losses prices.csv
 printf 'iteration,model,loss\n1,a,2\n' > models.csv
