@@ -6,16 +6,20 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "sfumato/autodiff/backward.hpp"
 #include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/variable.hpp"
+#include "sfumato/core/printable.hpp"
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/math.hpp"
 #include "sfumato/ops/sum.hpp"
+#include "sfumato/optim/number_parts.hpp"
 #include "sfumato/optim/optimizer.hpp"
 #include "sfumato/optim/wolfe_search.hpp"
 
@@ -112,6 +116,76 @@ class LBFGS {
     remember(direction, found->step);
     loss_ = found->loss;
     return true;
+  }
+
+  /// Tensors by name: what is saved and restored.
+  using State = std::map<std::string, Tensor<T, Device>>;
+
+  /// All that is needed, besides the parameters, to go on as if never interrupted: copies, by name.
+  State state_dict() const {
+    State state;
+    const auto put = [&](const std::string& name, const Tensors& tensors) {
+      for (std::size_t i = 0; i < tensors.size(); ++i) {
+        state.emplace(message(name, ".", i), tensors[i].clone());
+      }
+    };
+    put("gradient", gradient_);
+    put("direction", direction_);
+    for (std::size_t k = 0; k < history_.size(); ++k) {
+      put(message("step.", k), history_[k].step);
+      put(message("change.", k), history_[k].change);
+    }
+    state.emplace("loss", detail::to_parts<T, Device>(loss_));
+    state.emplace("last_step", detail::to_parts<T, Device>(last_step_));
+    state.emplace("evaluations", detail::to_parts<T, Device>(static_cast<double>(evaluations_)));
+    return state;
+  }
+
+  /// Restores what state_dict() gave, where the parameters are what they were then. Throws
+  /// ValueError, before it has changed anything, for a state that does not belong to an L-BFGS of
+  /// these options with these parameters.
+  void load_state_dict(State state) {
+    const auto take = [&](const std::string& name) {
+      const auto found = state.extract(name);
+      return found.empty() ? Tensor<T, Device>() : found.mapped();
+    };
+    const auto take_all = [&](const std::string& name, bool required) {
+      Tensors all;
+      for (std::size_t i = 0; i < parameters_.size(); ++i) {
+        const std::string key = message(name, ".", i);
+        const auto tensor = take(key);
+        if (!tensor.defined() && i == 0 && !required) return all;
+        if (!tensor.defined() || tensor.shape() != parameters_[i].shape()) {
+          throw ValueError(message("load_state_dict: L-BFGS needs ", key, " of the shape ",
+                                   parameters_[i].shape()));
+        }
+        all.push_back(tensor.clone());
+      }
+      return all;
+    };
+    const Tensors gradient = take_all("gradient", false);
+    const Tensors direction = take_all("direction", false);
+    std::deque<Curvature> history;
+    while (history.size() < options_.history) {
+      Curvature kept{take_all(message("step.", history.size()), false), {}, 0.0};
+      if (kept.step.empty()) break;
+      kept.change = take_all(message("change.", history.size()), true);
+      kept.product = dot(kept.step, kept.change);
+      history.push_back(std::move(kept));
+    }
+    const double loss = detail::from_parts("loss", take("loss"));
+    const double last_step = detail::from_parts("last_step", take("last_step"));
+    constexpr double kMost = 0x1p53;
+    const double evaluations = detail::to_count("evaluations", take("evaluations"), kMost);
+    if (!state.empty()) {
+      throw ValueError(message("load_state_dict: L-BFGS has no ", excerpt(state.begin()->first)));
+    }
+    gradient_ = gradient;
+    direction_ = direction;
+    history_ = std::move(history);
+    loss_ = loss;
+    last_step_ = last_step;
+    evaluations_ = static_cast<std::int64_t>(evaluations);
   }
 
   /// The loss at the parameters as they are now.

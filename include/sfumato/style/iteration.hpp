@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <string>
 #include <utility>
@@ -29,13 +30,21 @@ struct Iteration {
   }
 };
 
-/// All that is carried from one iteration to the next: a run that is given it goes on from there.
+/// All that is carried from one iteration to the next: a run that is given it goes on from there,
+/// to the same bits. state_tensors.hpp makes tensors of it, which can be saved.
 template <class T, class Device = Cpu>
 struct MinimizerState {
   std::int64_t iterations = 0;                         ///< done so far
   Tensor<T, Device> pixels = {};                       ///< the picture that is painted, in Pixels
   std::map<std::string, Tensor<T, Device>> optimizer;  ///< its state_dict(); empty: a new one
   AveragePicture<T, Device> average;                   ///< of the pictures so far
+
+  // What follows is of no use without `pixels`.
+  Tensor<T, Device> before = {};  ///< the last picture whose losses are known, in Pixels
+  Tensor<T, Device> best = {};    ///< with L-BFGS the one whose loss was least …
+  double least = std::numeric_limits<double>::infinity();  ///< … which was this
+  bool reached = false;                                    ///< whether until_loss was
+  std::vector<Iteration> history = {};                     ///< those so far that have losses
 };
 
 /// A picture and how it came about.
@@ -68,6 +77,9 @@ struct Moment : Iteration {
   std::map<std::string, double> terms;  ///< the weighted loss of each, by Objective::names()
   /// What would come out now, normalised, (1, 3, h, w). It changes with the next step.
   std::function<Tensor<T, Device>()> picture;
+  /// From where the run can be gone on with: after this iteration, or the last before it that was
+  /// no trial of a line search. Good until the next step, as far as tensors are not copied.
+  std::function<MinimizerState<T, Device>()> state;
 };
 
 /// Is told of every iteration; returns false to stop. What takes an Iteration is one, too.

@@ -81,6 +81,7 @@ class Minimization {
               options.capture) {
     iteration_.number = from.iterations;
     iteration_.picture = [this] { return shown(result()).value(); };
+    restore(from, initial.shape());
     if (options.average_decay == 0.0) return;
     average_ = {options.average_decay, from.average.count, from.average.sum.clone()};
     if (average_.count > 0) return;
@@ -92,7 +93,7 @@ class Minimization {
     if (options_.optimizer == Optimizer::kAdam) {
       run_adam(std::move(optimizer));
     } else {
-      run_lbfgs();
+      run_lbfgs(std::move(optimizer));
     }
     result_.image = shown(result()).value();
     result_.state.iterations = iteration_.number;
@@ -111,6 +112,11 @@ class Minimization {
                                            .beta2 = options_.beta2,
                                            .form = options_.adam_form});
     if (!state.empty()) adam.load_state_dict(std::move(state));
+    iteration_.state = [&] {
+      auto now = this->state();
+      now.optimizer = adam.state_dict();
+      return now;
+    };
     const optim::StepDecay schedule{options_.learning_rate, options_.lr_decay_every,
                                     options_.lr_decay};
     // In a form that can be captured: what it reports stays on the device.
@@ -135,7 +141,7 @@ class Minimization {
     result_.state.optimizer = adam.state_dict();
   }
 
-  void run_lbfgs() {
+  void run_lbfgs(std::map<std::string, Tensor<T, Device>> state) {
     steps_ = "without a line search";
     searches_ = options_.lbfgs.line_search != optim::LineSearch::kNone;
     typename optim::LBFGS<T, Device>::Preconditioner scale;
@@ -143,6 +149,16 @@ class Minimization {
       scale = FrequencyScale<T, Device>(image_.shape()[2], image_.shape()[3]);
     }
     optim::LBFGS<T, Device> lbfgs({image_}, options_.lbfgs, scale);
+    if (!state.empty()) lbfgs.load_state_dict(std::move(state));
+    MinimizerState<T, Device> last;  // before the step at hand, as L-BFGS itself is till its end
+    std::size_t rows = 0;            // of the history then
+    iteration_.state = [&] {
+      auto then = last;
+      if (then.iterations > 0) then.optimizer = lbfgs.state_dict();  // else it is as new
+      const auto& history = result_.history;
+      then.history.assign(history.begin(), history.begin() + static_cast<std::ptrdiff_t>(rows));
+      return then;
+    };
     Repeat<Device> evaluation([&] { evaluate(); }, options_.capture);
     const auto loss = [&] {
       if (is_done()) throw Finished{};
@@ -153,11 +169,53 @@ class Minimization {
     };
     try {
       while (!is_done() && !result_.converged) {
+        last = state_without_history();
+        for (auto* const tensor : {&last.pixels, &last.before, &last.average.sum}) {
+          *tensor = tensor->clone();
+        }
+        rows = result_.history.size();
         result_.converged = !lbfgs.step_by(loss);
         if (average_.sum.defined()) add_to_average();
       }
     } catch (const Finished&) {
     }
+  }
+
+  MinimizerState<T, Device> state_without_history() const {
+    MinimizerState<T, Device> state{iteration_.number, image_.value(), {}, average_};
+    state.before = pictures_.now();
+    state.best = best_;
+    state.least = least_;
+    state.reached = result_.reached;
+    return state;
+  }
+  MinimizerState<T, Device> state() const {
+    auto now = state_without_history();
+    now.history = result_.history;
+    return now;
+  }
+
+  /// Takes over what the constructor has not. Throws ValueError for a state that can't be.
+  void restore(const MinimizerState<T, Device>& from, const Shape& shape) {
+    if (!from.pixels.defined()) return;
+    for (const auto* const tensor : {&from.pixels, &from.before, &from.best, &from.average.sum}) {
+      if (!tensor->defined() || tensor->shape() == shape) continue;
+      throw ValueError(message("style transfer: the state to go on from is of pictures ",
+                               tensor->shape(), ", and not ", shape));
+    }
+    const bool averaged = from.average.sum.defined() && from.average.count > 0;
+    if (from.iterations < 0 || from.iterations > options_.iterations ||
+        averaged != (options_.average_decay > 0.0)) {
+      throw ValueError(message("style transfer: the state to go on from, after iteration ",
+                               from.iterations, averaged ? ", with" : ", without",
+                               " an average, is not of these options"));
+    }
+    if (from.before.defined()) pictures_.keep(from.before);
+    best_ = from.best;
+    least_ = from.least;
+    result_.reached = from.reached;
+    result_.history = from.history;
+    if (!from.history.empty()) seconds_before_ = from.history.back().seconds;
   }
 
   /// The losses of the picture and their gradient; what is reported of them stays on the device.
@@ -198,8 +256,8 @@ class Minimization {
         if (iteration_.has_losses) seen_.write_to(iteration_);
       }
     }
-    iteration_.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start_;
+    iteration_.seconds = seconds_before_ + seconds.count();
     if (iteration_.has_losses) result_.history.push_back(iteration_);
     result_.reached =
         options_.until_loss && iteration_.has_losses && iteration_.total <= *options_.until_loss;
@@ -254,6 +312,7 @@ class Minimization {
   bool searches_ = false;                                   // along lines
   double least_ = std::numeric_limits<double>::infinity();  // total so far …
   Tensor<T, Device> best_;                                  // … and where it was
+  double seconds_before_ = 0.0;                             // in the run that this one goes on with
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
