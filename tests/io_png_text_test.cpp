@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "sfumato/cpu/cpu.hpp"
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/image.hpp"
 #include "sfumato/io/png_text.hpp"
