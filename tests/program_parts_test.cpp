@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "../examples/neural_style/chart.hpp"
+#include "../examples/neural_style/checkpoint.hpp"
 #include "../examples/neural_style/display.hpp"
 #include "../examples/neural_style/expected_memory.hpp"
 #include "../examples/neural_style/markup.hpp"
@@ -20,6 +21,7 @@
 #include "../examples/neural_style/outputs.hpp"
 #include "../examples/neural_style/parse.hpp"
 #include "../examples/neural_style/presets.hpp"
+#include "../examples/neural_style/record.hpp"
 #include "../examples/neural_style/reporter.hpp"
 #include "../examples/neural_style/signals.hpp"
 #include "../examples/neural_style/stages.hpp"
@@ -447,4 +449,105 @@ TEST_CASE("curves keep as many rows as a drawing shows, and draw what has a loga
   const std::string ordered = chart(order);
   CHECK(ordered.find("content relu4_4") < ordered.find("style relu1_1"));
   CHECK(ordered.find("style relu1_1") < ordered.find("style conv5_1"));
+}
+
+TEST_CASE("pictures remember what they depend on, and nothing that would write a file") {
+  for (const Option& option : options()) {
+    const bool known = is_of_picture(option) || option.group == "Stopping and going on" ||
+                       option.group == "Reports" || option.group == "Many pictures" ||
+                       option.group == kAnswers;
+    INFO(option.name, " of ", option.group);
+    CHECK((known || option.name == "--output" || option.name == "--no-metadata" ||
+           option.name == "--save-stages" || option.name == "--threads"));
+    CHECK((!is_input(option) || option.is_positional() || option.name == "--weights"));
+  }
+}
+
+TEST_CASE("checkpoints come back as they were, and damaged or made-up ones are errors") {
+  using sfumato::Tensor;
+  const std::string path =
+      (std::filesystem::temp_directory_path() / sfumato::message("sfumato-", getpid(), ".ckpt"))
+          .string();
+  Record record{{{"sfumato", "1"}}, {{"--size", "64"}}, {{"CONTENT", "a.jpg", 5, "ab"}}, "0"};
+  Position<sfumato::Cpu> position;
+  position.stage = 2;
+  position.before = 7;
+  position.earlier.resize(1);
+  position.earlier[0].number = 7;
+  position.state.iterations = 3;
+  position.state.pixels = Tensor<float>::full({1, 3, 4, 5}, 0.1F);
+  position.state.optimizer.emplace("steps", Tensor<float>::full({3}, 1.0F));
+  position.state.history.resize(2);
+  position.state.history[1].losses["style"] = 0.1;
+  write_checkpoint(path, record, position);
+  const auto read = [&] { return read_checkpoint<sfumato::Cpu>(path, record); };
+  const auto is_right = [&](const Position<sfumato::Cpu>& again) {
+    return again.stage == 2 && again.before == 7 && again.earlier.size() == 1 &&
+           again.earlier[0].number == 7 && again.state.iterations == 3 &&
+           again.state.history.size() == 2 && again.state.history[1].loss("style") == 0.1 &&
+           again.state.pixels.to_vector() == position.state.pixels.to_vector() &&
+           again.state.optimizer.size() == 1;
+  };
+  CHECK(is_right(read()));
+
+  const auto of_another = [&](const auto& change) {
+    const Record before = record;
+    change();
+    const std::string said = complaint(read);
+    record = before;
+    return said.substr(std::min(said.size(), path.size() + 2));
+  };
+  CHECK(of_another([&] { record.options[0].text = "72"; }) ==
+        "is of another run: --size: 64 there, 72 here");
+  CHECK(of_another([&] { record.options.clear(); }) ==
+        "is of another run: --size: 64 there, not given here");
+  CHECK(of_another([&] { record.environment[0].second = "2"; }) ==
+        "is of another run: sfumato: 1 there, 2 here");
+  CHECK(of_another([&] { record.inputs[0].sha256 = "cd"; }) ==
+        "is of another run: CONTENT: a.jpg (ab) there, a.jpg (cd) here");
+
+  const std::vector<std::uint8_t> whole = sfumato::io::FileReader(path).read_all(1000000);
+  int refused = 0;
+  const auto try_to_read = [&](const std::vector<std::uint8_t>& bytes) {
+    sfumato::io::write_file_atomically(path,
+                                       {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    try {
+      const auto again = read();
+      CHECK(is_right(again));  // where what has changed is a space
+    } catch (const sfumato::IoError&) {
+      ++refused;
+    }
+  };
+  for (std::size_t i = 0; i < whole.size(); i += 3) {
+    try_to_read({whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(i)});
+    auto changed = whole;
+    changed[i] ^= static_cast<std::uint8_t>(1U << i % 8);
+    try_to_read(changed);
+  }
+  CHECK(refused > static_cast<int>(whole.size() * 3 / 5));
+
+  // With a checksum that is right.
+  const auto made_up = [&](const std::string& text, std::map<std::string, Tensor<float>> tensors) {
+    sfumato::io::write_safetensors(
+        path, tensors, sfumato::io::StoredType::kF32,
+        {{detail::kCheckpoint, text}, {detail::kChecksum, detail::checksum_of(tensors, text)}});
+    return complaint(read).substr(path.size() + 2);
+  };
+  const std::string right =
+      "{\"record\": " + to_json(record) + ", \"stage\": 1, \"before\": 0, \"earlier\": 0}";
+  const auto tensors = sfumato::style::to_tensors(position.state);
+  CHECK(made_up("", tensors) == "is no checkpoint");
+  CHECK(made_up("[1]", tensors) == "is no checkpoint");
+  CHECK(made_up(std::string(100000, '['), tensors) == "is no checkpoint");
+  CHECK(made_up("{\"record\": 1}", tensors) == "its record has no right environment");
+  CHECK(made_up("{\"record\": " + to_json(record) + "}", tensors) ==
+        "its record has no right stage");
+  CHECK(made_up(right, {}).find("'numbers' is missing") != std::string::npos);
+  auto more = tensors;
+  more.emplace("\x1b[2J", Tensor<float>::zeros({2}));
+  CHECK(made_up(right, more) == "state of a run: there is no '\\x1b[2J'");
+  std::string many = right;
+  many.replace(many.find("\"earlier\": 0"), 12, "\"earlier\": 9");
+  CHECK(made_up(many, tensors) == "has fewer losses than it says");
+  std::filesystem::remove(path);
 }

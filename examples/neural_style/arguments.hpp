@@ -56,6 +56,9 @@ struct Arguments {
   bool save_stages = false;
   bool tf32 = false;
   bool no_metadata = false;
+  std::string checkpoint;
+  double checkpoint_every = 5.0;  ///< seconds
+  std::string resume;
   sfumato::style::TransferOptions transfer;
   sfumato::style::PictureOptions pictures;
   sfumato::nn::VggOptions network{.rescale_pooling = true};

@@ -89,6 +89,7 @@ inline const std::vector<Option>& options() {
   constexpr const char* kOptimiser = "Optimiser";
   constexpr const char* kObjective = "Objective";
   constexpr const char* kJobs = "Many pictures";
+  constexpr const char* kRuns = "Stopping and going on";
   constexpr const char* kReports = "Reports";
   const Exclusion not_lbfgs{{}, "--optimizer", "lbfgs", "it has no learning rate"};
   const Exclusion not_scaled{{}, "--optimizer", "scaled-lbfgs", "it has no learning rate"};
@@ -301,6 +302,23 @@ inline const std::vector<Option>& options() {
       {"--threads", "", "COUNT", kMachine, "Threads on the CPU (default: all that may be used)",
        number(at(&A::threads), 1, 1024)},
 
+      {"--checkpoint", "", "FILE", kRuns,
+       "File that always holds what it takes to go on with the run, also after a kill -9 or a "
+       "power "
+       "cut; meanwhile OUT is the picture as it is so far",
+       words(at(&A::checkpoint), "a file name")},
+      {"--checkpoint-every",
+       "",
+       "SECONDS",
+       kRuns,
+       "How old that may become; it is also written on any signal",
+       number(at(&A::checkpoint_every), 0.0, 86400.0),
+       {{{}, "--checkpoint", "", "nothing else is written on the way"}}},
+      {"--resume", "", "FILE", kRuns,
+       "Go on with the run of such a file, with the same pictures and options, to the same bits as "
+       "if it had never ended. --checkpoint may name the same file",
+       words(at(&A::resume), "a file name")},
+
       {"--losses", "", "FILE", kReports, "CSV file for the losses of every iteration",
        words(at(&A::losses), "a file name")},
       {"--report-every", "", "COUNT", kReports,
@@ -336,7 +354,7 @@ inline const std::vector<Option>& options() {
        words(at(&A::jobs), "a file name"),
        {own_of_jobs("CONTENT"), own_of_jobs("STYLE"), own_of_jobs("--output"),
         own_of_jobs("--losses"), own_of_jobs("--plot"), own_of_jobs("--report"),
-        own_of_jobs("--animation")}},
+        own_of_jobs("--animation"), own_of_jobs("--checkpoint"), own_of_jobs("--resume")}},
       {"--shard",
        "",
        "K/N",

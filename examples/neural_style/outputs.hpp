@@ -21,6 +21,7 @@
 #include "sfumato/core/error.hpp"
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/image.hpp"
+#include "sfumato/io/safetensors.hpp"
 #include "sfumato/io/write_target.hpp"
 #include "sfumato/style/transfer.hpp"
 #include "stages.hpp"
@@ -101,6 +102,25 @@ inline std::vector<TextFile> text_files(const Arguments& a) {
   return files;
 }
 
+/// Under which a checkpoint's metadata says where the run stands.
+inline constexpr const char* kCheckpoint = "neural_style_checkpoint";
+
+/// Throws IoError where --checkpoint names a file that holds anything but a checkpoint.
+inline void refuse_other_than_checkpoint(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored) ||
+      std::filesystem::file_size(path, ignored) == 0) {
+    return;
+  }
+  try {
+    if (sfumato::io::SafetensorsFile(path).metadata().contains(kCheckpoint)) return;
+  } catch (const sfumato::IoError&) {  // neither are others
+  }
+  throw sfumato::IoError(sfumato::message("--checkpoint ", path,
+                                          ": there is a file of that name that holds no "
+                                          "checkpoint; name another, or remove it first"));
+}
+
 /// Throws IoError where a file for text has a picture's or a network's name, or holds anything but
 /// what was written for the same option.
 inline void refuse_other_content(const TextFile& text) {
@@ -144,16 +164,19 @@ inline void check_outputs(const Arguments& a, const std::string& weights, std::s
   const auto pictures = static_cast<std::ptrdiff_t>(outputs.size());
   const std::vector<detail::TextFile> texts = detail::text_files(a);
   for (const detail::TextFile& text : texts) outputs.push_back({text.option, text.path});
+  if (!a.checkpoint.empty()) outputs.push_back({"--checkpoint", a.checkpoint});
   const std::vector<detail::NamedPath> inputs{{"CONTENT", a.content},
                                               {"STYLE", a.style},
                                               {"the weights", weights},
-                                              {"the picture to repeat", a.repeats}};
+                                              {"the picture to repeat", a.repeats},
+                                              {"--resume", a.resume}};
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     std::vector<detail::NamedPath> others(outputs.begin(),
                                           outputs.begin() + static_cast<std::ptrdiff_t>(i));
     others.insert(others.end(), inputs.begin(), inputs.end());
     for (const detail::NamedPath& other : others) {
-      if (!io::same_file(outputs[i].path, other.path)) continue;
+      const bool goes_on = outputs[i].what == "--checkpoint" && other.what == "--resume";
+      if (goes_on || !io::same_file(outputs[i].path, other.path)) continue;
       throw sfumato::ValueError(sfumato::message(outputs[i].what, " ", outputs[i].path,
                                                  " is the same file as ", other.what, " ",
                                                  other.path, "; writing it would destroy that"));
@@ -161,6 +184,7 @@ inline void check_outputs(const Arguments& a, const std::string& weights, std::s
   }
   std::for_each(outputs.begin(), outputs.begin() + pictures, detail::refuse_other_format);
   std::for_each(texts.begin(), texts.end(), detail::refuse_other_content);
+  if (!a.checkpoint.empty()) detail::refuse_other_than_checkpoint(a.checkpoint);
   for (const detail::NamedPath& output : outputs) io::check_writable(output.path);
 }
 

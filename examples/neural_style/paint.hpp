@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "arguments.hpp"
+#include "checkpoint.hpp"
 #include "outputs.hpp"
 #include "record.hpp"
 #include "reporter.hpp"
@@ -29,13 +30,16 @@ struct Painting {
   std::vector<sfumato::style::Iteration> history;
   std::int64_t iterations = 0;  ///< whose steps the picture has, of all stages
   std::string trouble;          ///< of pictures of stages that could not be written; or nothing
-  std::future<Record> record;   ///< of how it comes about, where somebody wants that
-  std::string warning;          ///< of the last stage, that its loss rose; or nothing
-  bool reached = false;         ///< whether the last stage came to --until-loss
+  std::shared_future<Record> record;  ///< of how it comes about, where somebody wants that
+  std::string warning;                ///< of the last stage, that its loss rose; or nothing
+  bool reached = false;               ///< whether the last stage came to --until-loss
 
   /// What is written.
-  sfumato::Tensor<std::uint8_t> pixels(const Arguments& a) const {
-    const auto painted = sfumato::style::denormalize(picture, a.pictures.rounding);
+  sfumato::Tensor<std::uint8_t> pixels(const Arguments& a) const { return pixels(a, picture); }
+  /// The same of the picture as it is on the way.
+  sfumato::Tensor<std::uint8_t> pixels(const Arguments& a,
+                                       const sfumato::Tensor<float, Device>& now) const {
+    const auto painted = sfumato::style::denormalize(now, a.pictures.rounding);
     if (!colors.defined()) return painted;
     const sfumato::style::PictureSize size{painted.shape()[0], painted.shape()[1]};
     return sfumato::style::luma_in_colors(
@@ -64,14 +68,18 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
            sfumato::nn::Vgg<Stored, Device>& network, const sfumato::style::LossScales& scales,
            const sfumato::Tensor<std::uint8_t>& content_pixels,
            const sfumato::Tensor<std::uint8_t>& style_pixels, const Reporter& report, Watch& watch,
-           Painting<Device>& painting) {
+           const Position<Device>& from, Painting<Device>& painting) {
   using namespace sfumato;
   if (a.original_colors == "luminance") painting.colors = content_pixels;
   style::MinimizerState<float, Device> learnt;
+  Checkpoints keep(a, painting.record);
+  painting.history = from.earlier;
+  painting.iterations = from.before;
   const auto goes_on = [&] {
     return interrupted == 0 && (a.stopped_after == 0 || painting.iterations < a.stopped_after);
   };
-  for (std::size_t number = 1; number <= stages.size() && (number == 1 || goes_on()); ++number) {
+  for (std::size_t number = from.stage;
+       number <= stages.size() && (number == from.stage || goes_on()); ++number) {
     Stage stage = stages[number - 1];
     style::ObjectiveOptions& objective = stage.transfer.objective;
     for (std::size_t i = 0; i < a.style_layer_weights.size(); ++i) {
@@ -100,20 +108,24 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
                     .value();
     }
     watch.begin_stage(stage, picture);
-    style::MinimizerState<float, Device> from;
-    if (stage.goes_on) {
+    const Position<Device> position{number, painting.iterations, painting.history, {}};
+    style::MinimizerState<float, Device> state;
+    if (number == from.stage) state = from.state;
+    if (stage.goes_on && !state.pixels.defined()) {
       const style::PictureSize& before = stages[number - 2].size;
-      from.optimizer = style::enlarge_moments(learnt.optimizer, {1, 3, before.height, before.width},
-                                              content.shape());
+      state.optimizer = style::enlarge_moments(
+          learnt.optimizer, {1, 3, before.height, before.width}, content.shape());
     }
+    painting.iterations += state.iterations;
     auto result = style::transfer(
         network, content, style_picture, picture, stage.transfer,
         [&](const style::Moment<float, Device>& now) {
           ++painting.iterations;
           watch(now);
+          keep(now, position, painting);
           return goes_on();
         },
-        from);
+        state);
     learnt = std::move(result.state);
     painting.add(result);
     if (result.converged) {

@@ -100,7 +100,9 @@ inline Record record_of(const Arguments& a, const std::filesystem::path& weights
     if (is_input(option) && option.name != "--weights") {
       record.inputs.push_back(detail::input_of(option.name, setting.text));
     } else if (is_of_picture(option) && !is_input(option)) {
-      record.options.push_back(setting);
+      Arguments read;  // "064" is 64
+      option.value.read(read, setting.text);
+      record.options.push_back({setting.option, option.value.show(read)});
     }
   }
   record.inputs.push_back(detail::input_of("--weights", weights));

@@ -17,6 +17,7 @@
 
 #include "../find_weights.hpp"
 #include "arguments.hpp"
+#include "checkpoint.hpp"
 #include "device.hpp"
 #include "expected_memory.hpp"
 #include "jobs.hpp"
@@ -68,7 +69,7 @@ int finish(const Arguments& a, Painting<Device>& painting, std::string trouble,
     const std::string outcome = !trouble.empty() ? trouble : signal != 0 ? "interrupted" : "done";
     const auto pixels = painting.pixels(a);
     std::map<std::string, std::string> texts;
-    if (trouble.empty() && painting.record.valid()) {
+    if (trouble.empty() && painting.record.valid() && !a.no_metadata) {
       try {
         Record record = painting.record.get();
         record.stopped_after = signal == 0 ? a.stopped_after : painting.iterations;
@@ -136,7 +137,8 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
   using namespace sfumato;
   const std::filesystem::path& weights = loaded.weights;
   if (a.threads) set_thread_count(*a.threads);
-  if (!a.no_metadata && io::detail::image_extension(a.output) == ".png") {
+  const bool keeps = !a.checkpoint.empty() || !a.resume.empty();
+  if (keeps || (!a.no_metadata && io::detail::image_extension(a.output) == ".png")) {
     // Beside the painting, as a large network takes seconds.
     painting.record = std::async([a, weights] { return record_for(a, weights); });
   }
@@ -179,8 +181,23 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
 
   check_frames(a, weights, stages);
   watch.begin(stages, weights, content_pixels, style_pixels);
+  Position<Device> from;
+  if (!a.resume.empty()) {
+    from = read_checkpoint<Device>(a.resume, painting.record.get());
+    if (from.stage < 1 || from.stage > stages.size()) {
+      throw IoError(message(a.resume, ": there is no stage ", from.stage));
+    }
+    report.say("resumed after iteration %lld of stage %lld\n",
+               static_cast<long long>(from.state.iterations), static_cast<long long>(from.stage));
+  }
   begin_painting();
-  paint(a, stages, network, loaded.scales, content_pixels, style_pixels, report, watch, painting);
+  try {
+    paint(a, stages, network, loaded.scales, content_pixels, style_pixels, report, watch, from,
+          painting);
+  } catch (const ValueError& error) {
+    if (a.resume.empty()) throw;
+    throw IoError(message(a.resume, ": ", error.what()));
+  }
 }
 
 /// Paints one picture. Returns the exit status.
