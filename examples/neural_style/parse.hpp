@@ -64,10 +64,7 @@ class Words {
 /// Throws ValueError where there is none.
 inline std::string value_of(const Option& option, const std::optional<std::string>& attached,
                             Words& words) {
-  if (option.is_flag()) {
-    if (attached) throw sfumato::ValueError(option.name + " takes no value");
-    return "";
-  }
+  if (option.is_flag()) return "";
   if (attached) return *attached;
   if (!words.more() || words.peek().starts_with("--")) {
     throw sfumato::ValueError(option.name + " needs a value: " + option.name + " " +
@@ -111,6 +108,7 @@ inline CommandLine split(std::span<const char* const> command_line) {
       if (is_given(line.settings, option->name) && !option->is_flag()) {
         throw sfumato::ValueError(option->name + " is given twice");
       }
+      if (option->is_flag() && attached) throw sfumato::ValueError(name + " takes no value");
       line.settings.push_back({option->name, detail::value_of(*option, attached, words)});
       if (option->group == kAnswers) return {{line.settings.back()}, {}};
     }

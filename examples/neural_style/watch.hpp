@@ -117,6 +117,13 @@ class Watch {
     log_.write(event);
   }
 
+  /// The run goes on with another one that was in this stage, after `before` iterations of those
+  /// before it.
+  void go_on(std::size_t stage, std::int64_t before) {
+    stage_ = stage;
+    overall_ = before;
+  }
+
   /// A stage begins with a normalised picture.
   template <class Picture>
   void begin_stage(const Stage& stage, const Picture& start) {
