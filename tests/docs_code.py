@@ -4,7 +4,8 @@
     tests/docs_code.py PAGE -- COMPILER AND ALL ITS ARGUMENTS
 
 The blocks ```cpp of a page are one program: those that begin with a type, a template or an include
-stand outside main(), the others in it, in order. A block that has main() is a program of its own. The
+stand outside main(), the others in it, in order, and in braces where the page has the comment
+`each block by itself`. A block that has main() is a program of its own. The
 blocks ```text that follow one directly are what it prints. Blocks ```cpp excerpt are left out.
 """
 import importlib.util
@@ -14,6 +15,9 @@ import subprocess
 import sys
 import tempfile
 
+STANDARD = ("cmath", "iostream", "string", "thread", "vector")
+OURS = ("io/image", "io/pytorch_writer", "io/safetensors", "io/weights", "sfumato", "style/pictures",
+        "style/weights")
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 page, command = pathlib.Path(sys.argv[1]), sys.argv[3:]
 spec = importlib.util.spec_from_file_location("examples_test", SOURCE / "tests/examples_test.py")
@@ -21,6 +25,7 @@ examples_test = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(examples_test)
 
 outside, inside, programs, shown = [], [], [], []
+alone = "<!-- each block by itself -->" in page.read_text()
 for line, code, output in [
         (page.read_text()[:match.start()].count("\n") + 2, match[1], match[2]) for match in
         re.finditer(r"^```cpp\n([\s\S]*?)^```\n(?:\n```text\n([\s\S]*?)^```)?", page.read_text(), re.M)]:
@@ -30,12 +35,13 @@ for line, code, output in [
     elif re.match(r"(///.*\n|//.*\n)*(struct|class|template|namespace|#include|inline|enum)", code.split("\n", 1)[1]):
         outside.append(code)
     else:
-        inside.append(code)
+        inside.append("{\n" + code + "}" if alone else code)
     shown.append(output or "")
 if outside or inside:
-    programs.append("\n".join(["#include <iostream>", "#include <sstream>", "#include <cmath>",
-                               "#include \"sfumato/sfumato.hpp\"", "using namespace sfumato;",
-                               *outside, "int main() {", *inside, "}"]))
+    programs.append("\n".join([*(f"#include <{header}>" for header in STANDARD),
+                               *(f'#include "sfumato/{header}.hpp"' for header in OURS),
+                               *(code for code in outside if "#include" in code), "using namespace sfumato;",
+                               *(code for code in outside if "#include" not in code), "int main() {", *inside, "}"]))
 printed = ""
 with tempfile.TemporaryDirectory() as scratch:
     (pathlib.Path(scratch) / "examples").symlink_to(SOURCE / "examples")

@@ -51,6 +51,25 @@ if(Python3_FOUND)
             -P "${CMAKE_CURRENT_SOURCE_DIR}/single_header.cmake")
 endif()
 
+# The C++ of the pages: each page's blocks as a program, and PyTorch's names and ours.
+if(Python3_FOUND)
+  set(compiler "${CMAKE_CXX_COMPILER}" -std=c++20 -DSFUMATO_COMPILED_KERNELS "-I${PROJECT_SOURCE_DIR}/include" -isystem
+    "$<TARGET_PROPERTY:Eigen3::Eigen,INTERFACE_INCLUDE_DIRECTORIES>" -w)
+  foreach(page README.md CONTRIBUTING.md docs/autodiff.md docs/convolution.md docs/tasks.md)
+    get_filename_component(name "${page}" NAME_WE)
+    string(TOLOWER "${name}" name)
+    add_test(NAME docs_code_${name}
+      COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/docs_code.py" "${PROJECT_SOURCE_DIR}/${page}" --
+              ${compiler} -O0 SOURCE $<TARGET_FILE:sfumato_kernels> -ljpeg -lpng -lwebpdemux -lwebp -llcms2 -lzip
+              -pthread -o BINARY)
+  endforeach()
+  if(NOT TARGET xtensor)
+    set_tests_properties(docs_code_tasks PROPERTIES DISABLED ON)
+  endif()
+  add_test(NAME docs_pytorch_names
+    COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/pytorch_table.py" ${compiler} -fsyntax-only SOURCE)
+endif()
+
 # A package of Conan's, made in a home of its own and used by a program. It asks no server for anything.
 find_program(SFUMATO_CONAN conan)
 mark_as_advanced(SFUMATO_CONAN)

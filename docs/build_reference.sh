@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Makes the reference of every public name, with the pages of docs/, in build/reference/html: search works
+# offline. Needs Debian's doxygen.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+command -v doxygen >/dev/null || .ci/install doxygen
+mkdir -p build/reference
+doxygen docs/Doxyfile
+echo "build/reference/html/index.html"
