@@ -55,7 +55,7 @@ endif()
 if(Python3_FOUND)
   set(compiler "${CMAKE_CXX_COMPILER}" -std=c++20 -DSFUMATO_COMPILED_KERNELS "-I${PROJECT_SOURCE_DIR}/include" -isystem
     "$<TARGET_PROPERTY:Eigen3::Eigen,INTERFACE_INCLUDE_DIRECTORIES>" -w)
-  foreach(page README.md CONTRIBUTING.md docs/autodiff.md docs/convolution.md docs/tasks.md)
+  foreach(page README.md CONTRIBUTING.md docs/autodiff.md docs/convolution.md docs/presets.md docs/tasks.md)
     get_filename_component(name "${page}" NAME_WE)
     string(TOLOWER "${name}" name)
     add_test(NAME docs_code_${name}
