@@ -104,6 +104,7 @@ def sfumato_side(job, program, folder):
     command = [program, job["content"], job["style"], "-o", os.path.join(folder, "out.png")]
     for option in ("height", "width", "iterations", "threads", "weights", "precision"):
         command += [f"--{option}", str(job[option])]
+    command += ["--borders", "plain"]  # or it would paint a larger picture than PyTorch does
     _, memory, _ = measure(command + ["--losses", table, "--quiet"], job["threads"])
     with open(table, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

@@ -89,13 +89,13 @@ class StyleTransfer:
             for index in range(CONVOLUTIONS[-1] + 1):
                 if index in self.layers:
                     image = functional.conv2d(image, *self.layers[index], padding=1)
-                    if index in STYLE_LAYERS or index == CONTENT_LAYER:
-                        found[index] = image
+                    found[index] = image
                 elif index in POOLS:
                     image = functional.max_pool2d(image, 2)
                 else:
                     image = functional.relu(image)
-        return found
+                    found[index - 1] = image  # behind the ReLU, as torchvision's in place leaves them
+        return {index: found[index] for index in (*STYLE_LAYERS, CONTENT_LAYER)}
 
     def style_of(self, feature):
         return gram(feature.float() if self.grams_in_float else feature).float()
