@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -319,6 +323,60 @@ TEST_CASE("a PNG of high dynamic range is refused, and one that names sRGB so is
         "a PNG of high dynamic range (HLG), which is not read; convert it to sRGB");
   CHECK(coded(std::string("\1\x0d\0\1", 4)) == "nothing");
   CHECK(coded("") == "nothing");
+}
+
+/// A colour whose channels are levels of a curve and primaries, in levels of sRGB.
+std::array<double, 3> to_srgb(const std::array<double, 3>& levels, const double (&matrix)[3][3],
+                              bool is_linear) {
+  std::array<double, 3> light{};
+  std::array<double, 3> result{};
+  for (std::size_t c = 0; c < 3; ++c) {
+    const double x = levels[c] / 255;
+    const double srgb = x <= 0.04045 ? x / 12.92 : std::pow((x + 0.055) / 1.055, 2.4);
+    light[c] = is_linear ? x : srgb;
+  }
+  for (std::size_t c = 0; c < 3; ++c) {
+    double sum = 0.0;
+    for (std::size_t k = 0; k < 3; ++k) sum += matrix[c][k] * light[k];
+    sum = std::clamp(sum, 0.0, 1.0);
+    result[c] = 255 * (sum <= 0.0031308 ? 12.92 * sum : 1.055 * std::pow(sum, 1 / 2.4) - 0.055);
+  }
+  return result;
+}
+
+// As Chromium 156 shows them: (200, 100, 50) of Display P3 is (215, 93, 31).
+TEST_CASE("a PNG's colours are converted by the primaries and the curve that cICP names") {
+  using namespace std::string_literals;
+  constexpr double kSame[3][3] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
+  constexpr double kP3[3][3] = {
+      {1.2249402, -0.2249402, 0}, {-0.0420570, 1.0420570, 0}, {-0.0196376, -0.0786361, 1.0982736}};
+  constexpr double k2020[3][3] = {{1.6604910, -0.5876411, -0.0728499},
+                                  {-0.1245505, 1.1328999, -0.0083494},
+                                  {-0.0181508, -0.1005789, 1.1187297}};
+  const std::string good = fixture("rgb8.png");
+  const Image plain = read(good);
+  const auto farthest = [&](const std::string& code, const double(&matrix)[3][3], bool is_linear) {
+    const Image found = read(with_chunk(good, chunk("cICP", code)));
+    double worst = 0.0;
+    for (std::int64_t i = 0; i < plain.shape()[0]; ++i) {
+      for (std::int64_t j = 0; j < plain.shape()[1]; ++j) {
+        const auto at = [&](const Image& image, std::int64_t c) {
+          return static_cast<double>(image.at({i, j, c}));
+        };
+        const auto right = to_srgb({at(plain, 0), at(plain, 1), at(plain, 2)}, matrix, is_linear);
+        for (std::int64_t c = 0; c < 3; ++c) {
+          worst = std::max(worst, std::abs(at(found, c) - right[static_cast<std::size_t>(c)]));
+        }
+      }
+    }
+    return worst;
+  };
+  CHECK(farthest("\x0c\x0d\0\1"s, kP3, false) < 1.0);
+  CHECK(farthest("\x0c\x0d\0\1"s, kSame, false) > 5.0);
+  CHECK(farthest("\x09\x0d\0\1"s, k2020, false) < 1.0);
+  CHECK(farthest("\1\x08\0\1"s, kSame, true) < 1.0);
+  CHECK(farthest("\1\1\0\1"s, kSame, false) < 0.01);  // as ffmpeg marks frames of video
+  CHECK(farthest("\2\2\0\1"s, kSame, false) < 0.01);  // nothing is known
 }
 
 TEST_CASE(

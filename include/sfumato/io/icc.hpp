@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <vector>
 
@@ -106,6 +107,44 @@ inline void convert_to_srgb(Picture& picture) {
   for (std::size_t i = 3; i < picture.pixels.size(); i += 4) picture.pixels[i] = 255;
 }
 
+/// A profile as a file; empty if LittleCMS can't write it.
+inline std::vector<std::uint8_t> saved_profile(const ColourProfile& profile) {
+  std::vector<std::uint8_t> bytes;
+  cmsUInt32Number size = 0;
+  if (profile == nullptr || !cmsSaveProfileToMem(profile.get(), nullptr, &size)) return bytes;
+  bytes.resize(size);
+  if (!cmsSaveProfileToMem(profile.get(), bytes.data(), &size)) return {};
+  return bytes;
+}
+
+/// What the code points of ITU-T H.273 for primaries and transfer, as in PNG's cICP, mean as a
+/// profile, which is empty for sRGB; nothing for those that aren't known. The curves of video are
+/// taken for that of sRGB, as players do: ffmpeg marks frames with them.
+inline std::optional<std::vector<std::uint8_t>> coded_profile(int primaries, int transfer) {
+  constexpr cmsCIExyY kD65{0.3127, 0.3290, 1.0};
+  cmsCIExyYTRIPLE colours{};
+  if (primaries == 1) colours = {{0.64, 0.33, 1.0}, {0.30, 0.60, 1.0}, {0.15, 0.06, 1.0}};
+  if (primaries == 9) colours = {{0.708, 0.292, 1.0}, {0.170, 0.797, 1.0}, {0.131, 0.046, 1.0}};
+  if (primaries == 12) colours = {{0.68, 0.32, 1.0}, {0.265, 0.69, 1.0}, {0.15, 0.06, 1.0}};
+  const bool is_srgb_curve = transfer == 1 || transfer == 6 || (transfer >= 13 && transfer <= 15);
+  const double gamma = transfer == 4 ? 2.2 : transfer == 5 ? 2.8 : transfer == 8 ? 1.0 : 0.0;
+  if (colours.Red.Y == 0.0 || (!is_srgb_curve && gamma == 0.0)) return std::nullopt;
+  if (primaries == 1 && is_srgb_curve) return std::vector<std::uint8_t>{};
+
+  constexpr double kSrgb[] = {2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045};
+  constexpr int kPowerAndLine = 4;  // LittleCMS' number of the formula with these five parameters
+  const ColourContext context = colour_context();
+  cmsToneCurve* const curve = is_srgb_curve
+                                  ? cmsBuildParametricToneCurve(context.get(), kPowerAndLine, kSrgb)
+                                  : cmsBuildGamma(context.get(), gamma);
+  if (curve == nullptr) return std::nullopt;
+  cmsToneCurve* const curves[] = {curve, curve, curve};
+  const ColourProfile profile(cmsCreateRGBProfileTHR(context.get(), &kD65, &colours, curves),
+                              cmsCloseProfile);
+  cmsFreeToneCurve(curve);
+  return saved_profile(profile);
+}
+
 /// sRGB as a profile, to be written into pictures.
 inline std::vector<std::uint8_t> srgb_profile() {
   constexpr std::size_t kDateAt = 24;
@@ -113,13 +152,10 @@ inline std::vector<std::uint8_t> srgb_profile() {
   constexpr double kVersion = 2.1;  // which every viewer knows
   const ColourContext context = colour_context();
   const ColourProfile profile(cmsCreate_sRGBProfileTHR(context.get()), cmsCloseProfile);
-  std::vector<std::uint8_t> bytes;
-  cmsUInt32Number size = 0;
-  if (profile == nullptr) return bytes;
+  if (profile == nullptr) return {};
   cmsSetProfileVersion(profile.get(), kVersion);
-  if (!cmsSaveProfileToMem(profile.get(), nullptr, &size)) return bytes;
-  bytes.resize(size);
-  if (!cmsSaveProfileToMem(profile.get(), bytes.data(), &size)) return {};
+  std::vector<std::uint8_t> bytes = saved_profile(profile);
+  if (bytes.empty()) return bytes;
   // The date of making would give each file other bytes.
   constexpr std::uint8_t kDate[kDateBytes] = {7, 208, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0};
   std::copy_n(kDate, kDateBytes, bytes.begin() + kDateAt);

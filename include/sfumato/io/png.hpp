@@ -17,6 +17,7 @@
 
 #include "sfumato/core/error.hpp"
 #include "sfumato/io/exif.hpp"
+#include "sfumato/io/icc.hpp"
 #include "sfumato/io/picture.hpp"
 
 namespace sfumato::io::detail {
@@ -216,11 +217,13 @@ class PngReader {
       picture.profile.assign(profile, profile + bytes);
     }
     const auto code = kept_chunk("cICP");
-    const int transfer = code.size() == 4 ? code[1] : 0;  // ITU-T H.273
+    if (code.size() != 4) return;
+    const int transfer = code[1];  // ITU-T H.273
     if (transfer == 16 || transfer == 18) {
       throw IoError(message(name_, ": a PNG of high dynamic range (", transfer == 16 ? "PQ" : "HLG",
                             "), which is not read; convert it to sRGB"));
     }
+    if (auto coded = coded_profile(code[0], transfer)) picture.profile = std::move(*coded);
   }
 
   /// What the first chunk of this name holds that libpng kept unread; nothing if there is none.
