@@ -113,6 +113,11 @@ asks_wrong '--memory low does not go with --precision bf16' --precision bf16 --m
 asks_wrong '--tf32 does not go with --device cpu' --tf32 --device cpu
 asks_wrong '--save-stages: one stage has no picture before the last' --save-stages
 asks_wrong '--first-iterations needs --min-size' --first-iterations 5
+asks_wrong '--style-layer-weights has 2 numbers, but there are 5 --style-layers' --style-layer-weights 1,2
+for wrong in '' , 1, 1,x -1,2,3,4,5 nan,1,1,1,1; do
+  asks_wrong "--style-layer-weights must be numbers from 0 with commas between them, not '$wrong'" \
+    "--style-layer-weights=$wrong"
+done
 asks_wrong '--learning-rate does not go with --optimizer lbfgs' --optimizer lbfgs --learning-rate 1
 asks_wrong '--seed does not go with --init content' --seed 5
 for side in size height width; do

@@ -12,7 +12,7 @@ slim="$SFUMATO_SOURCE_DIR/weights/vgg19-slim.safetensors"
 
 # paint OUT OPTIONS...: three iterations unless the options say otherwise.
 paint() {
-  "$program" "$cat" "$suns" -o "$1" --weights "$slim" --losses "$1.csv" "${@:2}" >"$1.log" ||
+  "$program" "$cat" "$suns" -o "$1" --weights "$slim" --losses "$1.csv" --no-metadata "${@:2}" >"$1.log" ||
     fail "$*: $(cat "$1.log")"
 }
 # The size of a PNG, as HEIGHTxWIDTH.
@@ -111,9 +111,32 @@ paint adam.png --size 64 --iterations 9
 awk -v l="$(loss lbfgs.png 9 5)" -v a="$(loss adam.png 9 5)" 'BEGIN { exit !(l < a) }' || fail "L-BFGS is no faster"
 paint until.png --size 64 --iterations 9 --until-loss "$(loss adam.png 4 5)"
 [ "$(tail -1 until.png.csv | cut -d, -f1)" -le 5 ] || fail "--until-loss does not end the run"
-refuses 3 'the loss did not come to --until-loss 1e-6 in 2 iterations' "$program" "$cat" "$suns" -o until.png \
-  --weights "$slim" --size 64 --iterations 2 --until-loss 1e-6
+refuses 3 'the loss did not come to --until-loss 0.001 in 2 iterations' "$program" "$cat" "$suns" -o until.png \
+  --weights "$slim" --size 64 --iterations 2 --until-loss 0.001
 has_size until.png 43x64
+
+# What the network sees between and beyond pixels, and how layers weigh, makes a difference; zeros silence a layer.
+for option in --pooling=average --pooling=l2 --padding=replicate --style-layer-weights=9,1,1,1,1; do
+  paint other.png --size 64 --iterations 2 $option
+  differs "$(loss other.png 1 3)" "$(loss adam.png 1 3)" "$option changes nothing"
+done
+paint other.png --size 64 --iterations 2 --style-layers relu2_1,relu3_1 --style-layer-weights 1,0
+paint one.png --size 64 --iterations 2 --style-layers relu2_1
+[ -n "$(loss one.png 1 3)" ] && [ "$(loss other.png 1 3)" != 0 ] || fail "a weight of 0 silences all layers"
+paint other.png --size 64 --iterations 2 --normalize-gradients
+same "$(loss other.png 1 5)" "$(loss adam.png 1 5)" 1e-5 "the first total with other gradients"
+differs "$(loss other.png 2 4)" "$(loss adam.png 2 4)" "--normalize-gradients changes nothing"
+
+# Every preset paints; those from noise with a seed.
+for preset in gatys johnson d2l-2023; do
+  paint $preset.png --preset $preset --size 64 --iterations 2
+  grep -q ' 2 iterations' $preset.png.log || fail "$preset: $(cat $preset.png.log)"
+done
+has_size johnson.png 42x64  # cut off, not rounded
+paint crowson.png --preset crowson --size 96 --min-size 64 --first-iterations 2 --iterations 1
+[ "$(cut -d, -f1 crowson.png.csv | tail -n +2 | tr '\n' ' ')" = '1 2 3 ' ] || fail "crowson: $(cat crowson.png.csv)"
+paint seeded.png --preset johnson --size 64 --iterations 2 --seed 5
+cmp -s seeded.png johnson.png && fail "johnson does not start from noise"
 
 # The book's presets: two stages; d2l is PyTorch's; a size makes one stage; what is given wins.
 paint mxnet.png --preset d2l-mxnet --height 64 --width 96 --iterations 2

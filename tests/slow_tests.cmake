@@ -23,6 +23,12 @@ else()
     "tested only on processors that have it")
 endif()
 
+# Presets against the programs that they are named after, in double precision.
+add_executable(style_peers_tests style_peers_test.cpp)
+target_link_libraries(style_peers_tests PRIVATE sfumato_test_main)
+sfumato_optimise(style_peers_tests -O1)
+add_test(NAME style_peers COMMAND style_peers_tests)
+
 # Lines that are wrong, and how much a compiler has to say of them.
 add_test(NAME wrong_lines
   COMMAND "${CMAKE_COMMAND}" -D "CXX=${CMAKE_CXX_COMPILER}"
