@@ -66,7 +66,7 @@ if(Python3_FOUND)
     string(TOLOWER "${name}" name)
     add_test(NAME docs_code_${name}
       COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/docs_code.py" "${PROJECT_SOURCE_DIR}/${page}" --
-              ${compiler} -O0 SOURCE $<TARGET_FILE:sfumato_kernels> -ljpeg -lpng -lwebpdemux -lwebp -llcms2 -lzip
+              ${compiler} -O0 SOURCE $<TARGET_FILE:sfumato_kernels> -ljpeg -lpng -lwebpdemux -lwebp -llcms2 -lzip -lz
               -pthread -o BINARY)
   endforeach()
   if(NOT TARGET xtensor)
