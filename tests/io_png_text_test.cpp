@@ -35,7 +35,8 @@ TEST_CASE("hashes are those of the standard's examples") {
   CHECK(hash_of("", 1) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   const std::string a_million(1000000, 'a');
   const std::string hash = "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0";
-  for (const std::size_t piece : {63U, 64U, 65U, 1000000U}) CHECK(hash_of(a_million, piece) == hash);
+  for (const std::size_t piece : {63U, 64U, 65U, 1000000U})
+    CHECK(hash_of(a_million, piece) == hash);
   // The length stands in the last block, or in one of its own.
   CHECK(hash_of(std::string(55, 'a'), 64) ==
         "9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318");
