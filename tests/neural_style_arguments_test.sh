@@ -108,7 +108,6 @@ grep -qE 'was built without CUDA|no NVIDIA GPU with a driver|cuda:99: there are 
 # What does not go together, from whichever side.
 asks_wrong '--size does not go with --height: it sets both sides' --size 64 --height 64
 asks_wrong '--size does not go with --width: it sets both sides' --width 64 --size 64
-asks_wrong '--original-colors luminance does not go with --save-every' --save-every 5 --original-colors luminance
 asks_wrong '--memory low does not go with --precision bf16' --precision bf16 --memory low
 asks_wrong '--tf32 does not go with --device cpu' --tf32 --device cpu
 asks_wrong '--save-stages: one stage has no picture before the last' --save-stages

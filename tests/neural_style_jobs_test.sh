@@ -32,6 +32,7 @@ job x.png >jobs.jsonl
 refuses 2 '--jobs does not go with CONTENT: every job names its own' jobs cat.jpg
 refuses 2 '--jobs does not go with --output' jobs -o y.png
 refuses 2 '--jobs does not go with --report' jobs --report r.html
+refuses 2 '--jobs does not go with --checkpoint' jobs --checkpoint c
 refuses 2 '--shard needs --jobs: it is a part of them' "$program" cat.jpg suns.jpg -o x.png --shard 1/2
 for wrong in 0/2 3/2 1 1/ /2 a/b 1/2/3 -1/2 ''; do
   refuses 2 "--shard must be K/N, such as 2/8, with K from 1 to N, not '$wrong'" jobs --shard "$wrong"

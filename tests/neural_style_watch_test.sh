@@ -58,6 +58,8 @@ paint --save-every 2 --animation a.gif --quiet --no-metadata
 is_picture x.png x-000002.png x-000004.png
 cmp x.png x-000004.png || fail "the last numbered picture is another one"
 cmp -s x.png x-000002.png && fail "numbered pictures are all the same"
+paint --save-every 4 --original-colors luminance --quiet --no-metadata
+cmp x.png x-000004.png || fail "numbered pictures have other colours"
 [ ! -e x-000001.png ] && [ "$(head -c 6 a.gif)" = GIF89a ] || fail "--animation a.gif"
 [ "$(LC_ALL=C grep -oaP '\x21\xF9\x04' a.gif | wc -l)" -eq 3 ] || fail "a GIF of the start, 2 and 4"
 paint --animation a.apng --quiet

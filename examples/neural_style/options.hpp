@@ -126,16 +126,11 @@ inline const std::vector<Option>& options() {
        flag(at(&A::no_metadata))},
       {"--preset", "", "NAME", kPictures, detail::preset_help(),
        choice(at(&A::preset), detail::preset_names())},
-      {"--original-colors",
-       "",
-       "HOW",
-       kPictures,
+      {"--original-colors", "", "HOW", kPictures,
        "Whose colours the picture gets. no: the style's; luminance: the content's, and the style "
        "decides only what is bright and dark; statistics: the style's, moved and turned beforehand "
        "so that their mean and covariance are the content's",
-       choice(at(&A::original_colors), {"no", "luminance", "statistics"}),
-       {{"luminance", "--save-every", {}, "what is saved meanwhile has the style's colours"},
-        {"luminance", "--animation", {}, "it would have the style's colours"}}},
+       choice(at(&A::original_colors), {"no", "luminance", "statistics"})},
       {"--save-stages", "", "", kPictures,
        "Where there are several stages, also write the picture of each earlier one "
        "(OUT-stage1.png)",

@@ -107,7 +107,8 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
                     .normalized(a.noise == 1.0 ? noise : noise * static_cast<float>(a.noise))
                     .value();
     }
-    watch.begin_stage(stage, picture);
+    watch.begin_stage(number, stage, painting.iterations,
+                      [&] { return painting.pixels(a, picture); });
     const Position<Device> position{number, painting.iterations, painting.history, {}};
     style::MinimizerState<float, Device> state;
     if (number == from.stage) state = from.state;
@@ -121,7 +122,7 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
         network, content, style_picture, picture, stage.transfer,
         [&](const style::Moment<float, Device>& now) {
           ++painting.iterations;
-          watch(now);
+          watch(now, painting.iterations, [&] { return painting.pixels(a, now.picture()); });
           keep(now, position, painting);
           return goes_on();
         },

@@ -187,7 +187,6 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
     if (from.stage < 1 || from.stage > stages.size()) {
       throw IoError(message(a.resume, ": there is no stage ", from.stage));
     }
-    watch.go_on(from.stage, from.before);
     report.say("resumed after iteration %lld of stage %lld\n",
                static_cast<long long>(from.state.iterations), static_cast<long long>(from.stage));
   }

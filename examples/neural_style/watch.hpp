@@ -117,24 +117,18 @@ class Watch {
     log_.write(event);
   }
 
-  /// The run goes on with another one that was in this stage, after `before` iterations of those
-  /// before it.
-  void go_on(std::size_t stage, std::int64_t before) {
-    stage_ = stage;
-    overall_ = before;
-  }
-
-  /// A stage begins with a normalised picture.
-  template <class Picture>
-  void begin_stage(const Stage& stage, const Picture& start) {
+  /// A stage begins behind so many iterations, with what `pixels` returns.
+  template <class Pixels>
+  void begin_stage(std::size_t number, const Stage& stage, std::int64_t iterations,
+                   const Pixels& pixels) {
     standing_.stages = work_.size();
-    standing_.stage = stage_++;
+    standing_.stage = number;
     standing_.last = stage.transfer.iterations;
-    before_ = overall_;
+    overall_ = iterations;
     count_ = 0;
     clock_ = Clock::now();
     if (overall_ == 0 && frames_.wants(0)) {
-      frames_.add(0, sfumato::style::denormalize(start, a_.pictures.rounding));
+      frames_.add(0, pixels());
     } else if (overall_ > 0) {
       curves_.stages.push_back(overall_);
       terms_.stages.push_back(overall_);
@@ -143,10 +137,11 @@ class Watch {
                 static_cast<long long>(stage.size.width), static_cast<long long>(standing_.last));
   }
 
-  /// An iteration is done: a style::Moment.
-  template <class Moment>
-  void operator()(const Moment& now) {
-    overall_ = before_ + now.number;
+  /// An iteration is done, a style::Moment, the so manieth of all stages. `pixels` returns what
+  /// there is to be seen.
+  template <class Moment, class Pixels>
+  void operator()(const Moment& now, std::int64_t iterations, const Pixels& pixels) {
+    overall_ = iterations;
     stand(now.number);
     show(now);
     if (now.has_losses) {
@@ -163,9 +158,7 @@ class Watch {
       event["memory"] = standing_.memory;
       log_.write(event);
     }
-    if (frames_.wants(overall_)) {
-      frames_.add(overall_, sfumato::style::denormalize(now.picture(), a_.pictures.rounding));
-    }
+    if (frames_.wants(overall_)) frames_.add(overall_, pixels());
   }
 
   /// Writes what there is to be told of a picture. Returns what went wrong, or nothing.
@@ -293,9 +286,7 @@ class Watch {
   std::vector<double> work_;     // of each stage: iterations times pixels
   std::int64_t iterations_ = 0;  // of all stages
   std::int64_t overall_ = 0;     // done
-  std::int64_t before_ = 0;      // done before this stage
   std::int64_t count_ = 0;       // of this stage, seen here
-  std::size_t stage_ = 1;        // the next
   Clock::time_point started_ = Clock::now();
   Clock::time_point clock_ = Clock::now();
   Clock::time_point drawn_{};
