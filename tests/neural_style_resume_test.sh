@@ -15,7 +15,9 @@ echo "SFUMATO_SEED=${SFUMATO_SEED:-$$}"
 # Sets of options, one of which each kill takes: optimisers, an average, stages, noise, types, borders.
 sets=("--size 40 --iterations 60 --init noise --seed 3"
   "--size 36 --iterations 60 --optimizer lbfgs"
-  "--preset d2l --iterations 3"
+  "--size 80 --min-size 40 --iterations 15 --first-iterations 20"
+  "--size 48 --min-size 36 --iterations 30 --optimizer scaled-lbfgs"
+  "--size 40 --iterations 40 --method wasserstein --original-colors luminance"
   "--size 48 --borders plain --iterations 40 --precision bf16 --learning-rate 0.05 --lr-decay-every 20"
   "--size 33 --iterations 200 --until-loss 1e-3 --optimizer adam")
 paint() { "$program" "$cat" "$suns" --no-metadata "$@"; }

@@ -1,24 +1,37 @@
 #pragma once
 
+#include <cstdio>
 #include <string>
 #include <string_view>
 
 #include "help.hpp"
 #include "options.hpp"
 #include "sfumato/core/error.hpp"
+#include "sfumato/core/printable.hpp"
 #include "sfumato/core/version.hpp"
 
 namespace neural_style {
 
 namespace detail {
 
-/// Text as troff prints it: no hyphen becomes a dash, and nothing is taken for a request.
+/// Text as troff prints it: no hyphen becomes a dash, letters beyond ASCII have a name, and nothing
+/// is taken for a request.
 inline std::string in_troff(std::string_view text) {
   std::string result;
-  for (const char letter : text) {
+  while (!text.empty()) {
+    const sfumato::detail::Utf8Character letter = sfumato::detail::first_character(text);
     const bool begins_line = result.empty() || result.back() == '\n';
-    if (begins_line && (letter == '.' || letter == '\'')) result += "\\&";
-    result += letter == '\\' ? "\\e" : letter == '-' ? "\\-" : std::string(1, letter);
+    if (begins_line && (letter.code == '.' || letter.code == '\'')) result += "\\&";
+    if (letter.code > 0x7F) {
+      char name[16];
+      std::snprintf(name, sizeof(name), "\\[u%04X]", static_cast<unsigned>(letter.code));
+      result += name;
+    } else if (letter.code == '\\' || letter.code == '-') {
+      result += letter.code == '-' ? "\\-" : "\\e";
+    } else {
+      result += static_cast<char>(letter.code);
+    }
+    text.remove_prefix(letter.bytes);
   }
   return result;
 }
