@@ -27,6 +27,9 @@ import compare_pytorch
 from compare_pytorch import Failed, measure, parse_size
 
 
+PYTORCH_ITERATIONS = 500  # as many as neural_style makes by default
+
+
 def processor():
     """Its name, and how many of them there are."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:
@@ -47,13 +50,14 @@ class Side:
     def run(self, job, folder):
         """The seconds of each iteration, the losses, processor time and peak memory of one run."""
         if self.mode is not None:
-            return compare_pytorch.pytorch_side(job, self.mode or "plain")
+            iterations = job["iterations"] or PYTORCH_ITERATIONS
+            return compare_pytorch.pytorch_side(dict(job, iterations=iterations), self.mode or "plain")
         table = os.path.join(folder, f"{self.name}.csv")
         command = [self.command[0], job["content"], job["style"], "-o", os.path.join(folder, f"{self.name}.png"),
                    "--weights", job["weights"], "--threads", str(job["threads"]), "--losses", table, "--quiet"]
         given = self.command[1:]
         for option in ("height", "width", "iterations"):
-            if f"--{option}" not in given:
+            if f"--{option}" not in given and job[option] is not None:
                 command += [f"--{option}", str(job[option])]
         if job["until_loss"] is not None and "--until-loss" in self.help():
             command += ["--until-loss", str(job["until_loss"])]
@@ -123,10 +127,13 @@ def main():
     parser.add_argument("--style", default=os.path.join(images, "suns.jpg"))
     parser.add_argument("--sizes", default="150x225", help="height x width, comma-separated")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--iterations", type=int, default=8, help="of each run, unless a side says otherwise")
+    parser.add_argument("--iterations", type=int, help="of each run, unless a side says otherwise (default: 8; with "
+                        "--until-loss what each side makes by itself)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--until-loss", type=float, help="compare the seconds until the total loss is at most this")
     options = parser.parse_args()
+    if options.iterations is None and options.until_loss is None:
+        options.iterations = 8
     print(f"{processor()}; {options.threads} threads used, {options.rounds} rounds by turns")
     what = "median s/it" if options.until_loss is None else f"s to {options.until_loss:g}"
     print(f"{'size':<10} {'side':<14} {what:>10} {'ratio to the first':>24} {'iterations':>10} {'processor s':>12} "

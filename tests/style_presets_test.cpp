@@ -141,7 +141,8 @@ TEST_CASE("the presets of the book are what it prints") {
     CHECK(objective.content_layers[0] == (name == "d2l-mxnet" ? "conv4_4" : "relu4_4"));
   }
   CHECK(complaint([] { style::preset("d2l-jax"); }) ==
-        "there is no preset 'd2l-jax'; presets are d2l, d2l-pytorch, d2l-mxnet, fast");
+        "there is no preset 'd2l-jax'; presets are d2l, d2l-pytorch, d2l-mxnet, d2l-2023, gatys, "
+        "johnson, crowson, fast");
 }
 
 TEST_CASE("fast has the default objective, and fewer iterations") {
