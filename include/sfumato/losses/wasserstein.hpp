@@ -4,6 +4,7 @@
 
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/half.hpp"
+#include "sfumato/losses/style.hpp"
 #include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/cast.hpp"
 #include "sfumato/ops/layout.hpp"
@@ -35,11 +36,12 @@ struct Gaussian {
                                " must be those of one image (1, c, h, w)"));
     }
     const std::int64_t c = features.size(1);
-    const auto x = ops::reshape(ops::cast<T>(features), {c, -1});
-    mean = ops::mean(x, 1);
-    const auto deviation = x - ops::unsqueeze(mean, 1);
-    const auto moments = ops::matmul(deviation, deviation, {.transpose_b = true});
-    covariance = moments / static_cast<T>(x.size(1)) +
+    const auto x = ops::reshape(features, {c, -1});
+    mean = ops::mean(ops::cast<T>(x), 1);
+    // E x xᵀ - μ μᵀ: features are large, and their deviations from the mean would be so again.
+    const auto column = ops::unsqueeze(mean, 1);
+    covariance = gram_product<T>(x, static_cast<T>(x.size(1))) -
+                 ops::matmul(column, column, {.transpose_b = true}) +
                  Variable<T, Device>(Tensor<T, Device>::eye(c) * kRegularization);
   }
 

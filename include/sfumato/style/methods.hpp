@@ -16,6 +16,7 @@ inline Preset method(StyleLoss loss) {
   method.pictures = {.enlarging = Enlarging::kBicubic};
   TransferOptions& transfer = method.transfer;
   transfer.borders = Borders::kExtend;
+  transfer.objective.root_gradient = ops::RootGradient::kInverse;  // half of the roots' work
   if (loss == StyleLoss::kWasserstein) return method;
   method.network = {};
   method.min_size = 64;
