@@ -9,7 +9,6 @@
 
 #include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/variable.hpp"
-#include "sfumato/core/pool.hpp"
 #include "sfumato/losses/gradient_size.hpp"
 #include "sfumato/losses/style.hpp"
 #include "sfumato/losses/total_variation.hpp"
@@ -59,19 +58,11 @@ void add_terms(std::vector<typename Objective<Network, T>::FeatureTerm>& terms, 
       return loss(losses::with_gradient_size(x, size), goal);
     };
   }
-  {
-    // The features' memory goes back as a whole: a target in the midst of it would leave none for
-    // features as large as these.
-    const PoolScope<Device> aside(Pool<Device>::make());
-    no_grad([&] {
-      network.visit_features(
-          Variable<T, Device>(image), layers,
-          [&](std::size_t i, const auto& features) { terms[first + i].target = target(features); });
-    });
-  }
-  for (std::size_t i = first; i < terms.size(); ++i) {
-    terms[i].target = Variable<T, Device>(terms[i].target.value().clone());
-  }
+  no_grad([&] {
+    network.visit_features(
+        Variable<T, Device>(image), layers,
+        [&](std::size_t i, const auto& features) { terms[first + i].target = target(features); });
+  });
 }
 
 template <class T, class Device>
