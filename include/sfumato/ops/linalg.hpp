@@ -279,8 +279,8 @@ Variable<T, Device> sqrtm_trace(const Variable<T, Device>& x, int iterations = 2
                     const auto factor = gradient == RootGradient::kInverse
                                             ? now.inverse
                                             : detail::inverse_of(now.root, iterations);
-                    const auto half = scale(ctx.gradient(), static_cast<Number>(0.5));
-                    return mul(unsqueeze(unsqueeze(half, -1), -1), factor);
+                    const auto halved = scale(ctx.gradient(), static_cast<Number>(0.5));
+                    return mul(unsqueeze(unsqueeze(halved, -1), -1), factor);
                   });
   });
 }
