@@ -2,12 +2,12 @@
 
 #include <cstdint>
 #include <limits>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "arguments.hpp"
+#include "option.hpp"
 #include "presets.hpp"
 #include "sfumato/style/transfer.hpp"
 #include "values.hpp"
@@ -23,54 +23,6 @@ inline constexpr const char* kMachine = "Network and machine";
 
 /// The group of what is printed instead of painting anything.
 inline constexpr const char* kAnswers = "Instead of painting";
-
-/// What an option does not go together with. A condition on an option: without a value, that it was
-/// given; with one, that its value is that, given or not; with an empty one, that it has none.
-struct Exclusion {
-  std::optional<std::string> value;  ///< of the option itself
-  std::string other;
-  std::optional<std::string> other_value;
-  std::string why;
-};
-
-/// A row of the table from which the command line is read, refused and explained.
-struct Option {
-  std::string name;     ///< "--size"; a picture's is a word in capitals, as it is given by position
-  std::string letter;   ///< "-o", or nothing
-  std::string operand;  ///< what help calls its value; nothing for a flag
-  std::string group;
-  std::string help;
-  Value value;
-  std::vector<Exclusion> not_with = {};
-  bool required = false;
-
-  bool is_flag() const { return operand.empty(); }
-  bool is_positional() const { return !name.starts_with('-'); }
-};
-
-namespace detail {
-
-inline std::string preset_help() {
-  std::string help =
-      "Defaults under a name; whatever is given besides wins, and a size makes one "
-      "stage of a preset's";
-  for (const Preset& preset : presets()) {
-    std::string names;
-    for (const std::string& name : preset.names) names += (names.empty() ? "" : " or ") + name;
-    help += ". " + names + ": " + preset.help;
-  }
-  return help;
-}
-
-inline std::vector<std::string> preset_names() {
-  std::vector<std::string> names;
-  for (const Preset& preset : presets()) {
-    names.insert(names.end(), preset.names.begin(), preset.names.end());
-  }
-  return names;
-}
-
-}  // namespace detail
 
 /// The table: every option once, in the order of the help.
 inline const std::vector<Option>& options() {
@@ -124,8 +76,7 @@ inline const std::vector<Option>& options() {
        "or FOLDER...] -o FILE` paints it again, from the same files, which it finds by their "
        "hashes",
        flag(at(&A::no_metadata))},
-      {"--preset", "", "NAME", kPictures, detail::preset_help(),
-       choice(at(&A::preset), detail::preset_names())},
+      {"--preset", "", "NAME", kPictures, preset_help(), choice(at(&A::preset), preset_names())},
       {"--original-colors", "", "HOW", kPictures,
        "Whose colours the picture gets. no: the style's; luminance: the content's, and the style "
        "decides only what is bright and dark; statistics: the style's, moved and turned beforehand "

@@ -36,6 +36,28 @@ inline const std::vector<Preset>& presets() {
   return all;
 }
 
+/// What help says of them.
+inline std::string preset_help() {
+  std::string help =
+      "Defaults under a name; whatever is given besides wins, and a size makes one "
+      "stage of a preset's";
+  for (const Preset& preset : presets()) {
+    std::string names;
+    for (const std::string& name : preset.names) names += (names.empty() ? "" : " or ") + name;
+    help += ". " + names + ": " + preset.help;
+  }
+  return help;
+}
+
+/// All names, other ones of the same preset among them.
+inline std::vector<std::string> preset_names() {
+  std::vector<std::string> names;
+  for (const Preset& preset : presets()) {
+    names.insert(names.end(), preset.names.begin(), preset.names.end());
+  }
+  return names;
+}
+
 /// The preset of that name, or null.
 inline const Preset* find_preset(std::string_view name) {
   for (const Preset& preset : presets()) {
