@@ -2,7 +2,7 @@
 # Guess:   a PNG with gAMA 0.45455, as ImageMagick and others write it into every sRGB picture, is shown as one without,
 #          whether or not cHRM names sRGB's own primaries beside it.
 # Seen:    gAMA alone and cHRM alone change nothing; together they make the picture one of a pure power of 2.2: the dark
-#          grey 30 is shown as 24, 128 as 129. With an sRGB chunk as well both are passed over. Pillow never applies them.
+#          grey 30 is shown as 24, 128 as 129. With an sRGB chunk beside them both are passed over. Pillow applies none.
 # Version: Chromium 156 (Debian 12), pillow 13.0.0
 # Matters: of two files with equal pixels one has darker shadows in the browser; before and after can't be compared.
 set -euo pipefail

@@ -11,7 +11,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -q --no-cache-dir --disable-pip-version-check torch==2.15.0 numpy==2.4.6
+"$folder/venv/bin/pip" install -q --no-cache-dir --no-compile --disable-pip-version-check torch==2.15.0 numpy==2.4.6
 "$folder/venv/bin/python" - <<'END'
 import torch
 from torch.nn.functional import conv2d, max_pool2d
