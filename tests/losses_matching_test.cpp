@@ -71,7 +71,7 @@ TEST_CASE("total variation as a sum, and with nine points") {
   CHECK(losses::total_variation_sum(x).item() == doctest::Approx(1 + 2 + 2 + 1 + 1));
   const double straight = (1 + 4) / 6.0 + (4 + 1 + 1) / 6.0;
   // Of 3 × 4 pairs with the edge repeated: down to the right, and down to the left.
-  const double across = (1 + 4 + 4 + 1 + 1) / 12.0 + (1 + 4 + 4 + 1 + 1 + 1 + 1) / 12.0;
+  const double across = (1 + 4 + 4 + 4 + 1 + 1) / 12.0 + (1 + 4 + 4 + 1 + 1 + 1) / 12.0;
   CHECK(losses::nine_point_variation(x).item() ==
         doctest::Approx(2.0 / 3.0 * straight + across / 6.0));
   const auto image = random_variable({1, 2, 3, 4}, 10);

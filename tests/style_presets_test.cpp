@@ -145,6 +145,32 @@ TEST_CASE("the presets of the book are what it prints") {
         "johnson, crowson, fast");
 }
 
+TEST_CASE("the newer book has one stage with larger steps") {
+  const style::Preset preset = style::preset("d2l-2023");
+  REQUIRE(preset.stages.size() == 1);
+  CHECK(preset.stages[0].height == 300);
+  CHECK(preset.stages[0].width == 450);
+  CHECK(preset.stages[0].iterations == 500);
+  CHECK(preset.stages[0].lr_decay_every == 50);
+  CHECK(preset.transfer.learning_rate == 0.3);
+  CHECK(preset.transfer.lr_decay == 0.8);
+  CHECK(preset.transfer.objective.style_weight == 1e4);
+}
+
+TEST_CASE("sides are cut off for johnson, rounded for others, and √2 apart on a ladder") {
+  using style::SideRounding;
+  const Shape rainier{1500, 2264, 3};
+  CHECK(style::size_in_proportion(rainier, 96) == style::PictureSize{64, 96});
+  CHECK(style::size_in_proportion(rainier, 96, SideRounding::kDown) == style::PictureSize{63, 96});
+  const style::PictureOptions shrinks{.style_fit = style::StyleFit::kShrink};
+  CHECK(style::style_size({40, 60, 3}, {96, 90}, shrinks, 16) == style::PictureSize{40, 60});
+  CHECK(style::style_size({400, 600, 3}, {96, 90}, shrinks, 16) == style::PictureSize{64, 96});
+  CHECK(style::ladder(48, 96) == std::vector<std::int64_t>{48, 68, 96});
+  CHECK(style::ladder(97, 97) == std::vector<std::int64_t>{97});
+  CHECK(complaint([] { style::ladder(98, 97); }) ==
+        "ladder: from 98 to 97 pixels; the first must be at least 1 and at most the second");
+}
+
 TEST_CASE("fast has the default objective, and fewer iterations") {
   const style::TransferOptions fast = style::preset("fast").transfer;
   const style::TransferOptions book = style::preset("d2l").transfer;
