@@ -16,23 +16,26 @@ echo "SFUMATO_SEED=${SFUMATO_SEED:-$$}"
 sets=("--size 40 --iterations 60 --init noise --seed 3"
   "--size 36 --iterations 60 --optimizer lbfgs"
   "--size 80 --min-size 40 --iterations 15 --first-iterations 20"
-  "--size 48 --min-size 36 --iterations 30 --optimizer scaled-lbfgs"
+  "--size 48 --min-size 36 --iterations 15 --optimizer scaled-lbfgs"
   "--size 40 --iterations 40 --method wasserstein --original-colors luminance"
-  "--size 48 --borders plain --iterations 40 --precision bf16 --learning-rate 0.05 --lr-decay-every 20"
-  "--size 33 --iterations 200 --until-loss 1e-3 --optimizer adam")
+  "--size 48 --borders plain --iterations 24 --precision bf16 --learning-rate 0.05 --lr-decay-every 10"
+  "--size 33 --iterations 80 --until-loss 1e-3 --optimizer adam")
 paint() { "$program" "$cat" "$suns" --no-metadata "$@"; }
 same() {
   cmp whole-$1.png out.png || fail "after kills ($2) the picture of ${sets[$1]} is another"
   cmp <(cut -d , -f 1-5 whole-$1.csv) <(cut -d , -f 1-5 out.csv) || fail "after kills the losses of ${sets[$1]} are others"
 }
 
+declare -A half
 killed=0
 first=$RANDOM
 for ((run = 0; killed < kills; ++run)); do
-  [ $run -lt $((3 * kills)) ] || fail "most runs end before they are killed"
+  [ $run -lt $((3 * kills + 5)) ] || fail "most runs end before they are killed"
   set=$(((first + run) % ${#sets[@]}))
   if [ ! -e whole-$set.png ]; then
+    start=$(date +%s%N)
     paint ${sets[$set]} --quiet -o whole-$set.png --losses whole-$set.csv 2>err.txt || [ $? -eq 3 ] || fail "${sets[$set]}: $?"
+    half[$set]=$((($(date +%s%N) - start) / 2000000 + 1))  # of its time, in ms
   fi
   rm -f run.ckpt out.png out.csv
   resume=
@@ -49,7 +52,8 @@ for ((run = 0; killed < kills; ++run)); do
     done
     if [ $left -gt 0 ]; then
       left=$((left - 1))
-      moment=0.$((RANDOM % 900 + 100))
+      moment=$((RANDOM % half[$set]))
+      moment=$((moment / 1000)).$(printf %03d $((moment % 1000)))
       sleep $moment
       kill -9 $process 2>/dev/null || true
     fi
