@@ -168,8 +168,7 @@ inline Preset johnson() {
   preset.transfer.pixels = Pixels::kLevels;
   preset.transfer.lbfgs.history = 100;
   ObjectiveOptions& objective = preset.transfer.objective;
-  // 5 and 100 there, of Caffe's features; of features whose mean is 1 these weigh as much as they do
-  // beside the variation.
+  // There 5 and 100, of Caffe's features; of features whose mean is 1 these weigh as much.
   objective.content_weight = 300.0;
   objective.style_weight = 3e5;
   objective.tv_weight = 1e-3;
