@@ -168,7 +168,8 @@ inline Preset johnson() {
   preset.transfer.pixels = Pixels::kLevels;
   preset.transfer.lbfgs.history = 100;
   ObjectiveOptions& objective = preset.transfer.objective;
-  // There 5 and 100, of Caffe's features; of features whose mean is 1 these weigh as much.
+  // There 5 and 100, with which it diverges where features have a mean of 1, as ours; these are
+  // what its results were compared with.
   objective.content_weight = 300.0;
   objective.style_weight = 3e5;
   objective.tv_weight = 1e-3;
