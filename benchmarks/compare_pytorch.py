@@ -101,7 +101,7 @@ def pytorch_side(job, mode):
 
 def sfumato_side(job, program, folder):
     table = os.path.join(folder, "losses.csv")
-    command = [program, job["content"], job["style"], "-o", os.path.join(folder, "out.png")]
+    command = [program, job["content"], job["style"], "--method", "gram", "-o", os.path.join(folder, "out.png")]
     for option in ("height", "width", "iterations", "threads", "weights", "precision"):
         command += [f"--{option}", str(job[option])]
     command += ["--borders", "plain"]  # or it would paint a larger picture than PyTorch does

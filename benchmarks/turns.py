@@ -59,6 +59,9 @@ class Side:
         for option in ("height", "width", "iterations"):
             if f"--{option}" not in given and job[option] is not None:
                 command += [f"--{option}", str(job[option])]
+        # What PyTorch's side computes, where nothing else is asked for.
+        if not {"--method", "--preset"} & set(given) and "--method" in self.help():
+            command += ["--method", "gram"]
         if job["until_loss"] is not None and "--until-loss" in self.help():
             command += ["--until-loss", str(job["until_loss"])]
         _, memory, processor_time = measure(command + given, job["threads"], allowed=(0, 3))

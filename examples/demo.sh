@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From nothing to a picture: installs what is missing, builds neural_style, and paints build/demo.png, in
 # less than a minute with the slim network.
-#   examples/demo.sh [options of neural_style, instead of the demo's size and number of iterations]
+#   examples/demo.sh [options of neural_style, besides]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -12,9 +12,5 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cmake --preset release -B build/demo -D SFUMATO_TESTS=OFF -D SFUMATO_BENCHMARKS=OFF
 cmake --build build/demo --target neural_style
 
-if [ $# -eq 0 ]; then
-  set -- --size 512 --iterations 300 --learning-rate 0.05 --lr-decay-every 200 \
-    --content-weight 0.05 --style-weight 10000
-fi
 build/demo/neural_style examples/images/cat.jpg examples/images/mosaic.jpg -o build/demo.png "$@"
 echo "The picture is build/demo.png."

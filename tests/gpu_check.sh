@@ -64,12 +64,12 @@ if [ -z "$weights" ]; then
 fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-transfer() { "$programs/neural_style" "$content" "$style" --weights "$weights" --quiet "$@"; }
+transfer() { "$programs/neural_style" "$content" "$style" --method gram --weights "$weights" --quiet "$@"; }
 
 sanitizer=$(command -v compute-sanitizer || true)
 if [ -n "$sanitizer" ]; then
   check "compute-sanitizer" "$sanitizer" --error-exitcode 9 --leak-check no "$programs/neural_style" "$content" "$style" \
-    --weights "$weights" --device cuda --height 64 --width 96 --iterations 4 --quiet -o "$folder/sanitized.png"
+    --method gram --weights "$weights" --device cuda --height 64 --width 96 --iterations 4 --quiet -o "$folder/sanitized.png"
 else
   echo "compute-sanitizer is not installed: left out"
 fi
@@ -113,7 +113,7 @@ for size in 150x225 600x900 1200x1800; do
     [ "$mode" = tf32 ] && flag=(--tf32)
     [ "$mode" = bf16 ] && flag=(--precision bf16)
     memory=$(peak_memory "$folder/log.txt" "$programs/neural_style" "$content" "$style" --weights "$weights" --quiet \
-      --device cuda --height "$height" --width "$width" --iterations 40 -o "$folder/out.png" \
+      --method gram --device cuda --height "$height" --width "$width" --iterations 40 -o "$folder/out.png" \
       --losses "$folder/times.csv" "${flag[@]}") || { failures+=("timing $size $mode"); continue; }
     median=$(awk -F, 'NR > 1 { print $6 - last; last = $6 }' "$folder/times.csv" | tail -n +6 | sort -n |
       awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }')

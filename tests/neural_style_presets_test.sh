@@ -10,8 +10,9 @@ cat="$images/cat.jpg"
 suns="$images/suns.jpg"
 slim="$SFUMATO_SOURCE_DIR/weights/vgg19-slim.safetensors"
 
-# paint OUT OPTIONS...: three iterations unless the options say otherwise.
+# paint OUT OPTIONS...: by Gram matrices, as most presets, which paints one size.
 paint() {
+  [[ " $* " == *" --preset "* ]] || set -- "$@" --method gram
   "$program" "$cat" "$suns" -o "$1" --weights "$slim" --losses "$1.csv" --no-metadata "${@:2}" >"$1.log" ||
     fail "$*: $(cat "$1.log")"
 }

@@ -124,7 +124,7 @@ ends_with 130 $process
 is_picture script.png
 
 # A loss that rises is said, and is no failure.
-"$program" "$cat" "$suns" -o rises.png --size 32 --iterations 20 --learning-rate 100 >log.txt 2>err.txt ||
+"$program" "$cat" "$suns" -o rises.png --method gram --size 32 --iterations 20 --learning-rate 100 >log.txt 2>err.txt ||
   fail "a loss that rises: $? $(cat err.txt)"
 [ "$(wc -l <err.txt)" -eq 1 ] && grep -qE 'the loss rose from [0-9.]+ to [0-9.e+]+; take a smaller --learning-rate' err.txt ||
   fail "a loss that rises: $(cat err.txt)"
@@ -133,7 +133,7 @@ is_picture rises.png
 
 # Divergence: the last good picture, what happened and why, status 1.
 status=0
-"$program" "$cat" "$suns" -o diverged.png --size 32 --iterations 50 --learning-rate 1000 --style-weight 1e20 \
+"$program" "$cat" "$suns" -o diverged.png --method gram --size 32 --iterations 50 --learning-rate 1000 --style-weight 1e20 \
   --losses diverged.csv --quiet 2>err.txt || status=$?
 [ "$status" -eq 1 ] && [ "$(wc -l <err.txt)" -eq 1 ] || fail "divergence: $status $(cat err.txt)"
 grep -qE 'the (loss|gradient) of iteration [0-9]+ is (too large|not a number), probably because steps of the learning rate 1000.* take a smaller one; wrote the last good picture to diverged.png' err.txt ||
@@ -141,7 +141,7 @@ grep -qE 'the (loss|gradient) of iteration [0-9]+ is (too large|not a number), p
 is_picture diverged.png
 grep -qiE 'nan|inf' diverged.csv && fail "losses that are not finite: $(cat diverged.csv)"
 status=0
-"$program" "$cat" "$suns" -o first.png --size 32 --style-weight 1e38 --quiet 2>err.txt || status=$?
+"$program" "$cat" "$suns" -o first.png --method gram --size 32 --style-weight 1e38 --quiet 2>err.txt || status=$?
 [ "$status" -eq 1 ] && grep -q "the loss of iteration 1 is too large, probably because the network's weights, or the weight of a loss" err.txt ||
   fail "an infinite first loss: $status $(cat err.txt)"
 is_picture first.png

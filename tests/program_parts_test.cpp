@@ -255,7 +255,7 @@ TEST_CASE("memory is counted of targets, of what losses keep, and of the largest
 
 TEST_CASE("a side in proportion is no longer than a side may be") {
   const auto size = [](std::vector<const char*> words, const sfumato::Shape& content) {
-    const auto found = plan_stages(read(std::move(words)), content)[0].size;
+    const auto found = plan_stages(read(std::move(words)), content).back().size;
     return sfumato::message(found.height, " x ", found.width);
   };
   CHECK(size({"--height", "64"}, {30, 45, 3}) == "64 x 96");
@@ -282,12 +282,16 @@ TEST_CASE("from coarse to fine sizes are √2 apart, and the first has iteration
   CHECK(plan({"--min-size", "500", "--first-iterations", "9"}) == "341 x 512 9, ");
   // Both sides given: coarser pictures have their proportions.
   CHECK(plan({"--height", "100", "--width", "50", "--min-size", "64"}) ==
-        "71 x 36 500, 100 x 50 500 on, ");
+        "71 x 36 100, 100 x 50 100 on, ");
+  // By default from 64 pixels on.
+  CHECK(plan({"--size", "100"}) == "47 x 71 100, 67 x 100 100 on, ");
+  CHECK(plan({"--size", "50"}) == "33 x 50 100, ");
+  CHECK(plan({"--size", "100", "--method", "gram"}) == "67 x 100 500, ");
   // A preset's stages give way.
   CHECK(plan({"--preset", "d2l", "--min-size", "300", "--iterations", "2"}) ==
         "241 x 362 2, 341 x 512 2 on, ");
   CHECK(complaint([] {
-          read({"--first-iterations", "5"});
+          read({"--first-iterations", "5", "--method", "gram"});
         }) == "--first-iterations needs --min-size: without it there is one size");
   CHECK(complaint([] {
           plan_stages(read({"--save-stages", "--size", "64"}), {10, 10, 3});
@@ -309,7 +313,34 @@ TEST_CASE("with plain borders a picture is as large as the deepest layer needs")
   CHECK(plan({"--size", "32"}, 32) == "nothing");
 }
 
+TEST_CASE("a method has defaults of its own, and what is given wins") {
+  using sfumato::style::StyleLoss;
+  CHECK(read({}).transfer.objective.style_loss == StyleLoss::kNeighbors);
+  const Arguments gram = read({"--method", "gram"});
+  CHECK(gram.transfer.objective.style_weight == 1e3);
+  CHECK(gram.transfer.iterations == 500);
+  CHECK_FALSE(gram.transfer.clip);
+  const Arguments wasserstein = read({"--content-weight", "2", "--method", "wasserstein"});
+  CHECK(wasserstein.transfer.objective.style_loss == StyleLoss::kWasserstein);
+  CHECK(wasserstein.transfer.objective.content_weight == 2.0);
+  CHECK(wasserstein.transfer.objective.style_weight == 1.0);
+  CHECK(wasserstein.min_size == 128);
+  CHECK(read({"--preset", "d2l"}).transfer.objective.style_loss == StyleLoss::kGram);
+  CHECK(read({"--strength", "0.25"}).transfer.objective.strength == 0.25);
+}
+
 TEST_CASE("options that would do nothing are refused") {
+  CHECK(complaint([] {
+          read({"--method", "gram", "--preset", "d2l"});
+        }) == "--method does not go with --preset: a preset has a method");
+  CHECK(complaint([] {
+          read({"--strength", "0.5", "--method", "gram"});
+        }) ==
+        "--strength does not go with --method gram: it weighs losses by --content-weight and "
+        "--style-weight");
+  CHECK(complaint([] { read({"--normalize-gradients"}); }) ==
+        "--normalize-gradients does not go with --method neighbors: cosines of all layers pull "
+        "with equal force");
   CHECK(complaint([] {
           read({"--seed", "5"});
         }) == "--seed does not go with --init content: only noise is random");

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sfumato/nn/vgg.hpp"
+#include "sfumato/style/methods.hpp"
 #include "sfumato/style/presets.hpp"
 #include "sfumato/style/transfer.hpp"
 
@@ -23,6 +24,11 @@ struct Part {
   std::int64_t number = 1;  ///< from 1
   std::int64_t of = 1;
 };
+
+/// What paints where neither a preset nor a method is named.
+inline sfumato::style::Preset default_method() {
+  return sfumato::style::method(sfumato::style::StyleLoss::kNeighbors);
+}
 
 /// What the options say (options.hpp has a row for each): the defaults unless something is set.
 struct Arguments {
@@ -46,7 +52,7 @@ struct Arguments {
   std::optional<std::int64_t> height;
   std::optional<std::int64_t> width;
   std::optional<std::int64_t> size;
-  std::optional<std::int64_t> min_size;
+  std::optional<std::int64_t> min_size = default_method().min_size;
   std::optional<std::int64_t> first_iterations;
   std::uint64_t seed = 0;
   std::optional<int> threads;
@@ -59,9 +65,9 @@ struct Arguments {
   std::string checkpoint;
   double checkpoint_every = 5.0;  ///< seconds
   std::string resume;
-  sfumato::style::TransferOptions transfer;
-  sfumato::style::PictureOptions pictures;
-  sfumato::nn::VggOptions network{.rescale_pooling = true};
+  sfumato::style::TransferOptions transfer = default_method().transfer;
+  sfumato::style::PictureOptions pictures = default_method().pictures;
+  sfumato::nn::VggOptions network = default_method().network;
   std::vector<double> style_layer_weights;  ///< in the order of the layers; or what a preset has
   double noise = 1.0;                       ///< deviation of the noise, in the numbers changed
   std::string answer;   ///< what to print instead of painting: "help", "version", "man", or a shell

@@ -11,14 +11,14 @@ namespace sfumato::style {
 /// kWasserstein those of the preset crowson, but with whole borders; for kNeighbors what
 /// docs/pictures.md tells of.
 inline Preset method(StyleLoss loss) {
-  if (loss == StyleLoss::kGram) return {};
+  if (loss == StyleLoss::kGram) return {.network = {.rescale_pooling = true}};
   Preset method = preset("crowson");
   method.pictures = {.enlarging = Enlarging::kBicubic};
   TransferOptions& transfer = method.transfer;
   transfer.borders = Borders::kExtend;
   transfer.objective.root_gradient = ops::RootGradient::kInverse;  // half of the roots' work
   if (loss == StyleLoss::kWasserstein) return method;
-  method.network = {};
+  method.network = {.rescale_pooling = true};
   method.min_size = 64;
   method.first_iterations.reset();
   transfer.iterations = 100;
