@@ -68,6 +68,9 @@ done
 for wrong in nan NaN inf -inf infinity 0 -0.01 1000.1 1e4 1e400 1e-400 0x1p3 0,5 1e '' .; do
   asks_wrong "--learning-rate must be a number above 0 and at most 1000, not '$wrong'" --learning-rate "$wrong"
 done
+for wrong in 0 0.09 10.5 nan -1; do
+  asks_wrong "--style-scale must be a number from 0.1 to 10, not '$wrong'" --style-scale "$wrong"
+done
 for wrong in nan inf 0 -1 1.5; do
   asks_wrong "--lr-decay must be a number above 0 and at most 1, not '$wrong'" --lr-decay "$wrong"
 done
@@ -82,7 +85,7 @@ done
 
 # Words of few, and lists.
 asks_wrong "--original-colors must be no, luminance or statistics, not 'yes'" --original-colors yes
-asks_wrong "--init must be content or noise, not 'zeros'" --init zeros
+asks_wrong "--init must be content, noise, gray or style-stats, not 'zeros'" --init zeros
 asks_wrong "--precision must be float32 or bf16, not 'half'" --precision half
 asks_wrong "--memory must be normal or low, not ''" --memory ''
 asks_wrong "--preset must be d2l" --preset gogh
@@ -110,7 +113,7 @@ asks_wrong '--size does not go with --height: it sets both sides' --size 64 --he
 asks_wrong '--size does not go with --width: it sets both sides' --width 64 --size 64
 asks_wrong '--memory low does not go with --precision bf16' --precision bf16 --memory low
 asks_wrong '--tf32 does not go with --device cpu' --tf32 --device cpu
-asks_wrong '--save-stages: one stage has no picture before the last' --save-stages
+asks_wrong '--save-stages: one stage has no picture before the last' --save-stages --method gram
 asks_wrong '--first-iterations needs --min-size' --first-iterations 5
 asks_wrong '--style-layer-weights has 2 numbers, but there are 5 --style-layers' --style-layer-weights 1,2
 for wrong in '' , 1, 1,x -1,2,3,4,5 nan,1,1,1,1; do
@@ -119,6 +122,7 @@ for wrong in '' , 1, 1,x -1,2,3,4,5 nan,1,1,1,1; do
 done
 asks_wrong '--learning-rate does not go with --optimizer lbfgs' --optimizer lbfgs --learning-rate 1
 asks_wrong '--seed does not go with --init content' --seed 5
+asks_wrong '--seed does not go with --init gray' --seed 5 --init gray
 for side in size height width; do
   asks_wrong "--save-stages: one stage has no picture" --preset d2l --save-stages --$side 64
 done

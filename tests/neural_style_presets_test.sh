@@ -71,14 +71,14 @@ for fit in keep squeeze; do
 done
 
 # Layers behind fewer or more poolings need other sides; what is too small is refused, with the size needed.
-"$program" panorama.png "$suns" -o strip.png --weights "$slim" --size 200 --iterations 1 --borders plain \
+"$program" panorama.png "$suns" -o strip.png --weights "$slim" --size 200 --iterations 1 --borders plain --method gram \
   --content-layers relu3_1 --style-layers relu2_1 --quiet || fail "10 pixels are too few for two poolings"
 refuses 2 'a picture of 10 x 200 is too thin for the layers asked for: with plain borders, sides must be at least 16' \
-  "$program" panorama.png "$suns" -o x.png --weights "$slim" --size 200 --borders plain
+  "$program" panorama.png "$suns" -o x.png --weights "$slim" --size 200 --borders plain --method gram
 refuses 2 'sides must be at least 32' \
-  "$program" panorama.png "$suns" -o x.png --weights "$slim" --size 500 --borders plain --content-layers pool5
+  "$program" panorama.png "$suns" -o x.png --weights "$slim" --size 500 --borders plain --method gram --content-layers pool5
 for borders in plain extend; do
-  "$program" "$suns" panorama.png -o strip.png --weights "$slim" --size 64 --iterations 1 --borders $borders \
+  "$program" "$suns" panorama.png -o strip.png --weights "$slim" --size 64 --iterations 1 --borders $borders --method gram \
     --content-layers pool5 --quiet || fail "pool5 with --borders $borders"
 done
 refuses 2 'the picture of 20 x 400 would become 1000 x 20000, but no side may be above 16384' \

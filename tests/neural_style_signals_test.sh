@@ -150,7 +150,7 @@ is_picture first.png
 status=0
 limit=150000  # of address space, in KiB: a little more than the program and its libraries take
 until (ulimit -v $limit; "$program" --help >/dev/null 2>&1); do limit=$((limit + 50000)); done
-(ulimit -v $((limit + 50000)); exec "$program" "$cat" "$suns" -o x.png --size 2048 --iterations 1 --threads 1 --quiet) 2>err.txt ||
+(ulimit -v $((limit + 50000)); exec "$program" "$cat" "$suns" -o x.png --method gram --size 2048 --iterations 1 --threads 1 --quiet) 2>err.txt ||
   status=$?
 [ "$status" -eq 1 ] && [ "$(wc -l <err.txt)" -eq 1 ] && grep -q 'take a smaller --size, --memory low or --precision bf16' err.txt ||
   fail "no more memory: $status $(cat err.txt)"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What steers a picture: whose colours it gets.
+# What steers a picture: what it starts as, how large the style is, how strong, and whose colours there are.
 set -euo pipefail
 
 program=$SFUMATO_BUILD_DIR/neural_style
@@ -62,4 +62,30 @@ read -r red green blue luma <<<"$(colours statistics.png plain.png)"
 awk -v r="$red" -v g="$green" -v b="$blue" -v pr="$plain_red" -v pg="$plain_green" -v l="$luma" \
   'BEGIN { exit !(l > 0.1 && r - g > pr - pg) }' ||
   fail "--original-colors statistics: $red $green $blue beside $plain_red $plain_green $plain_blue"
+# From the photograph to the painting: the stronger, the farther from the content.
+for strength in 0 0.3 0.6 1; do
+  paint strong.png --strength $strength --content-weight 1e-6 --losses strong.csv
+  tail -1 strong.csv | cut -d, -f2
+done >distances.txt 2>/dev/null
+sort -g -c distances.txt && [ "$(sort -g -u distances.txt | wc -l)" -eq 4 ] ||
+  fail "--strength: content distances $(tr '\n' ' ' <distances.txt)"
+
+# What it starts as, seen before a step has an effect.
+start() {
+  "$program" red.bmp "$images/suns.jpg" --size 48 --iterations 1 --learning-rate 1e-9 --quiet -o start.png "$@"
+  colours start.png
+}
+[ "$(start --init gray)" = '128.0 128.0 128.0 0.0' ] || fail "--init gray: $(start --init gray)"
+"$program" "$images/suns.jpg" red.bmp --size 48 --iterations 1 --learning-rate 1e-9 --quiet -o suns.png
+read -r suns_red suns_green suns_blue _ <<<"$(colours suns.png)"
+read -r red green blue _ <<<"$(start --init style-stats)"
+awk -v r="$red" -v g="$green" -v b="$blue" -v sr="$suns_red" -v sg="$suns_green" -v sb="$suns_blue" \
+  'function near(x, y) { return x - y < 15 && y - x < 15 } BEGIN { exit !(near(r, sr) && near(g, sg) && near(b, sb)) }' ||
+  fail "--init style-stats: $red $green $blue beside $suns_red $suns_green $suns_blue"
+start --init style-stats --seed 1 >one.txt
+start --init style-stats --seed 2 | cmp -s - one.txt && fail "--seed makes no difference to --init style-stats"
+
+# Another size of the style is another picture.
+paint small.png --style-scale 0.5
+cmp -s small.png plain.png && fail "--style-scale makes no difference"
 echo "all as it should be"

@@ -32,6 +32,8 @@ inline std::string in_troff(std::string_view text) {
       result += static_cast<char>(letter.code);
     }
     text.remove_prefix(letter.bytes);
+    // A line may end within a list.
+    if (letter.code == ',' && !text.starts_with(' ')) result += "\\:";
   }
   return result;
 }

@@ -115,6 +115,11 @@ inline const std::vector<Option>& options() {
            at(&P::style_fit), {{"keep", style::StyleFit::kKeep},
                                {"shrink", style::StyleFit::kShrink},
                                {"squeeze", style::StyleFit::kSqueeze}})},
+      {"--style-scale", "", "FACTOR", kSize,
+       "The style's size beside what --style-fit makes of it: below 1 its strokes become smaller "
+       "in "
+       "the picture, above 1 larger",
+       number(at(&P::style_scale), 0.1, 10.0)},
 
       {"--iterations", "", "COUNT", kOptimiser, "Steps of the optimiser (of each stage)",
        number(at(&T::iterations), std::int64_t{1}, kMany)},
@@ -158,15 +163,18 @@ inline const std::vector<Option>& options() {
        "See --lr-decay-every",
        positive(at(&T::lr_decay), 1.0),
        {not_lbfgs, not_scaled}},
-      {"--init", "", "WHAT", kOptimiser, "What the picture starts as: content or noise",
-       choice(at(&A::initial), {"content", "noise"})},
+      {"--init", "", "WHAT", kOptimiser,
+       "What the picture starts as: content, noise, gray, or style-stats, noise in the style's "
+       "colours",
+       choice(at(&A::initial), {"content", "noise", "gray", "style-stats"})},
       {"--seed",
        "",
        "NUMBER",
        kOptimiser,
        "Of the noise",
        number(at(&A::seed), std::uint64_t{0}, std::numeric_limits<std::uint64_t>::max()),
-       {{{}, "--init", "content", "only noise is random"}}},
+       {{{}, "--init", "content", "only noise is random"},
+        {{}, "--init", "gray", "only noise is random"}}},
 
       {"--method",
        "",

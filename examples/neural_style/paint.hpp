@@ -61,6 +61,31 @@ struct Painting {
   }
 };
 
+/// What the first stage starts with, (1, 3, h, w), where that is not the content.
+template <class Device>
+sfumato::Tensor<float, Device> initial_picture(const Arguments& a, const sfumato::Shape& shape,
+                                               const sfumato::Tensor<float, Device>& style) {
+  using namespace sfumato;
+  using Numbers = Variable<float, Device>;
+  if (a.initial == "gray") {
+    const auto middle =
+        style::normalize<float, Device>(Tensor<std::uint8_t>::full({1, 1, 3}, std::uint8_t{128}));
+    return (Numbers(middle) + Numbers(Tensor<float, Device>::zeros(shape))).value();
+  }
+  Random random(a.seed);
+  const Numbers noise(Tensor<float, Device>::randn(shape, random));
+  if (a.initial == "style-stats") {
+    const NoGrad off;
+    const Numbers colors(style);
+    const auto mean = ops::mean(colors, {2, 3}, true);
+    const auto variance = ops::mean(ops::square(colors - mean), {2, 3}, true);
+    return (mean + noise * ops::sqrt(variance)).value();
+  }
+  return style::PixelScale<float, Device>(a.transfer.pixels)
+      .normalized(a.noise == 1.0 ? noise : noise * static_cast<float>(a.noise))
+      .value();
+}
+
 /// Runs the stages one after the other, until the last is done or the user interrupts. `painting`
 /// is always that of the stages that are whole, also when this throws.
 template <class Device, class Stored>
@@ -100,12 +125,8 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
     Tensor<float, Device> picture = content;
     if (painting.picture.defined()) {
       picture = style::enlarge_picture(painting.picture, stage.size, a.pictures);
-    } else if (a.initial == "noise") {
-      Random random(a.seed);
-      const Variable<float, Device> noise(Tensor<float, Device>::randn(content.shape(), random));
-      picture = style::PixelScale<float, Device>(a.transfer.pixels)
-                    .normalized(a.noise == 1.0 ? noise : noise * static_cast<float>(a.noise))
-                    .value();
+    } else if (a.initial != "content") {
+      picture = initial_picture(a, content.shape(), style_picture);
     }
     watch.begin_stage(number, stage, painting.iterations,
                       [&] { return painting.pixels(a, picture); });

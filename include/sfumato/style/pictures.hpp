@@ -55,19 +55,24 @@ inline PictureSize size_in_proportion(const Shape& picture, std::int64_t longer,
 }
 
 /// The size of the style picture (height, width, 3) beside a content of the given size: that size,
-/// or in its own proportions the same longer side. No side is below `least`, the pixels that the
-/// deepest layer needs (deepest_pixel()); of a long strip of a picture that keeps its proportions,
-/// the shorter side decides.
+/// or in its own proportions the same longer side, times style_scale. No side is below `least`, the
+/// pixels that the deepest layer needs (deepest_pixel()); of a long strip of a picture that keeps
+/// its proportions, the shorter side decides.
 inline PictureSize style_size(const Shape& style, const PictureSize& content,
                               const PictureOptions& options, std::int64_t least) {
+  const auto scaled = [&](std::int64_t side) {
+    return std::llround(static_cast<double>(side) * options.style_scale);
+  };
   if (options.style_fit == StyleFit::kSqueeze) {
-    return {std::max(content.height, least), std::max(content.width, least)};
+    return {std::max<std::int64_t>(scaled(content.height), least),
+            std::max<std::int64_t>(scaled(content.width), least)};
   }
   std::int64_t longer = std::max(content.height, content.width);
   if (options.style_fit == StyleFit::kShrink) {
     longer = std::min(longer, std::max(style[0], style[1]));
   }
-  const PictureSize size = size_in_proportion(style, longer, options.side_rounding);
+  const PictureSize size =
+      size_in_proportion(style, std::max<std::int64_t>(scaled(longer), 2), options.side_rounding);
   if (std::min(size.height, size.width) >= least) return size;
   const double enough = static_cast<double>(least) *
                         static_cast<double>(std::max(style[0], style[1])) /

@@ -47,6 +47,7 @@ struct PictureOptions {
   Enlarging enlarging = Enlarging::kSmooth;
   Rounding rounding = Rounding::kNearest;
   StyleFit style_fit = StyleFit::kKeep;
+  double style_scale = 1.0;  ///< of the style's sides, beside what style_fit makes of them
   SideRounding side_rounding = SideRounding::kNearest;
 };
 
