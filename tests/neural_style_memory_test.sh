@@ -15,7 +15,7 @@ if ldd "$program" | grep libcudart >/dev/null; then
 fi
 for options in $compared; do
   for size in 256 512; do
-    python3 - "$program" "$images/suns.jpg" "$images/suns.jpg" -o y.png --size $size --iterations 2 $options <<'PYTHON' ||
+    python3 - "$program" "$images/suns.jpg" "$images/suns.jpg" -o y.png --method gram --size $size --iterations 2 $options <<'PYTHON' ||
 import re, resource, subprocess, sys
 said = subprocess.run(sys.argv[1:], check=True, capture_output=True, text=True).stdout
 expected = re.search(r"memory: about (\d+) MiB at the peak; [\d.]+ [MG]iB are (available|allowed)", said)

@@ -111,8 +111,16 @@ double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const St
   const double shown = pixels(stage.size.height, stage.size.width);
   const FeatureBytes bytes = feature_bytes(network, stage.transfer.objective);
   const double targets = bytes.targets * (painted == shown ? painted : painted + shown);
-  return targets + std::max(painted * (kPicture + kColours * steps + bytes.painting),
-                            pixels(style.height, style.width) * (kPicture + bytes.looking));
+  // Of the pairs whose distances are in memory at once: those, and where they are least.
+  constexpr double kPairs = 4194304.0;
+  constexpr double kPair = 2.0 * sizeof(float) + 2.0 * sizeof(std::int64_t);
+  const double matching =
+      stage.transfer.objective.style_loss == library::StyleLoss::kNeighbors
+          ? kPair * std::min(kPairs, painted / 16.0 * pixels(style.height, style.width) / 16.0)
+          : 0.0;
+  return targets +
+         std::max(painted * (kPicture + kColours * steps + bytes.painting),
+                  matching + pixels(style.height, style.width) * (kPicture + bytes.looking));
 }
 
 }  // namespace neural_style
