@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From nothing to a picture: installs what is missing, builds neural_style, and paints build/demo.png, in
-# less than a minute with the slim network.
+# From nothing to a picture: installs what is missing, builds neural_style, and paints build/demo.png, in a
+# minute or two with the slim network.
 #   examples/demo.sh [options of neural_style, besides]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -49,7 +49,7 @@ completes() {
 }
 touch photo.jpg
 completes --content-weight neural_style --content-w
-completes 'content noise' neural_style --init ''
+completes 'content noise gray style-stats' neural_style --init ''
 completes plain neural_style --borders p
 completes '' neural_style --size ph
 completes photo.jpg neural_style --losses ph
