@@ -114,8 +114,8 @@ asks_wrong '--size does not go with --width: it sets both sides' --width 64 --si
 asks_wrong '--memory low does not go with --precision bf16' --precision bf16 --memory low
 asks_wrong '--tf32 does not go with --device cpu' --tf32 --device cpu
 asks_wrong '--save-stages: one stage has no picture before the last' --save-stages --method gram
-asks_wrong '--first-iterations needs --min-size' --first-iterations 5
-asks_wrong '--style-layer-weights has 2 numbers, but there are 5 --style-layers' --style-layer-weights 1,2
+asks_wrong '--first-iterations needs --min-size' --first-iterations 5 --method gram
+asks_wrong '--style-layer-weights has 2 numbers, but there are 8 --style-layers' --style-layer-weights 1,2
 for wrong in '' , 1, 1,x -1,2,3,4,5 nan,1,1,1,1; do
   asks_wrong "--style-layer-weights must be numbers from 0 with commas between them, not '$wrong'" \
     "--style-layer-weights=$wrong"
