@@ -168,7 +168,7 @@ TEST_CASE("the sliced Wasserstein distance compares what is sorted along each di
   CHECK(losses::sliced_wasserstein_loss(twice, a, axes).item() == 0.0);
   CHECK(losses::sliced_wasserstein_loss(a, twice, axes).item() == 0.0);
   Random random(1);
-  const auto directions = losses::random_directions<double>(3, 5, random);
+  const auto directions = losses::random_directions<double, Device>(3, 5, random);
   CHECK(directions.shape() == Shape{3, 5});
   for (const double square : ops::sum(ops::square(directions), 0).value().to_vector()) {
     CHECK(square == doctest::Approx(1.0));
