@@ -140,11 +140,11 @@ TEST_CASE("what is given wins over a preset, in any order, and a preset over the
       const Arguments alone = read({"--preset", name.c_str()});
       CHECK(find_preset(alone.preset) == &preset);
       const Arguments after =
-          read({"--preset", name.c_str(), "--learning-rate", "0.125", "--style-layers", "relu1_1"});
+          read({"--preset", name.c_str(), "--tv-weight", "0.125", "--style-layers", "relu1_1"});
       const Arguments before =
-          read({"--learning-rate", "0.125", "--style-layers", "relu1_1", "--preset", name.c_str()});
+          read({"--tv-weight", "0.125", "--style-layers", "relu1_1", "--preset", name.c_str()});
       for (const Arguments& a : {after, before}) {
-        CHECK(a.transfer.learning_rate == 0.125);
+        CHECK(a.transfer.objective.tv_weight == 0.125);
         CHECK(a.transfer.objective.style_layers == std::vector<std::string>{"relu1_1"});
         CHECK(a.transfer.objective.content_layers == alone.transfer.objective.content_layers);
         CHECK(a.transfer.lr_decay_every == alone.transfer.lr_decay_every);
@@ -390,7 +390,7 @@ TEST_CASE("a link to a name of another format is refused") {
   CHECK(check("k.jpg", "real.safetensors") == "real.safetensors" + wrong);
   CHECK(check("k.jpeg", "real.JPG") == "nothing");
   CHECK(check("k.png", "object-1234") == "nothing");
-  CHECK(check("l.csv", "new.png", true).ends_with("give them a name that ends in .csv"));
+  CHECK(check("l.csv", "new.png", true).ends_with("give it a name that ends in .csv"));
   CHECK(check("l.csv", "new.txt", true) == "nothing");
 }
 
