@@ -58,7 +58,6 @@ inline std::filesystem::path choose_weights(const Arguments& a, const char* prog
 template <class Device>
 int finish(const Arguments& a, Painting<Device>& painting, std::string trouble,
            const Reporter& report, Watch& watch) {
-  constexpr int kBySignal = 128;
   const int signal = interrupted;
   const auto add = [&](const std::string& text) {
     if (!text.empty()) trouble += (trouble.empty() ? "" : "; ") + text;
@@ -255,7 +254,6 @@ std::optional<int> paint_job(const Arguments& all, const Job& job, Loaded<Device
 /// if some failed.
 template <class Device, class Stored>
 int paint_jobs(const Arguments& a, Loaded<Device, Stored>& loaded, const Reporter& report) {
-  constexpr int kBySignal = 128;
   const std::vector<Job> jobs = read_jobs(a);
   std::size_t painted = 0;
   std::size_t before = 0;

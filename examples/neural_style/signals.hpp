@@ -11,6 +11,9 @@
 
 namespace neural_style {
 
+/// The exit status of who ends by a signal, less its number.
+inline constexpr int kBySignal = 128;
+
 /// The signal for which the run is to end, its picture being saved; 0 while there is none.
 inline volatile std::sig_atomic_t interrupted = 0;
 
@@ -28,7 +31,6 @@ inline volatile std::sig_atomic_t waiting = 0;  // … and the signal that came 
 /// end. Who presses Ctrl-C twice does not want to wait for that; but `timeout -s INT` sends two
 /// signals at once that mean one, and terminals that close send SIGHUP twice.
 inline void handle(int signal) {
-  constexpr int kBySignal = 128;
   if (held != 0) {
     waiting = signal;
     return;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cctype>
 #include <chrono>
 #include <cstddef>
@@ -23,6 +22,7 @@
 #include "page.hpp"
 #include "reporter.hpp"
 #include "run_log.hpp"
+#include "settings.hpp"
 #include "sfumato/core/error.hpp"
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/core/version.hpp"
@@ -52,9 +52,7 @@ inline std::vector<PageRow> settings_of(const Arguments& a) {
   for (const Option& option : options()) {
     const std::string value = option.value.show(a);
     if (value.empty()) continue;
-    const bool given = std::any_of(a.given.begin(), a.given.end(), [&](const Setting& setting) {
-      return setting.option == option.name;
-    });
+    const bool given = is_given(a.given, option.name);
     rows.push_back({option.name, value,
                     given                                  ? "given"
                     : value != option.value.show(defaults) ? "preset"
