@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,15 @@ std::size_t deepest_layer(const Network& network, const std::vector<std::string>
   std::size_t deepest = 0;
   for (const std::string& name : layers) deepest = std::max(deepest, network.layer_index(name));
   return deepest;
+}
+
+/// What a layer's loss counts among `weights`, by the network's names; 1 where it has none there.
+/// Throws ValueError for a layer that the network does not have.
+template <class Network>
+double layer_weight(const Network& network, const std::string& layer,
+                    const std::map<std::string, double>& weights) {
+  const auto found = weights.find(network.layer_names()[network.layer_index(layer)]);
+  return found == weights.end() ? 1.0 : found->second;
 }
 
 }  // namespace sfumato::style

@@ -14,10 +14,12 @@
 #include "sfumato/losses/total_variation.hpp"
 #include "sfumato/losses/wasserstein.hpp"
 #include "sfumato/ops/cast.hpp"
+#include "sfumato/style/feature_extractor.hpp"
 #include "sfumato/style/neighbors.hpp"
 #include "sfumato/style/objective.hpp"
 #include "sfumato/style/options.hpp"
 #include "sfumato/style/pixels.hpp"
+#include "sfumato/style/term.hpp"
 
 /// The objective of Gatys, Ecker and Bethge, "Image style transfer using convolutional neural
 /// networks" (2016), with the weights of the book "Dive into Deep Learning".
@@ -47,14 +49,13 @@ void add_terms(std::vector<typename Objective<Network, T>::FeatureTerm>& terms, 
   const std::size_t first = terms.size();
   for (const std::string& name : names) {
     layers.push_back(network.layer_index(name));
-    const auto found = weights.find(network.layer_names()[layers.back()]);
-    const double factor = found == weights.end() ? 1.0 : found->second;
-    terms.push_back({name, {}, weight * factor, kind, {}});
+    const double size = weight * layer_weight(network, name, weights);
+    terms.push_back({name, {}, size, kind, {}});
     if (!normalize_gradients) {
       terms.back().loss = loss;
       continue;
     }
-    terms.back().loss = [loss, size = weight * factor](const auto& x, const auto& goal) {
+    terms.back().loss = [loss, size](const auto& x, const auto& goal) {
       return loss(losses::with_gradient_size(x, size), goal);
     };
   }
@@ -63,6 +64,23 @@ void add_terms(std::vector<typename Objective<Network, T>::FeatureTerm>& terms, 
         Variable<T, Device>(image), layers,
         [&](std::size_t i, const auto& features) { terms[first + i].target = target(features); });
   });
+}
+
+/// The loss of a picture's smoothness, with what it needs made once and not in every iteration.
+template <class T, class Device>
+typename Term<T, Device>::Loss variation_loss(Variation variation) {
+  using Numbers = Variable<T, Device>;
+  if (variation == Variation::kSum) {
+    return [scale = PixelScale<T, Device>(Pixels::kLevels)](const Numbers& image, const Numbers&) {
+      return losses::total_variation_sum(scale.pixels(image));
+    };
+  }
+  if (variation == Variation::kNinePoint) {
+    return [scale = PixelScale<T, Device>(Pixels::kUnit)](const Numbers& image, const Numbers&) {
+      return losses::nine_point_variation(scale.pixels(image));
+    };
+  }
+  return [](const Numbers& image, const Numbers&) { return losses::total_variation_loss(image); };
 }
 
 template <class T, class Device>
@@ -126,15 +144,9 @@ Objective<Network, T> gatys_objective(Network& network, const Tensor<T, Device>&
     terms[i].recompute =
         options.low_memory && network.stride(network.layer_index(terms[i].layer)) <= kLargestStride;
   }
-  const auto smoothness = [variation = options.variation](const Numbers& image, const Numbers&) {
-    const auto pixels = [&](Pixels units) { return PixelScale<T, Device>(units).pixels(image); };
-    if (variation == Variation::kSum) return losses::total_variation_sum(pixels(Pixels::kLevels));
-    if (variation == Variation::kNinePoint) {
-      return losses::nine_point_variation(pixels(Pixels::kUnit));
-    }
-    return losses::total_variation_loss(image);
-  };
-  return Goal(network, std::move(terms), {{"", {}, options.tv_weight, "tv", smoothness}});
+  return Goal(
+      network, std::move(terms),
+      {{"", {}, options.tv_weight, "tv", detail::variation_loss<T, Device>(options.variation)}});
 }
 
 }  // namespace sfumato::style

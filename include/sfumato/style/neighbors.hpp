@@ -13,6 +13,7 @@
 #include "sfumato/losses/cosine_similarity.hpp"
 #include "sfumato/losses/matching.hpp"
 #include "sfumato/ops/interpolate.hpp"
+#include "sfumato/style/feature_extractor.hpp"
 #include "sfumato/style/objective.hpp"
 #include "sfumato/style/options.hpp"
 
@@ -92,9 +93,7 @@ void add_neighbor_terms(std::vector<typename Objective<Network, T>::FeatureTerm>
   const auto nearest = losses::nearest_neighbors(seen.together(), choices.together());
   for (std::size_t i = 0; i < options.style_layers.size(); ++i) {
     const std::string& name = options.style_layers[i];
-    const auto found =
-        options.style_layer_weights.find(network.layer_names()[network.layer_index(name)]);
-    const double factor = found == options.style_layer_weights.end() ? 1.0 : found->second;
+    const double factor = layer_weight(network, name, options.style_layer_weights);
     const NoGrad off;
     const auto mixed = [&](const Numbers& of_style, const Numbers& of_content) {
       return of_style * static_cast<T>(options.strength) +
