@@ -95,6 +95,7 @@ class BFloat16 {
   std::uint16_t bits_;
 };
 
+/// Numbers that are stored in 16 bits and computed with in float.
 template <class T>
 concept SixteenBits = std::same_as<T, Half> || std::same_as<T, BFloat16>;
 

@@ -17,22 +17,26 @@
 /// layout and the names of its C header, whose pointers are cast to these by reinterpret_cast.
 namespace sfumato::io {
 
+/// Of the interface; another major number is another layout.
 struct DLPackVersion {
   std::uint32_t major;
   std::uint32_t minor;
 };
 
+/// Where the numbers are.
 struct DLDevice {
   std::int32_t device_type;  ///< 1 is the processor
   std::int32_t device_id;
 };
 
+/// What the numbers are: a kind, the bits of one, and how many stand together (1).
 struct DLDataType {
   std::uint8_t code;  ///< 0 int, 1 unsigned, 2 float, 4 bfloat, 6 bool
   std::uint8_t bits;
   std::uint16_t lanes;
 };
 
+/// An array: its first element is byte_offset bytes behind data.
 struct DLTensor {
   void* data;
   DLDevice device;
@@ -43,6 +47,7 @@ struct DLTensor {
   std::uint64_t byte_offset;
 };
 
+/// An array whose memory its maker keeps until deleter is called.
 struct DLManagedTensorVersioned {
   DLPackVersion version;
   void* manager_ctx;

@@ -15,10 +15,13 @@ class Identity : public Module<T, Device> {
   Variable<T, Device> forward(const Variable<T, Device>& x) override { return x; }
 };
 
+/// ops::sigmoid.
 template <class T = float, class Device = Cpu>
 class Sigmoid : public detail::Function<T, Device, ops::sigmoid<T, Device>> {};
+/// ops::tanh.
 template <class T = float, class Device = Cpu>
 class Tanh : public detail::Function<T, Device, ops::tanh<T, Device>> {};
+/// ops::silu.
 template <class T = float, class Device = Cpu>
 class SiLU : public detail::Function<T, Device, ops::silu<T, Device>> {};
 

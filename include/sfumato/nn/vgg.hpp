@@ -78,10 +78,6 @@ class L2Pool2d : public Module<T, Device> {
 template <class T = float, class Device = Cpu>
 class Vgg : public Module<T, Device> {
  public:
-  /// Where a parameter's first value comes from, by its name and shape.
-  using ParameterSource =
-      std::function<Tensor<T, Device>(const std::string& name, const Shape& shape)>;
-
   /// Random weights (kaiming_normal), biases zero. Throws ValueError for an unknown depth.
   explicit Vgg(const VggOptions& options = {}, Random& random = default_random())
       : Vgg(options, [&random](const std::string&, const Shape& shape) {
@@ -226,6 +222,10 @@ class Vgg : public Module<T, Device> {
 
  private:
   static constexpr std::int64_t kClassifierGrid = 7;  // what is left of 224 × 224
+
+  /// Where a parameter's first value comes from, by its name and shape.
+  using ParameterSource =
+      std::function<Tensor<T, Device>(const std::string& name, const Shape& shape)>;
 
   Vgg(const VggOptions& options, const ParameterSource& source)
       : first_options_{.padding = 1, .padding_mode = options.first_padding} {

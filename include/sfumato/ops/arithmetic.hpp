@@ -93,6 +93,7 @@ Variable<T, Device> scale(const Variable<T, Device>& x, std::type_identity_t<Com
   return affine(x, factor, static_cast<Compute<T>>(-Compute<T>{0}));
 }
 
+/// -x; of integers modulo 2^bits.
 template <class T, class Device>
 Variable<T, Device> neg(const Variable<T, Device>& x) {
   return scale(x, -1);

@@ -21,6 +21,7 @@ enum class AdamForm {
   kMxnet,
 };
 
+/// Adam's numbers, by default those of the paper.
 struct AdamOptions {
   double learning_rate = 1e-3;
   double beta1 = 0.9;    ///< decay of the mean of the gradients

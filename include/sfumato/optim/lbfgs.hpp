@@ -31,6 +31,7 @@ enum class LineSearch {
   kNone,         ///< 1, and the first one min(1, 1 / Σ |gradient|): PyTorch without a line search
 };
 
+/// How much LBFGS remembers, and how it searches along its directions.
 struct LBFGSOptions {
   std::size_t history = 20;  ///< steps whose curvature is remembered
   WolfeOptions search = {};

@@ -12,6 +12,7 @@
 
 namespace sfumato::optim {
 
+/// RMSprop's numbers, by default PyTorch's.
 struct RMSpropOptions {
   double learning_rate = 1e-2;
   double alpha = 0.99;  ///< decay of the mean of the gradients' squares

@@ -9,6 +9,7 @@
 
 namespace sfumato::optim {
 
+/// How SGD steps; by default plainly along the gradient.
 struct SGDOptions {
   double learning_rate = 1e-2;
   double momentum = 0.0;

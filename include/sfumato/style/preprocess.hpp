@@ -10,9 +10,10 @@
 
 namespace sfumato::style {
 
-/// Mean and standard deviation of the red, green and blue of ImageNet's photographs in [0, 1], with
-/// which torchvision's networks were trained.
+/// The mean of the red, green and blue of ImageNet's photographs in [0, 1], with which
+/// torchvision's networks were trained.
 inline constexpr std::array<double, 3> kImageNetMean{0.485, 0.456, 0.406};
+/// Their standard deviation.
 inline constexpr std::array<double, 3> kImageNetDeviation{0.229, 0.224, 0.225};
 /// The same mean of levels from 0 to 255 as Caffe's networks have it.
 inline constexpr std::array<double, 3> kCaffeMean{123.68, 116.779, 103.939};

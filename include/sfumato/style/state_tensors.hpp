@@ -54,6 +54,7 @@ std::vector<double> from_column(const std::string& name, const Tensor<T>& column
 
 }  // namespace detail
 
+/// All of a run's state as named tensors, such as io::write_safetensors() takes.
 template <class T, class Device>
 std::map<std::string, Tensor<T>> to_tensors(const MinimizerState<T, Device>& state) {
   std::map<std::string, Tensor<T>> tensors;
