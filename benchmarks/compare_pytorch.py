@@ -7,7 +7,7 @@ One iteration is: VGG-19 forward to conv5_1, content, Gram-style and total-varia
 image, one Adam step. Both sides get the same two images, already resized, the same weights, the same number of
 threads and the same loss weights, and start from the content image. They run in turn, each in a process of its
 own, so that peak memory is each side's own. The losses of the last iteration are compared as a check that both
-computed the same thing.
+computed the same thing. At the end stand the rows of README.md: PyTorch's fastest mode and sfumato.
 
 Needs PyTorch (1.13 or newer), NumPy and Pillow, and build/release/neural_style. Debian's PyTorch takes its
 matrix products from whatever libblas.so.3 is installed; with the plain reference library (no libopenblas0) an
@@ -19,6 +19,7 @@ import csv
 import importlib.metadata
 import importlib.util
 import json
+import math
 import os
 import platform
 import statistics
@@ -114,7 +115,7 @@ def sfumato_side(job, program, folder):
 
 
 def compare(size, options, folder):
-    """Measures one size and prints its part of the table."""
+    """Measures one size and prints its part of the table; returns what failed, and the medians."""
     from PIL import Image
 
     height, width = size
@@ -159,7 +160,18 @@ def compare(size, options, folder):
         print(f"NOT A FAIR COMPARISON: PyTorch multiplies matrices at only {max(rates):.0f} GFLOP/s; give it a "
               "fast BLAS (Debian: libopenblas0)")
     sys.stdout.flush()
-    return failures
+    return failures, medians
+
+
+def processor():
+    """Its name, as the system has it."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        names = [line.partition(":")[2].strip() for line in file if line.startswith(("model name", "Processor"))]
+    return names[0] if names else platform.machine()
+
+
+def three_digits(seconds):
+    return f"{seconds:.{max(0, 2 - math.floor(math.log10(seconds)))}f}"
 
 
 def parse_size(text):
@@ -207,10 +219,17 @@ def main():
           f"{options.rounds} x {options.iterations} iterations of each (after {options.skip} untimed)")
     print(f"{'size':<10} {'program':<22} {'median s/it':>12} {'of sfumato':>12} {'peak RSS MiB':>14} "
           f"{'last loss':>14} {'difference':>12}")
-    failed = False
+    failed, rows = False, []
     with tempfile.TemporaryDirectory() as folder:
-        for size in sizes:
-            failed |= bool(compare(size, options, folder))
+        for height, width in sizes:
+            failures, medians = compare((height, width), options, folder)
+            failed |= bool(failures)
+            ours = medians.pop(OURS, None)
+            if ours and medians:
+                theirs = min(medians.values())
+                rows.append(f"| style transfer, {height} × {width} | {processor()} | {three_digits(theirs)} | "
+                            f"{three_digits(ours)} | {theirs / ours:.1f} |")
+    print("\n| | processor | PyTorch | sfumato | ratio |\n| --- | --- | --- | --- | --- |", *rows, sep="\n")
     return 1 if failed else 0
 
 
