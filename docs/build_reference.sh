@@ -5,5 +5,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 command -v doxygen >/dev/null || .ci/install doxygen
 mkdir -p build/reference
-doxygen docs/Doxyfile
+SFUMATO_README=$PWD/README.md doxygen docs/Doxyfile  # by its path, as there are others of that name
+python3 docs/index_headings.py build/reference/html
 echo "build/reference/html/index.html"
