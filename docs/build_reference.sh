@@ -7,4 +7,5 @@ command -v doxygen >/dev/null || .ci/install doxygen
 mkdir -p build/reference
 SFUMATO_README=$PWD/README.md doxygen docs/Doxyfile  # by its path, as there are others of that name
 python3 docs/index_headings.py build/reference/html
+sed -i '1i @import url("../reference.css");' build/reference/html/search/search.css  # results are a page of their own
 echo "build/reference/html/index.html"

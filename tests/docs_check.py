@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
-PAGES = [page for pattern in ("*.md", "docs/*.md", "benchmarks/*.md", "weights/*.md", "examples/**/*.md")
+PAGES = [page for pattern in ("*.md", "docs/*.md", "docs/reference/*.md", "benchmarks/*.md", "weights/*.md", "examples/**/*.md")
          for page in sorted(SOURCE.glob(pattern))]
 # Of the code, whatever folder it is in; texts of tests may name what is refused.
 CODE = "\n".join(path.read_text(errors="replace") for folder in

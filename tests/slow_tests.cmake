@@ -61,7 +61,11 @@ endif()
 if(Python3_FOUND)
   set(compiler "${CMAKE_CXX_COMPILER}" -std=c++20 -DSFUMATO_COMPILED_KERNELS "-I${PROJECT_SOURCE_DIR}/include" -isystem
     "$<TARGET_PROPERTY:Eigen3::Eigen,INTERFACE_INCLUDE_DIRECTORIES>" -w)
-  foreach(page README.md CONTRIBUTING.md docs/autodiff.md docs/convolution.md docs/presets.md docs/tasks.md)
+  if(SFUMATO_NATIVE AND SFUMATO_HAS_MARCH_NATIVE)
+    list(APPEND compiler -march=native)  # as the kernels: Eigen aligns its memory by the instruction set
+  endif()
+  file(GLOB reference RELATIVE "${PROJECT_SOURCE_DIR}" CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/docs/reference/*.md")
+  foreach(page README.md CONTRIBUTING.md docs/autodiff.md docs/convolution.md docs/presets.md docs/tasks.md ${reference})
     get_filename_component(name "${page}" NAME_WE)
     string(TOLOWER "${name}" name)
     add_test(NAME docs_code_${name}
