@@ -30,7 +30,9 @@ int run_program(std::span<char* const> words) {
     return said ? 0 : 1;
   }
   if (arguments.output.empty() && arguments.jobs.empty()) {
-    arguments.output = free_output(arguments.content, arguments.style);
+    arguments.output = arguments.film.empty()
+                           ? free_output(arguments.content, arguments.style)
+                           : free_output(arguments.film, arguments.style, ".mp4");
   }
   catch_signals();
   return run_on_device(arguments, program.c_str());

@@ -105,6 +105,12 @@ if(SFUMATO_CHROMIUM AND SFUMATO_EXAMPLES)
 else()
   message(STATUS "sfumato: no chromium (Debian chromium), so reports are not tested in a browser")
 endif()
+
+# Films, where there are ffmpeg and OpenCV.
+add_test(NAME film COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/film.sh")
+set_tests_properties(film PROPERTIES SKIP_RETURN_CODE 77
+  ENVIRONMENT "SFUMATO_BUILD_DIR=${PROJECT_BINARY_DIR};SFUMATO_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
+
 # Runs that are killed 20 times, where the ordinary test does it three times.
 add_test(NAME neural_style_resume_often COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/neural_style_resume_test.sh")
 set_tests_properties(neural_style_resume_often PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT

@@ -42,6 +42,8 @@ struct Arguments {
   std::string report;
   std::string animation;
   std::string jobs;
+  std::string film;  ///< a file, or a folder of frames
+  double temporal_weight = 30.0;
   Part shard;
   std::string preset;  ///< a name that find_preset() knows, or nothing
   std::string initial = "content";

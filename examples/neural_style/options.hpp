@@ -48,6 +48,14 @@ inline const std::vector<Option>& options() {
   const auto own_of_jobs = [](const char* option) {
     return Exclusion{{}, option, {}, "every job names its own"};
   };
+  std::vector<Exclusion> of_one_picture{{{}, "CONTENT", {}, "a film is its own content"}};
+  for (const char* const other : {"--jobs", "--checkpoint", "--resume", "--losses", "--plot",
+                                  "--report", "--animation", "--save-every", "--save-stages"}) {
+    of_one_picture.push_back({{}, other, {}, "that is of one picture"});
+  }
+  std::vector<Exclusion> of_one_folder = of_one_picture;
+  of_one_folder.push_back({{}, "--film", {}, "either is what is painted"});
+  of_one_folder.push_back({{}, "--output", "", "the frames go into a folder of their own"});
   static const std::vector<Option> table{
       {"CONTENT",
        "",
@@ -203,6 +211,13 @@ inline const std::vector<Option>& options() {
        number(at(&O::style_weight), 0.0, kHeaviest)},
       {"--tv-weight", "", "WEIGHT", kObjective, "Of the total variation loss",
        number(at(&O::tv_weight), 0.0, kHeaviest)},
+      {"--temporal-weight",
+       "",
+       "WEIGHT",
+       kObjective,
+       "In a film, of how far a frame is from the last one where that shows the same",
+       number(at(&A::temporal_weight), 0.0, kHeaviest),
+       {{{}, "--film", "", "there is no last frame"}}},
       {"--content-layers", "", "LAYERS", kObjective,
        "Layers by name (conv4_4, relu4_2, pool3) or PyTorch's index, commas between them",
        list(at(&O::content_layers))},
@@ -320,6 +335,14 @@ inline const std::vector<Option>& options() {
        "Of the jobs, only the K-th of N parts, for N machines that share a disk",
        part(at(&A::shard)),
        {{{}, "--jobs", "", "it is a part of them"}}},
+      {"--film", "", "FILE", kJobs,
+       "In the place of CONTENT: paint a film, into another one (.mp4, .mkv or .mov). It takes "
+       "ffmpeg",
+       words(at(&A::film), "a file name"), of_one_picture},
+      {"--frames", "", "FOLDER", kJobs,
+       "The same of a film's frames: all pictures in a folder, in the order of their names, into "
+       "the folder that --output names",
+       words(at(&A::film), "a folder"), of_one_folder},
 
       {"--help", "-h", "", kAnswers, "Print this", answer("help")},
       {"--version", "", "", kAnswers,

@@ -33,14 +33,15 @@ inline constexpr std::string_view kLogBegin = "{\"event\":\"start\"";
 
 /// "photo-painting.png" for "pictures/photo.jpg" and "painting.jpg": what to write in the current
 /// folder where nothing is said. A number is added rather than take a name that there is.
-inline std::string free_output(const std::string& content, const std::string& style) {
+inline std::string free_output(const std::string& content, const std::string& style,
+                               const char* ending = ".png") {
   namespace fs = std::filesystem;
   const std::string stem =
       fs::path(content).stem().string() + "-" + fs::path(style).stem().string();
-  std::string name = stem + ".png";
+  std::string name = stem + ending;
   std::error_code ignored;
   for (int number = 2; fs::exists(fs::symlink_status(name, ignored)); ++number) {
-    name = sfumato::message(stem, "-", number, ".png");
+    name = sfumato::message(stem, "-", number, ending);
   }
   return name;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <future>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "sfumato/sfumato.hpp"
 #include "sfumato/style/loss_scales.hpp"
 #include "sfumato/style/pictures.hpp"
+#include "sfumato/style/temporal.hpp"
 #include "signals.hpp"
 #include "stages.hpp"
 #include "watch.hpp"
@@ -33,6 +35,7 @@ struct Painting {
   std::shared_future<Record> record;  ///< of how it comes about, where somebody wants that
   std::string warning;                ///< of the last stage, that its loss rose; or nothing
   bool reached = false;               ///< whether the last stage came to --until-loss
+  std::optional<sfumato::Tensor<float>> kept;  ///< of a film's last frame; style::temporal_term()
 
   /// What is written.
   sfumato::Tensor<std::uint8_t> pixels(const Arguments& a) const { return pixels(a, picture); }
@@ -49,7 +52,8 @@ struct Painting {
   /// Goes on with what came of a stage.
   void add(const sfumato::style::TransferResult<float, Device>& result) {
     picture = result.image;
-    warning = rise_of_loss(result.history);
+    // Where it begins as a painting of the same, there is little to be found.
+    if (!kept) warning = rise_of_loss(result.history);
     reached = result.reached;
     const sfumato::style::Iteration before =
         history.empty() ? sfumato::style::Iteration{} : history.back();
@@ -123,7 +127,12 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
         style_pixels, style::style_size(style_pixels.shape(), stage.size, a.pictures,
                                         style::deepest_pixel(network, stage.transfer.objective)));
     Tensor<float, Device> picture = content;
-    if (painting.picture.defined()) {
+    std::vector<style::Term<float, Device>> terms;
+    if (painting.kept) {
+      const auto target = painting.kept->template to<Device>();
+      picture = ops::slice(Variable<float, Device>(target), 1, {.stop = 3}).value().clone();
+      terms.push_back(style::temporal_term(target, a.temporal_weight));
+    } else if (painting.picture.defined()) {
       picture = style::enlarge_picture(painting.picture, stage.size, a.pictures);
     } else if (a.initial != "content") {
       picture = initial_picture(a, content.shape(), style_picture);
@@ -147,7 +156,7 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
           keep(now, position, painting);
           return goes_on();
         },
-        state);
+        state, terms);
     learnt = std::move(result.state);
     painting.add(result);
     if (result.converged) {

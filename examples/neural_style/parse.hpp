@@ -121,7 +121,8 @@ inline Arguments check(const Settings& given) {
   Arguments a = arguments_of(given);
   if (!a.answer.empty()) return a;
   for (const Option& option : options()) {
-    if (option.required && a.jobs.empty() && !is_given(given, option.name)) {
+    const bool is_elsewhere = !a.jobs.empty() || (!a.film.empty() && option.name == "CONTENT");
+    if (option.required && !is_elsewhere && !is_given(given, option.name)) {
       throw sfumato::ValueError(option.name + " is required; see --help");
     }
   }
@@ -132,8 +133,10 @@ inline Arguments check(const Settings& given) {
 /// The command line of a run. Throws ValueError for one that is not right.
 inline Arguments parse(std::span<const char* const> command_line) {
   CommandLine line = split(command_line);
+  const bool is_film = is_given(line.settings, "--film") || is_given(line.settings, "--frames");
   for (const Option& option : options()) {
     if (!option.is_positional() || line.positionals.empty()) continue;
+    if (is_film && option.name == "CONTENT" && line.positionals.size() == 1) continue;
     line.settings.push_back({option.name, line.positionals.front()});
     line.positionals.erase(line.positionals.begin());
   }

@@ -20,6 +20,7 @@
 #include "checkpoint.hpp"
 #include "device.hpp"
 #include "expected_memory.hpp"
+#include "film.hpp"
 #include "jobs.hpp"
 #include "memory.hpp"
 #include "outputs.hpp"
@@ -149,7 +150,11 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
   };
   say_size("content", a.content, content_pixels.shape());
   say_size("style", a.style, style_pixels.shape());
-  const std::vector<Stage> stages = plan_stages(a, content_pixels.shape());
+  std::vector<Stage> stages = plan_stages(a, content_pixels.shape());
+  if (painting.kept) {
+    stages.erase(stages.begin(), stages.end() - 1);
+    stages[0].goes_on = false;
+  }
   {
     const HoldSignals no_file_is_left_behind;
     check_outputs(a, weights, stages.size());
@@ -199,12 +204,15 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
   }
 }
 
-/// Paints one picture. Returns the exit status.
+/// Paints one picture; `kept` is what it is to keep of the last frame of a film. Returns the exit
+/// status.
 template <class Device, class Stored>
-int paint_one(const Arguments& a, Loaded<Device, Stored>& loaded, const Reporter& report) {
+int paint_one(const Arguments& a, Loaded<Device, Stored>& loaded, const Reporter& report,
+              const std::optional<sfumato::Tensor<float>>& kept = {}) {
   using namespace sfumato;
   Watch watch(a, report);
   Painting<Device> painting;
+  painting.kept = kept;
   std::string trouble;
   try {
     load_and_paint(a, loaded, report, watch, painting);
@@ -279,6 +287,11 @@ int run(const Arguments& a, const char* program) {
   const Reporter report(a);
   Loaded<Device, Stored> loaded;
   loaded.weights = choose_weights(a, program, report);
+  if (!a.film.empty()) {
+    return paint_film(a, loaded.weights, report, [&](const Arguments& frame, const auto& kept) {
+      return paint_one(frame, loaded, report, kept);
+    });
+  }
   return a.jobs.empty() ? paint_one(a, loaded, report) : paint_jobs(a, loaded, report);
 }
 

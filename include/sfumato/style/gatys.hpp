@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sfumato/autodiff/grad_mode.hpp"
@@ -94,7 +95,8 @@ void refuse_small(const char* which, const Tensor<T, Device>& image, std::int64_
 }  // namespace detail
 
 /// How far a picture is from the content of one image and the style of another, as a (frozen)
-/// network sees them, and from smoothness: terms of the kinds "tv", "content" and "style".
+/// network sees them, and from smoothness: terms of the kinds "tv", "content" and "style"; and
+/// terms of the picture that are given.
 ///
 /// Content and style are normalised images (1, 3, h, w); their sizes may differ. Losses are
 /// computed in T, whatever the network's element type. Throws ValueError for layers that the
@@ -102,7 +104,8 @@ void refuse_small(const char* which, const Tensor<T, Device>& image, std::int64_
 template <class Network, class T, class Device>
 Objective<Network, T> gatys_objective(Network& network, const Tensor<T, Device>& content,
                                       const Tensor<T, Device>& style,
-                                      const ObjectiveOptions& options = {}) {
+                                      const ObjectiveOptions& options = {},
+                                      std::vector<Term<T, Device>> picture_terms = {}) {
   if (options.content_layers.empty() && options.style_layers.empty()) {
     throw ValueError("style transfer: name at least one content or style layer");
   }
@@ -144,9 +147,10 @@ Objective<Network, T> gatys_objective(Network& network, const Tensor<T, Device>&
     terms[i].recompute =
         options.low_memory && network.stride(network.layer_index(terms[i].layer)) <= kLargestStride;
   }
-  return Goal(
-      network, std::move(terms),
-      {{"", {}, options.tv_weight, "tv", detail::variation_loss<T, Device>(options.variation)}});
+  picture_terms.insert(
+      picture_terms.begin(),
+      {"", {}, options.tv_weight, "tv", detail::variation_loss<T, Device>(options.variation)});
+  return Goal(network, std::move(terms), std::move(picture_terms));
 }
 
 }  // namespace sfumato::style

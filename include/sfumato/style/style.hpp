@@ -21,6 +21,7 @@
 #include "sfumato/style/presets.hpp"
 #include "sfumato/style/report.hpp"
 #include "sfumato/style/state_tensors.hpp"
+#include "sfumato/style/temporal.hpp"
 #include "sfumato/style/term.hpp"
 #include "sfumato/style/transfer.hpp"
 #include "sfumato/style/vgg_input.hpp"

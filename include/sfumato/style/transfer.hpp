@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <type_traits>
+#include <vector>
 
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/error.hpp"
@@ -11,6 +12,7 @@
 #include "sfumato/style/gatys.hpp"
 #include "sfumato/style/minimize.hpp"
 #include "sfumato/style/options.hpp"
+#include "sfumato/style/term.hpp"
 
 namespace sfumato::style {
 
@@ -19,7 +21,8 @@ namespace sfumato::style {
 /// (see preprocess.hpp); `initial` has the content's size. Freezes the network, whose element type
 /// may be another one; see gatys_objective. Throws ShapeError or ValueError for images or layers
 /// that do not fit, and what minimize() throws. `from` is minimize()'s; its optimiser's moments may
-/// have the content's size.
+/// have the content's size. `picture_terms` are further terms of the picture, whose targets, if
+/// they have any, are images of its size.
 ///
 ///     auto result = style::transfer(network, content, painting, content);
 ///     io::write_image("out.png", style::denormalize(result.image));
@@ -28,7 +31,7 @@ requires FeatureExtractor<Network, T> TransferResult<T, Device> transfer(
     Network& network, const Tensor<T, Device>& content, const Tensor<T, Device>& style,
     const Tensor<T, Device>& initial, const TransferOptions& options = {},
     const std::type_identity_t<Progress<T, Device>>& progress = {},
-    MinimizerState<T, Device> from = {}) {
+    MinimizerState<T, Device> from = {}, const std::vector<Term<T, Device>>& picture_terms = {}) {
   if (initial.shape() != content.shape()) {
     throw ShapeError(message("style transfer: the initial image ", initial.shape(),
                              " must have the content's shape ", content.shape()));
@@ -37,8 +40,8 @@ requires FeatureExtractor<Network, T> TransferResult<T, Device> transfer(
   network.freeze();
   const std::int64_t pixel = deepest_pixel(network, options.objective);
   if (options.borders == Borders::kPlain || !needs_extension(content.shape(), pixel)) {
-    return minimize(gatys_objective(network, content, style, options.objective), initial, options,
-                    progress, {}, from);
+    return minimize(gatys_objective(network, content, style, options.objective, picture_terms),
+                    initial, options, progress, {}, from);
   }
   const auto extended = [&](const Tensor<T, Device>& picture) {
     return extend_borders(Variable<T, Device>(picture), pixel).value();
@@ -49,10 +52,15 @@ requires FeatureExtractor<Network, T> TransferResult<T, Device> transfer(
   view.crop = [&](const Variable<T, Device>& picture) {
     return crop_borders(picture, height, width);
   };
-  const auto objective = gatys_objective(network, extended(content), style, options.objective);
+  std::vector<Term<T, Device>> extended_terms = picture_terms;
+  for (Term<T, Device>& term : extended_terms) {
+    if (term.target.defined()) term.target = extend_borders(term.target, pixel);
+  }
+  const auto objective =
+      gatys_objective(network, extended(content), style, options.objective, extended_terms);
   std::optional<Objective<Network, T>> seen;
   if (std::min(height, width) >= pixel) {
-    seen.emplace(gatys_objective(network, content, style, options.objective));
+    seen.emplace(gatys_objective(network, content, style, options.objective, picture_terms));
     view.objective = &*seen;
   }
   for (auto& [name, moment] : from.optimizer) {

@@ -1,0 +1,201 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "arguments.hpp"
+#include "flow.hpp"
+#include "jobs.hpp"
+#include "parse.hpp"
+#include "reporter.hpp"
+#include "sfumato/autodiff/grad_mode.hpp"
+#include "sfumato/core/error.hpp"
+#include "sfumato/core/tensor.hpp"
+#include "sfumato/io/file.hpp"
+#include "sfumato/io/image.hpp"
+#include "sfumato/ops/ops.hpp"
+#include "sfumato/style/pictures.hpp"
+#include "sfumato/style/preprocess.hpp"
+#include "sfumato/style/temporal.hpp"
+#include "signals.hpp"
+#include "stages.hpp"
+#include "video.hpp"
+
+namespace neural_style {
+
+/// Whether this program can paint films.
+#ifdef SFUMATO_WITH_OPENCV
+inline constexpr bool kHasFlow = true;
+#else
+inline constexpr bool kHasFlow = false;
+inline Flows optical_flow(const sfumato::Tensor<std::uint8_t>&,
+                          const sfumato::Tensor<std::uint8_t>&) {
+  return {};
+}
+#endif
+
+namespace detail {
+
+namespace fs = std::filesystem;
+
+/// The pictures in a folder, by their names. Throws IoError where there is none.
+inline std::vector<fs::path> pictures_in(const fs::path& folder) {
+  std::error_code error;
+  std::vector<fs::path> pictures;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+    const std::string ending = sfumato::io::detail::image_extension(entry.path());
+    for (const char* const known : {".png", ".jpg", ".jpeg", ".bmp", ".webp"}) {
+      if (ending == known) pictures.push_back(entry.path());
+    }
+  }
+  if (error) throw sfumato::IoError(folder.string() + ": " + error.message());
+  if (pictures.empty()) throw sfumato::IoError(folder.string() + ": there is no picture in it");
+  std::sort(pictures.begin(), pictures.end());
+  return pictures;
+}
+
+/// What the command line would have to say for one frame alone.
+inline Arguments arguments_of_frame(const Arguments& a, const fs::path& frame,
+                                    const fs::path& output) {
+  Settings settings = a.given;
+  std::erase_if(settings, [](const Setting& setting) {
+    return setting.option == "--film" || setting.option == "--frames" ||
+           setting.option == "--output" || setting.option == "--temporal-weight";
+  });
+  settings.push_back({"CONTENT", frame.string()});
+  settings.push_back({"--output", output.string()});
+  Arguments of_frame = check(settings);
+  of_frame.no_metadata = true;  // it depends on the frame before, too
+  of_frame.temporal_weight = a.temporal_weight;
+  of_frame.given.push_back({"--temporal-weight", detail::show_number(a.temporal_weight)});
+  return of_frame;
+}
+
+/// What a frame is to be like, style::temporal_term()'s target, where the last one is `before` and
+/// was painted as `painted`; nothing where another scene begins.
+inline std::optional<sfumato::Tensor<float>> kept_of(const sfumato::Tensor<std::uint8_t>& before,
+                                                     const sfumato::Tensor<std::uint8_t>& now,
+                                                     const sfumato::Tensor<std::uint8_t>& painted) {
+  using namespace sfumato;
+  if (before.shape() != now.shape() || painted.shape() != now.shape()) return std::nullopt;
+  const auto [back, forth] = optical_flow(before, now);
+  const NoGrad off;
+  const Variable<float> moved(style::warp(style::normalize<float>(before), back));
+  const auto difference =
+      ops::mean(ops::abs(Variable<float>(style::normalize<float>(now)) - moved), 1, true);
+  // Where nothing has a pattern, every flow leads back. In standard deviations of colours.
+  constexpr float kAlike = 0.5F;
+  const Variable<float> counts =
+      ops::masked_fill(Variable<float>(style::reliable(back, forth)), difference > kAlike, 0.0F);
+  // A fast movement has little that can be relied on, but is not unlike as a whole.
+  constexpr float kLeastShare = 0.5F;
+  constexpr float kMostDifference = 0.4F;
+  if (ops::mean(counts).item() < kLeastShare && ops::mean(difference).item() > kMostDifference) {
+    return std::nullopt;
+  }
+  const Variable<float> picture(style::warp(style::normalize<float>(painted), back));
+  return ops::cat(std::vector{picture, counts}, 1).value();
+}
+
+}  // namespace detail
+
+/// Paints frames one after the other, each into a folder under its own name as PNG, unless it is
+/// there from an earlier run. `paint_frame(arguments, kept)` paints one and returns its exit
+/// status. Returns that of the first that is not 0.
+template <class PaintFrame>
+int paint_frames(const Arguments& a, const std::vector<std::filesystem::path>& frames,
+                 const std::filesystem::path& folder, const std::filesystem::path& weights,
+                 const Reporter& report, const PaintFrame& paint_frame) {
+  using sfumato::Tensor;
+  Tensor<std::uint8_t> before;
+  Tensor<std::uint8_t> painted;
+  bool all_done = true;
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    const std::filesystem::path output = folder / (frames[i].stem().string() + ".png");
+    const Arguments one = detail::arguments_of_frame(a, frames[i], output);
+    const std::string mark = done_mark(one, weights);
+    all_done = all_done && is_done(output.string(), mark);
+    const Tensor<std::uint8_t> whole = sfumato::io::read_image(frames[i]);
+    const Tensor<std::uint8_t> now = sfumato::style::resize_picture(
+        whole, plan_stages(one, whole.shape()).back().size, one.pictures.resizing);
+    if (!all_done) {
+      std::optional<Tensor<float>> kept;
+      if (before.defined()) kept = detail::kept_of(before, now, painted);
+      report.say("frame %zu of %zu%s\n", i + 1, frames.size(),
+                 kept || i == 0 ? "" : ", a new scene");
+      const int status = paint_frame(one, kept);
+      if (status != 0) return status;
+      const HoldSignals whole_file;
+      sfumato::io::write_file_atomically(done_path(output.string()), mark);
+    }
+    before = now;
+    painted = sfumato::io::read_image(output);
+  }
+  return 0;
+}
+
+/// Paints the film or the frames that are asked for. Returns the exit status. Throws IoError, and
+/// ValueError where this program can't.
+template <class PaintFrame>
+int paint_film(const Arguments& a, const std::filesystem::path& weights, const Reporter& report,
+               const PaintFrame& paint_frame) {
+  namespace fs = std::filesystem;
+  if (!kHasFlow) {
+    throw sfumato::ValueError(
+        "films need the optical flow of OpenCV, which was not found when this program was built; "
+        "install libopencv-dev and build it again");
+  }
+  if (is_given(a.given, "--frames")) {
+    if (sfumato::io::same_file(a.output, a.film)) {
+      throw sfumato::ValueError("--output " + a.output +
+                                " is the folder of the frames; name another");
+    }
+    const std::vector<fs::path> frames = detail::pictures_in(a.film);
+    fs::create_directories(a.output);
+    return paint_frames(a, frames, a.output, weights, report, paint_frame);
+  }
+  const std::string ending = sfumato::io::detail::image_extension(a.output);
+  if (ending != ".mp4" && ending != ".mkv" && ending != ".mov") {
+    throw sfumato::ValueError("--output " + a.output +
+                              ": a film's name must end in .mp4, .mkv or .mov");
+  }
+  if (sfumato::io::same_file(a.output, a.film)) {
+    throw sfumato::ValueError("--output " + a.output + " is the film itself; name another file");
+  }
+  sfumato::io::check_writable(a.output);
+  const Video video = probe(a.film);
+  const fs::path work = fs::absolute(a.output + ".frames");
+  const fs::path content = work / "content";
+  if (!fs::exists(content)) {
+    const fs::path part = work / "part";
+    fs::remove_all(part);
+    fs::create_directories(part);
+    report.say("taking %s apart, into %s\n", a.film.c_str(), work.c_str());
+    extract_frames(a.film, video, part);
+    fs::rename(part, content);
+  }
+  const fs::path painted = work / "painted";
+  fs::create_directories(painted);
+  const int status =
+      paint_frames(a, detail::pictures_in(content), painted, weights, report, paint_frame);
+  if (status != 0) {
+    std::fprintf(stderr, "neural_style: the same command goes on; %s has what is done\n",
+                 work.c_str());
+    return status;
+  }
+  const fs::path whole = work / ("film" + ending);
+  make_film(painted, video, a.film, whole);
+  fs::rename(whole, a.output);
+  fs::remove_all(work);
+  report.say("wrote %s\n", a.output.c_str());
+  return 0;
+}
+
+}  // namespace neural_style
