@@ -87,7 +87,7 @@ struct Constant {
 template <class Device, class T>
 concept Backend = requires(std::size_t bytes, void* memory, const void* source, const Shape& shape,
                            const Strides& strides, const T* in, T* out, Wide<T>* wide,
-                           std::int32_t* indices, const std::int32_t* chosen, Strided<T> target,
+                           std::int64_t* places, const std::int64_t* chosen, Strided<T> target,
                            Strided<const T> values, const GemmGeometry& gemm,
                            const Conv2dGeometry& conv, const Pool2dGeometry& pool,
                            const BitRows& rows, std::uint8_t* bits, const std::uint8_t* positive) {
@@ -123,9 +123,11 @@ concept Backend = requires(std::size_t bytes, void* memory, const void* source, 
   {Device::conv2d_relu(conv, in, in, in, out, bits)};
   {Device::conv2d_relu_input_gradient(conv, in, positive, in, out)};
 
-  // x -> y and where in its plane each maximum was found; the two that move values along those
-  // places: dy -> dx (adds where windows overlap) and x -> y.
-  {Device::max_pool2d(pool, in, out, indices)};
+  // x -> y and the place in its window where each maximum was found, as bytes (bits) or as numbers
+  // of 64 bits; the two that move values along those places: dy -> dx (adds where windows overlap)
+  // and x -> y.
+  {Device::max_pool2d(pool, in, out, places)};
+  {Device::max_pool2d(pool, in, out, bits)};
   {Device::max_pool2d_scatter(pool, in, chosen, out)};
   {Device::max_pool2d_gather(pool, in, chosen, out)};
 

@@ -83,6 +83,20 @@ struct Pool2dGeometry {
     const std::int64_t end = j * stride_w - padding_w + reach_w();
     return end < in_w ? end : in_w;
   }
+  /// Which element of the window of output (i, j), counted row by row with those outside the image,
+  /// is at `row` and `column` of the image …
+  SFUMATO_HOST_DEVICE std::int64_t place(std::int64_t i, std::int64_t j, std::int64_t row,
+                                         std::int64_t column) const {
+    return (row + padding_h - i * stride_h) / dilation_h * kernel_w +
+           (column + padding_w - j * stride_w) / dilation_w;
+  }
+  /// … and where in the image, counted the same way, that element is.
+  SFUMATO_HOST_DEVICE std::int64_t position(std::int64_t i, std::int64_t j,
+                                            std::int64_t place) const {
+    const std::int64_t row = place / kernel_w;
+    return (i * stride_h - padding_h + row * dilation_h) * in_w + j * stride_w - padding_w +
+           (place - row * kernel_w) * dilation_w;
+  }
 
  private:
   static SFUMATO_HOST_DEVICE std::int64_t first_inside(std::int64_t start, std::int64_t step) {

@@ -81,14 +81,14 @@ struct Cpu {
   static void conv2d_relu_input_gradient(const Conv2dGeometry& geometry, const T* dy,
                                          const std::uint8_t* bits, const T* weight, T* dx);
 
-  template <class T>
-  static void max_pool2d(const Pool2dGeometry& geometry, const T* x, T* y, std::int32_t* indices);
-  template <class T>
-  static void max_pool2d_scatter(const Pool2dGeometry& geometry, const T* dy,
-                                 const std::int32_t* indices, T* dx);
-  template <class T>
-  static void max_pool2d_gather(const Pool2dGeometry& geometry, const T* x,
-                                const std::int32_t* indices, T* y);
+  template <class T, class Place>
+  static void max_pool2d(const Pool2dGeometry& geometry, const T* x, T* y, Place* places);
+  template <class T, class Place>
+  static void max_pool2d_scatter(const Pool2dGeometry& geometry, const T* dy, const Place* places,
+                                 T* dx);
+  template <class T, class Place>
+  static void max_pool2d_gather(const Pool2dGeometry& geometry, const T* x, const Place* places,
+                                T* y);
   template <class T>
   static void avg_pool2d(const Pool2dGeometry& geometry, const T* x, T* y);
   template <class T>

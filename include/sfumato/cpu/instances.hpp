@@ -19,10 +19,10 @@
                                         std::uint8_t*);                                            \
   Extern template void Cpu::conv2d_relu_input_gradient(const Conv2dGeometry&, const T*,            \
                                                        const std::uint8_t*, const T*, T*);         \
-  Extern template void Cpu::max_pool2d(const Pool2dGeometry&, const T*, T*, std::int32_t*);        \
+  Extern template void Cpu::max_pool2d(const Pool2dGeometry&, const T*, T*, std::uint8_t*);        \
   Extern template void Cpu::max_pool2d_scatter(const Pool2dGeometry&, const T*,                    \
-                                               const std::int32_t*, T*);                           \
+                                               const std::uint8_t*, T*);                           \
   Extern template void Cpu::max_pool2d_gather(const Pool2dGeometry&, const T*,                     \
-                                              const std::int32_t*, T*);                            \
+                                              const std::uint8_t*, T*);                            \
   Extern template void Cpu::avg_pool2d(const Pool2dGeometry&, const T*, T*);                       \
   Extern template void Cpu::avg_pool2d_gradient(const Pool2dGeometry&, const T*, T*);

@@ -55,6 +55,10 @@ using Reductions = std::tuple<Kernels<ReduceKernel<Reduction, T, T>...>,
                               Kernels<ReduceKernel<Reduction, Wide<T>, Wide<T>>...>,
                               Kernels<ReduceKernel<Reduction, Wide<T>, T>...>>;
 
+template <class T, class Place>
+using MaxPools = Kernels<MaxPoolKernel<T, Place>, MaxPoolScatterKernel<T, Place>,
+                         MaxPoolTilesKernel<T, Place>, MaxPoolGatherKernel<T, Place>>;
+
 template <class T>
 struct AllKernels {
   Kernels<MapKernel<sfumato::detail::Constant<T>, T>> constant;
@@ -86,9 +90,8 @@ struct AllKernels {
           MapKernel<ops::detail::SparseProduct<T>, T, std::int64_t, std::int64_t, std::int64_t>>
       mixed;
   Reductions<T, SumReduction, MaxReduction, MinReduction> reductions;
-  Kernels<ReluKernel<T>, GateKernel<T>, MaxPoolKernel<T>, MaxPoolScatterKernel<T>,
-          MaxPoolTilesKernel<T>, MaxPoolGatherKernel<T>, AvgPoolKernel<T>, AvgPoolGradientKernel<T>>
-      others;
+  std::tuple<MaxPools<T, std::uint8_t>, MaxPools<T, std::int64_t>> max_pools;
+  Kernels<ReluKernel<T>, GateKernel<T>, AvgPoolKernel<T>, AvgPoolGradientKernel<T>> others;
 };
 
 /// Casts from each of the types to each other one.

@@ -8,7 +8,7 @@
 #include "sfumato/cuda/launch.hpp"
 #include "sfumato/cuda/quotient.hpp"
 
-// All pooling is our own: cuDNN's gives no indices of the maxima, and its gradient of the mean
+// All pooling is our own: cuDNN's does not say where the maxima are, and its gradient of the mean
 // wants the input and output back, which nobody keeps.
 
 namespace sfumato {
@@ -25,6 +25,8 @@ inline std::int64_t outputs(const Pool2dGeometry& g) {
 /// The part of an image that output number `index` of a pooling sees.
 struct Window {
   std::int64_t plane;
+  std::int64_t i;  ///< of the output in its plane: row
+  std::int64_t j;  ///< and column
   std::int64_t top;
   std::int64_t bottom;
   std::int64_t left;
@@ -33,8 +35,8 @@ struct Window {
   SFUMATO_HOST_DEVICE Window(const Pool2dGeometry& g, std::int64_t index) {
     const std::int64_t row = quotient(index, g.out_w);
     plane = quotient(row, g.out_h);
-    const std::int64_t i = row - plane * g.out_h;
-    const std::int64_t j = index - row * g.out_w;
+    i = row - plane * g.out_h;
+    j = index - row * g.out_w;
     top = g.top(i);
     bottom = g.bottom(i);
     left = g.left(j);
@@ -72,52 +74,54 @@ struct Observers {
   }
 };
 
-template <class T>
+template <class T, class Place>
 struct MaxPoolKernel {
   Pool2dGeometry g;
   const T* x;
   T* y;
-  std::int32_t* indices;
+  Place* places;
 
   template <class Memory>
   void touch(Memory& memory, std::int64_t) const {
     memory.reads(x, inputs(g));
     memory.writes(y, outputs(g));
-    memory.writes(indices, outputs(g));
+    memory.writes(places, outputs(g));
   }
 
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
     const Window window(g, index);
     const T* const image = x + window.plane * g.in_h * g.in_w;
-    std::int64_t position = window.top * g.in_w + window.left;
-    T best = image[position];
-    for (std::int64_t i = window.top; i < window.bottom; i += g.dilation_h) {
-      for (std::int64_t j = window.left; j < window.right; j += g.dilation_w) {
-        const T value = image[i * g.in_w + j];
+    std::int64_t best_row = window.top;
+    std::int64_t best_column = window.left;
+    T best = image[best_row * g.in_w + best_column];
+    for (std::int64_t row = window.top; row < window.bottom; row += g.dilation_h) {
+      for (std::int64_t column = window.left; column < window.right; column += g.dilation_w) {
+        const T value = image[row * g.in_w + column];
         // The first maximum wins, and the first NaN over everything.
         if (!(value <= best) && best == best) {
           best = value;
-          position = i * g.in_w + j;
+          best_row = row;
+          best_column = column;
         }
       }
     }
     y[index] = best;
-    indices[index] = static_cast<std::int32_t>(position);
+    places[index] = static_cast<Place>(g.place(window.i, window.j, best_row, best_column));
   }
 };
 
 /// Each input looks for the outputs that chose it, so that none is written twice.
-template <class T>
+template <class T, class Place>
 struct MaxPoolScatterKernel {
   Pool2dGeometry g;
   const T* dy;
-  const std::int32_t* indices;
+  const Place* places;
   T* dx;
 
   template <class Memory>
   void touch(Memory& memory, std::int64_t) const {
     memory.reads(dy, outputs(g));
-    memory.reads(indices, outputs(g));
+    memory.reads(places, outputs(g));
     memory.writes(dx, inputs(g));
   }
 
@@ -127,7 +131,7 @@ struct MaxPoolScatterKernel {
     for (std::int64_t i = observers.top; i < observers.bottom; ++i) {
       for (std::int64_t j = observers.left; j < observers.right; ++j) {
         const std::int64_t out = (observers.plane * g.out_h + i) * g.out_w + j;
-        if (indices[out] == observers.position) total += dy[out];
+        if (g.position(i, j, places[out]) == observers.position) total += dy[out];
       }
     }
     dx[index] = static_cast<T>(total);
@@ -137,13 +141,13 @@ struct MaxPoolScatterKernel {
 /// The same where windows lie side by side: window number `index`, of those that cover the image,
 /// writes all that it sees. The last of a row or column may reach beyond the image, and be no
 /// output.
-template <class T>
+template <class T, class Place>
 struct MaxPoolTilesKernel {
   Pool2dGeometry g;
   std::int64_t rows;     ///< of windows in a plane
   std::int64_t columns;  ///< of windows in a plane
   const T* dy;
-  const std::int32_t* indices;
+  const Place* places;
   T* dx;
 
   static bool applies(const Pool2dGeometry& g) {
@@ -154,7 +158,7 @@ struct MaxPoolTilesKernel {
   template <class Memory>
   void touch(Memory& memory, std::int64_t) const {
     memory.reads(dy, outputs(g));
-    memory.reads(indices, outputs(g));
+    memory.reads(places, outputs(g));
     memory.writes(dx, inputs(g));
   }
 
@@ -165,7 +169,7 @@ struct MaxPoolTilesKernel {
     const std::int64_t row = line - plane * rows;
     const bool is_output = row < g.out_h && column < g.out_w;
     const std::int64_t out = (plane * g.out_h + row) * g.out_w + column;
-    const std::int64_t chosen = is_output ? indices[out] : -1;
+    const std::int64_t chosen = is_output ? g.position(row, column, places[out]) : -1;
     const T value = is_output ? dy[out] : T{0};
     T* const image = dx + plane * g.in_h * g.in_w;
     for (std::int64_t i = row * g.kernel_h; i < (row + 1) * g.kernel_h && i < g.in_h; ++i) {
@@ -177,23 +181,23 @@ struct MaxPoolTilesKernel {
   }
 };
 
-template <class T>
+template <class T, class Place>
 struct MaxPoolGatherKernel {
   Pool2dGeometry g;
   const T* x;
-  const std::int32_t* indices;
+  const Place* places;
   T* y;
 
   template <class Memory>
   void touch(Memory& memory, std::int64_t) const {
     memory.reads(x, inputs(g));
-    memory.reads(indices, outputs(g));
+    memory.reads(places, outputs(g));
     memory.writes(y, outputs(g));
   }
 
   SFUMATO_HOST_DEVICE void operator()(std::int64_t index) const {
-    const std::int64_t plane = quotient(index, g.out_h * g.out_w);
-    y[index] = x[plane * g.in_h * g.in_w + indices[index]];
+    const Window window(g, index);
+    y[index] = x[window.plane * g.in_h * g.in_w + g.position(window.i, window.j, places[index])];
   }
 };
 
@@ -248,32 +252,32 @@ struct AvgPoolGradientKernel {
 
 }  // namespace cuda
 
-template <class T>
-void Cuda::max_pool2d(const Pool2dGeometry& geometry, const T* x, T* y, std::int32_t* indices) {
-  cuda::launch("max_pool2d", cuda::MaxPoolKernel<T>{geometry, x, y, indices},
+template <class T, class Place>
+void Cuda::max_pool2d(const Pool2dGeometry& geometry, const T* x, T* y, Place* places) {
+  cuda::launch("max_pool2d", cuda::MaxPoolKernel<T, Place>{geometry, x, y, places},
                cuda::outputs(geometry));
 }
 
-template <class T>
-void Cuda::max_pool2d_scatter(const Pool2dGeometry& geometry, const T* dy,
-                              const std::int32_t* indices, T* dx) {
+template <class T, class Place>
+void Cuda::max_pool2d_scatter(const Pool2dGeometry& geometry, const T* dy, const Place* places,
+                              T* dx) {
   constexpr const char* kKernel = "max_pool2d_scatter";
-  using Tiles = cuda::MaxPoolTilesKernel<T>;
+  using Tiles = cuda::MaxPoolTilesKernel<T, Place>;
   if (Tiles::applies(geometry)) {
     const std::int64_t rows = ceil_div(geometry.in_h, geometry.kernel_h);
     const std::int64_t columns = ceil_div(geometry.in_w, geometry.kernel_w);
-    cuda::launch(kKernel, Tiles{geometry, rows, columns, dy, indices, dx},
+    cuda::launch(kKernel, Tiles{geometry, rows, columns, dy, places, dx},
                  geometry.planes * rows * columns);
     return;
   }
-  cuda::launch(kKernel, cuda::MaxPoolScatterKernel<T>{geometry, dy, indices, dx},
+  cuda::launch(kKernel, cuda::MaxPoolScatterKernel<T, Place>{geometry, dy, places, dx},
                cuda::inputs(geometry));
 }
 
-template <class T>
-void Cuda::max_pool2d_gather(const Pool2dGeometry& geometry, const T* x,
-                             const std::int32_t* indices, T* y) {
-  cuda::launch("max_pool2d_gather", cuda::MaxPoolGatherKernel<T>{geometry, x, indices, y},
+template <class T, class Place>
+void Cuda::max_pool2d_gather(const Pool2dGeometry& geometry, const T* x, const Place* places,
+                             T* y) {
+  cuda::launch("max_pool2d_gather", cuda::MaxPoolGatherKernel<T, Place>{geometry, x, places, y},
                cuda::outputs(geometry));
 }
 

@@ -89,42 +89,51 @@ inline Pool2dGeometry pool2d_geometry(const char* op, const Shape& input,
                                options.dilation, " sees nothing of the input ", input));
     }
   }
-  if (g.in_h * g.in_w > std::numeric_limits<std::int32_t>::max()) {
-    throw ShapeError(message(op, ": the planes of ", input, " are too large to index"));
-  }
   return g;
 }
 
-/// Where the maxima were found, and the shapes on both sides.
-template <class Device>
-struct MaxIndices {
+/// Where in their windows the maxima were found, and the shapes on both sides.
+template <class Device, class Place>
+struct MaxPlaces {
   Pool2dGeometry geometry;
   Shape in;
   Shape out;
-  Tensor<std::int32_t, Device> indices;
+  Tensor<Place, Device> places;
 };
 
-template <class T, class Device>
+template <class T, class Device, class Place>
 Variable<T, Device> max_pool2d_gather(const Variable<T, Device>& x,
-                                      const MaxIndices<Device>& chosen);
+                                      const MaxPlaces<Device, Place>& chosen);
 
-template <class T, class Device>
+template <class T, class Device, class Place>
 Variable<T, Device> max_pool2d_scatter(const Variable<T, Device>& dy,
-                                       const MaxIndices<Device>& chosen) {
+                                       const MaxPlaces<Device, Place>& chosen) {
   auto dx = Tensor<T, Device>::empty(chosen.in);
-  Device::max_pool2d_scatter(chosen.geometry, dy.value().data(), chosen.indices.data(), dx.data());
+  Device::max_pool2d_scatter(chosen.geometry, dy.value().data(), chosen.places.data(), dx.data());
   return record("max_pool2d_scatter", std::move(dx), {dy},
                 [chosen](const Backward<T, Device>& ctx) {
                   return max_pool2d_gather(ctx.gradient(), chosen);
                 });
 }
 
-template <class T, class Device>
+template <class T, class Device, class Place>
 Variable<T, Device> max_pool2d_gather(const Variable<T, Device>& x,
-                                      const MaxIndices<Device>& chosen) {
+                                      const MaxPlaces<Device, Place>& chosen) {
   auto y = Tensor<T, Device>::empty(chosen.out);
-  Device::max_pool2d_gather(chosen.geometry, x.value().data(), chosen.indices.data(), y.data());
+  Device::max_pool2d_gather(chosen.geometry, x.value().data(), chosen.places.data(), y.data());
   return record("max_pool2d_gather", std::move(y), {x}, [chosen](const Backward<T, Device>& ctx) {
+    return max_pool2d_scatter(ctx.gradient(), chosen);
+  });
+}
+
+template <class Place, class T, class Device>
+Variable<T, Device> max_pool2d(const Pool2dGeometry& g, const Variable<T, Device>& x) {
+  const Shape out{x.shape()[0], x.shape()[1], g.out_h, g.out_w};
+  auto y = Tensor<T, Device>::empty(out);
+  auto places = Tensor<Place, Device>::empty(out);
+  Device::max_pool2d(g, x.value().data(), y.data(), places.data());
+  const MaxPlaces<Device, Place> chosen{g, x.shape(), out, places};
+  return record("max_pool2d", std::move(y), {x}, [chosen](const Backward<T, Device>& ctx) {
     return max_pool2d_scatter(ctx.gradient(), chosen);
   });
 }
@@ -158,23 +167,16 @@ Variable<T, Device> avg_pool2d(const Pool2dGeometry& g, const Shape& out,
 }  // namespace detail
 
 /// The largest value of each window of (n, c, h, w) or (c, h, w); padding never wins. The gradient
-/// goes to the first of equal maxima. Keeps only where the maxima are.
+/// goes to the first of equal maxima. Keeps only where in their windows the maxima are, a byte each
+/// if windows have at most 256 elements.
 /// Throws ShapeError or ValueError when the window does not fit.
 template <class T, class Device>
 Variable<T, Device> max_pool2d(const Variable<T, Device>& x, const MaxPool2dOptions& options = {}) {
   if (x.rank() == 3) return squeeze(max_pool2d(unsqueeze(x, 0), options), 0);
   const Pool2dGeometry g = detail::pool2d_geometry("max_pool2d", x.shape(), options);
-  const Shape out{x.shape()[0], x.shape()[1], g.out_h, g.out_w};
-  auto y = Tensor<T, Device>::empty(out);
-  const detail::MaxIndices<Device> chosen{g, x.shape(), out, [&] {
-                                            auto indices = Tensor<std::int32_t, Device>::empty(out);
-                                            Device::max_pool2d(g, x.value().data(), y.data(),
-                                                               indices.data());
-                                            return indices;
-                                          }()};
-  return record("max_pool2d", std::move(y), {x}, [chosen](const Backward<T, Device>& ctx) {
-    return detail::max_pool2d_scatter(ctx.gradient(), chosen);
-  });
+  constexpr std::int64_t kByte = std::int64_t{std::numeric_limits<std::uint8_t>::max()} + 1;
+  return g.kernel_h * g.kernel_w <= kByte ? detail::max_pool2d<std::uint8_t>(g, x)
+                                          : detail::max_pool2d<std::int64_t>(g, x);
 }
 
 /// max_pool2d(x, 2) is max_pool2d(x, {.kernel = 2}).

@@ -101,20 +101,30 @@ SFUMATO_AVX2_INLINE __m128i round_to_halves(Vector x) {
 SFUMATO_AVX2_INLINE void store(BFloat16* to, Vector x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), round_to_halves(x));
 }
-// AVX2 has no masks for 16-bit elements; these are for the edges of images.
-SFUMATO_AVX2_INLINE Vector load(Mask mask, const BFloat16* from) {
+SFUMATO_AVX2_INLINE Integers load(const std::uint8_t* from) {
+  return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+}
+SFUMATO_AVX2_INLINE void store(std::uint8_t* to, Integers x) {
+  const __m128i pairs = _mm_packus_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packus_epi16(pairs, pairs));
+}
+
+// AVX2 has no masks for elements of 8 or 16 bits; these are for the edges of images.
+template <class S>
+SFUMATO_AVX2_INLINE auto load(Mask mask, const S* from) {
   const auto meant = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(mask)));
   if (meant == 0xff) return load(from);
-  alignas(32) float values[kLanes] = {};
+  S values[kLanes] = {};
   for (std::uint32_t lane = 0; lane < kLanes; ++lane) {
     if ((meant >> lane & 1U) != 0) values[lane] = from[lane];
   }
   return load(values);
 }
-SFUMATO_AVX2_INLINE void store(Mask mask, BFloat16* to, Vector x) {
+template <class S, class Elements>
+SFUMATO_AVX2_INLINE void store(Mask mask, S* to, Elements x) {
   const auto meant = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(mask)));
   if (meant == 0xff) return store(to, x);
-  BFloat16 values[kLanes];
+  S values[kLanes];
   store(values, x);
   for (std::uint32_t lane = 0; lane < kLanes; ++lane) {
     if ((meant >> lane & 1U) != 0) to[lane] = values[lane];
@@ -124,23 +134,11 @@ SFUMATO_AVX2_INLINE void store(Mask mask, BFloat16* to, Vector x) {
 SFUMATO_AVX2_INLINE Integers broadcast(std::int32_t x) {
   return _mm256_set1_epi32(x);
 }
-SFUMATO_AVX2_INLINE Integers even_numbers() {
-  return _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14);
-}
-SFUMATO_AVX2_INLINE Integers add(Integers a, Integers b) {
-  return _mm256_add_epi32(a, b);
-}
 SFUMATO_AVX2_INLINE Mask equal(Integers a, Integers b) {
   return _mm256_cmpeq_epi32(a, b);
 }
 SFUMATO_AVX2_INLINE Integers select(Mask mask, Integers a, Integers otherwise) {
   return _mm256_blendv_epi8(otherwise, a, mask);
-}
-SFUMATO_AVX2_INLINE Integers load(Mask mask, const std::int32_t* from) {
-  return _mm256_maskload_epi32(from, mask);
-}
-SFUMATO_AVX2_INLINE void store(Mask mask, std::int32_t* to, Integers x) {
-  _mm256_maskstore_epi32(to, mask, x);
 }
 
 /// Swaps the two middle quarters, as shuffles that work on each half alone need it.

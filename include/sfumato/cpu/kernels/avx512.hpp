@@ -147,11 +147,12 @@ SFUMATO_AVX512_INLINE Mask equal(Integers a, Integers b) {
 SFUMATO_AVX512_INLINE Integers select(Mask mask, Integers a, Integers otherwise) {
   return _mm512_mask_mov_epi32(otherwise, mask, a);
 }
-SFUMATO_AVX512_INLINE Integers load(Mask mask, const std::int32_t* from) {
-  return _mm512_maskz_loadu_epi32(mask, from);
+SFUMATO_AVX512_INLINE Integers load(Mask mask, const std::uint8_t* from) {
+  return _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask, from));
 }
-SFUMATO_AVX512_INLINE void store(Mask mask, std::int32_t* to, Integers x) {
-  _mm512_mask_storeu_epi32(to, mask, x);
+/// The lowest byte of each element.
+SFUMATO_AVX512_INLINE void store(Mask mask, std::uint8_t* to, Integers x) {
+  _mm512_mask_cvtepi32_storeu_epi8(to, mask, x);
 }
 
 SFUMATO_AVX512_INLINE Integers round_to_integers(Vector x) {

@@ -26,9 +26,9 @@ struct ElementKernels {
   void (*relu_run)(std::int64_t count, const S* x, S* y, std::uint8_t* bits);
   void (*gate_run)(std::int64_t count, const S* x, const std::uint8_t* bits, S* y);
   void (*max_pool2d_row)(const Pool2dGeometry& g, std::int64_t out_row, const S* plane, S* y,
-                         std::int32_t* indices);
+                         std::uint8_t* places);
   void (*max_pool2d_scatter_row)(const Pool2dGeometry& g, std::int64_t out_row, const S* dy,
-                                 const std::int32_t* indices, S* plane);
+                                 const std::uint8_t* places, S* plane);
 };
 
 template <class S>

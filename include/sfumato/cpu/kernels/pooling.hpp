@@ -47,59 +47,46 @@ SFUMATO_INLINE void store_neighbours(Vector even, Vector odd, S* row, std::int64
   }
 }
 
-/// Where in its plane the first element of each window of a vector stands.
-SFUMATO_INLINE Integers first_places(const Pool2dGeometry& g, std::int64_t out_row,
-                                     std::int64_t column) {
-  return add(even_numbers(),
-             broadcast(static_cast<std::int32_t>(out_row * 2 * g.in_w + column * 2)));
-}
-
-/// One row of windows: the maxima, of which the first wins, or the first NaN, and their places.
+/// One row of windows: the maxima, of which the first wins, or the first NaN, and their places in
+/// their windows, row by row.
 template <class S>
 SFUMATO_TARGET inline void max_pool2d_row(const Pool2dGeometry& g, std::int64_t out_row,
-                                          const S* plane, S* y, std::int32_t* indices) {
+                                          const S* plane, S* y, std::uint8_t* places) {
   const S* const upper = plane + out_row * 2 * g.in_w;
   for (std::int64_t j = 0; j < g.out_w; j += kLanes) {
     const std::int64_t windows = g.out_w - j;
     const Neighbours above = load_neighbours(upper + j * 2, windows);
     const Neighbours below = load_neighbours(upper + g.in_w + j * 2, windows);
-    const Integers start = first_places(g, out_row, j);
-    const auto width = static_cast<std::int32_t>(g.in_w);
     const Vector others[3] = {above.odd, below.even, below.odd};
-    const std::int32_t offsets[3] = {1, width, width + 1};
     Vector best = above.even;
-    Integers place = start;
+    Integers place = broadcast(0);
 #pragma GCC unroll 3
     for (int i = 0; i < 3; ++i) {
       const Mask better = exceeds(others[i], best);
       best = select(better, others[i], best);
-      place = select(better, add(start, broadcast(offsets[i])), place);
+      place = select(better, broadcast(i + 1), place);
     }
     const Mask mask = mask_between(0, windows);
     store(mask, y + j, best);
-    store(mask, indices + j, place);
+    store(mask, places + j, place);
   }
 }
 
 /// The two rows of the gradient that belong to one row of windows.
 template <class S>
 SFUMATO_TARGET inline void max_pool2d_scatter_row(const Pool2dGeometry& g, std::int64_t out_row,
-                                                  const S* dy, const std::int32_t* indices,
+                                                  const S* dy, const std::uint8_t* places,
                                                   S* plane) {
   S* const upper = plane + out_row * 2 * g.in_w;
-  const Integers width = broadcast(static_cast<std::int32_t>(g.in_w));
-  const Integers one = broadcast(std::int32_t{1});
   for (std::int64_t j = 0; j < g.out_w; j += kLanes) {
     const std::int64_t windows = g.out_w - j;
     const Mask mask = mask_between(0, windows);
     const Vector gradient = load(mask, dy + j);
-    const Integers place = load(mask, indices + j);
-    Integers start = first_places(g, out_row, j);
+    const Integers place = load(mask, places + j);
     for (int below = 0; below < 2; ++below) {
-      store_neighbours(select(equal(place, start), gradient, zero()),
-                       select(equal(place, add(start, one)), gradient, zero()),
+      store_neighbours(if_then_else_zero(equal(place, broadcast(2 * below)), gradient),
+                       if_then_else_zero(equal(place, broadcast(2 * below + 1)), gradient),
                        upper + below * g.in_w + j * 2, windows);
-      start = add(start, width);
     }
   }
   // A last column that is in no window.

@@ -129,22 +129,17 @@ SFUMATO_ALWAYS_INLINE Integers broadcast(std::int32_t x) {
   const Words all{x, x, x, x};
   return {all, all};
 }
-SFUMATO_ALWAYS_INLINE Integers even_numbers() {
-  return {Words{0, 2, 4, 6}, Words{8, 10, 12, 14}};
-}
-SFUMATO_ALWAYS_INLINE Integers add(Integers a, Integers b) {
-  return {a.low + b.low, a.high + b.high};
-}
 SFUMATO_ALWAYS_INLINE Mask equal(Integers a, Integers b) {
   return {a.low == b.low, a.high == b.high};
 }
-SFUMATO_ALWAYS_INLINE Integers load(const std::int32_t* from) {
-  Integers x;
-  __builtin_memcpy(&x, from, sizeof(x));
-  return x;
+SFUMATO_ALWAYS_INLINE Integers load(const std::uint8_t* from) {
+  return {Words{from[0], from[1], from[2], from[3]}, Words{from[4], from[5], from[6], from[7]}};
 }
-SFUMATO_ALWAYS_INLINE void store(std::int32_t* to, Integers x) {
-  __builtin_memcpy(to, &x, sizeof(x));
+SFUMATO_ALWAYS_INLINE void store(std::uint8_t* to, Integers x) {
+  for (int i = 0; i < 4; ++i) {
+    to[i] = static_cast<std::uint8_t>(x.low[i]);
+    to[4 + i] = static_cast<std::uint8_t>(x.high[i]);
+  }
 }
 
 template <class S>
