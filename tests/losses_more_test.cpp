@@ -79,7 +79,12 @@ TEST_CASE("cross entropy has PyTorch's class weights, ignored labels, smoothing 
     return losses::cross_entropy(x, labels, options).item();
   };
   CHECK(of({}) == doctest::Approx(0.3270186826858213).epsilon(1e-14));
-  CHECK(of({}) == doctest::Approx(losses::cross_entropy(x, labels).item()).epsilon(1e-14));
+  // Without options, too, -100 is no label.
+  const auto padded = Tensor<std::int64_t>::from({2, -100, 1}, {3});
+  CHECK(losses::cross_entropy(x, padded).item() ==
+        doctest::Approx(0.24131129665715703).epsilon(1e-14));
+  CHECK(losses::nll_loss(ops::log_softmax(x, 1), padded).item() ==
+        doctest::Approx(0.24131129665715703).epsilon(1e-14));
   CHECK(of({.class_weights = weights}) == doctest::Approx(0.3147747703960121).epsilon(1e-14));
   CHECK(of({.label_smoothing = 0.1}) == doctest::Approx(0.4547964604635991).epsilon(1e-14));
   CHECK(of({.class_weights = weights, .ignore_index = 0, .label_smoothing = 0.1}) ==

@@ -55,7 +55,7 @@
   SFUMATO_INSTANCE(Extern, ops::where, const Tensor<std::uint8_t>&, const Variable<float>&,       \
                    const Variable<float>&)                                                        \
   SFUMATO_INSTANCE(Extern, losses::cross_entropy, const Variable<float>&,                         \
-                   const Tensor<std::int64_t>&)                                                   \
+                   const Tensor<std::int64_t>&, const losses::CrossEntropyOptions&)               \
   SFUMATO_BINARY(Extern, losses::mse_loss)                                                        \
   Extern template void backward(const Variable<float>&, const BackwardOptions&,                   \
                                 const Variable<float>&);                                          \

@@ -105,7 +105,6 @@ struct IntegerKernels {
           MapKernel<sfumato::detail::Constant<std::int32_t>, std::int32_t>,
           MapKernel<sfumato::detail::Constant<std::int64_t>, std::int64_t>>
       constants;
-  Kernels<MapKernel<losses::detail::IsClass, std::uint8_t, std::int64_t, std::int64_t>> is_class;
   Kernels<ReduceKernel<MaxReduction, std::uint8_t, std::uint8_t>,
           ReduceKernel<MinReduction, std::uint8_t, std::uint8_t>,
           ReduceKernel<MinReduction, std::int64_t, std::int64_t>,

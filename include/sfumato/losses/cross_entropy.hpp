@@ -21,12 +21,14 @@
 
 namespace sfumato::losses {
 
-namespace detail {
-struct IsClass {
-  SFUMATO_HOST_DEVICE bool operator()(std::int64_t label, std::int64_t class_number) const {
-    return label == class_number;
-  }
+/// How a cross entropy treats its classes and labels.
+struct CrossEntropyOptions {
+  std::vector<double> class_weights = {};  ///< what each class counts; 1 when empty
+  std::int64_t ignore_index = -100;        ///< a label that stands for none
+  double label_smoothing = 0.0;            ///< the share of a label that all classes have alike
 };
+
+namespace detail {
 
 /// Throws ValueError for a label that is none of so many classes.
 inline void check_label(const char* loss, std::int64_t label, std::int64_t classes) {
@@ -44,46 +46,6 @@ Variable<T, Device> expected_log(const Variable<T, Device>& log_probabilities,
   const auto possible = ops::masked_fill(log_probabilities, impossible, T{0});
   return ops::sum(ops::where(shares == T{0}, possible, log_probabilities) * shares);
 }
-}  // namespace detail
-
-/// The mean of -log softmax(logits)[label] over a batch: logits (n, classes), labels (n,) in
-/// 0 … classes - 1; a scalar. Computed in float where logits have 16 bits. Throws ShapeError for
-/// shapes that do not fit or an empty batch, and ValueError for a label out of range; with options,
-/// labels may be ignored, and the mean of none is NaN.
-template <Real T, class Device>
-Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
-                                  const Tensor<std::int64_t, Device>& labels) {
-  if (logits.rank() != 2 || labels.shape() != Shape{logits.shape()[0]}) {
-    throw ShapeError(message("cross_entropy: logits ", logits.shape(), " and labels ",
-                             labels.shape(), " must be (n, classes) and (n,)"));
-  }
-  if (labels.numel() == 0) {
-    throw ShapeError(message("cross_entropy: no examples in the logits ", logits.shape(),
-                             ", so they have no mean"));
-  }
-  const std::int64_t n = logits.shape()[0];
-  const std::int64_t classes = logits.shape()[1];
-  for (const std::int64_t label : labels.to_vector())
-    detail::check_label("cross_entropy", label, classes);
-  const Tensor<std::uint8_t, Device> is_label =
-      ops::apply("cross_entropy", detail::IsClass{}, labels.reshape({n, 1}),
-                 Tensor<std::int64_t, Device>::arange(classes));
-  // Chosen rather than multiplied by 0 and 1: an impossible class, of -∞, times 0 is no number.
-  return ops::detail::in_float<T, Device>("cross_entropy", {logits}, [is_label](const auto& in) {
-    const Variable<Compute<T>, Device> zero(Tensor<Compute<T>, Device>::scalar(0));
-    const auto likelihoods = ops::where(is_label, ops::log_softmax(in[0]), zero);
-    return ops::detail::divided_sum("cross_entropy", likelihoods, {}, false, -in[0].shape()[0]);
-  });
-}
-
-/// How a cross entropy treats its classes and labels.
-struct CrossEntropyOptions {
-  std::vector<double> class_weights = {};  ///< what each class counts; 1 when empty
-  std::int64_t ignore_index = -100;        ///< a label that stands for none
-  double label_smoothing = 0.0;            ///< the share of a label that all classes have alike
-};
-
-namespace detail {
 
 /// Throws ValueError for options that do not fit so many classes.
 inline void check_options(const char* loss, const CrossEntropyOptions& options,
@@ -110,6 +72,9 @@ Variable<T, Device> labelled(const char* loss, const Variable<T, Device>& x,
                               " must be (n, classes, …) and (n, …)"));
   };
   if (x.rank(loss) < 2 || labels.rank() != x.rank() - 1) throw mistaken();
+  if (labels.numel() == 0) {
+    throw ShapeError(message(loss, ": no examples in ", x.shape(), ", so they have no mean"));
+  }
   Axes classes_last;
   for (int axis = 0; axis < x.rank(); ++axis) {
     if (axis != 1) classes_last.push_back(axis);
@@ -154,13 +119,15 @@ Variable<T, Device> labelled(const char* loss, const Variable<T, Device>& x,
 
 }  // namespace detail
 
-/// The same with options, and also of images: logits (n, classes, …), labels (n, …). The mean is
-/// weighted: over the weights of the labels that are not ignored, NaN when all are. As in PyTorch.
-/// Throws ShapeError and ValueError for what does not fit.
+/// The mean of -log softmax(logits)[label] over a batch, or the pixels of images: logits
+/// (n, classes, …), labels (n, …) in 0 … classes - 1; a scalar. The mean is weighted: over the
+/// weights of the labels that are not ignored, NaN when all are. As in PyTorch, whose label -100
+/// counts nothing. Computed in float where logits have 16 bits. Throws ShapeError for shapes that
+/// do not fit or an empty batch, and ValueError for a label out of range.
 template <Real T, class Device>
 Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
                                   const Tensor<std::int64_t, Device>& labels,
-                                  const CrossEntropyOptions& options) {
+                                  const CrossEntropyOptions& options = {}) {
   return detail::labelled("cross_entropy", logits, labels, options,
                           [](const auto& rows) { return ops::log_softmax(rows); });
 }
