@@ -143,7 +143,7 @@ namespace detail {
 struct Plus {
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T a, T b) const {
-    return a + b;
+    return static_cast<T>(static_cast<Modular<T>>(a) + static_cast<Modular<T>>(b));
   }
 };
 

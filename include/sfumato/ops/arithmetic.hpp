@@ -21,13 +21,13 @@ namespace detail {
 struct Subtract {
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T a, T b) const {
-    return static_cast<T>(a - b);
+    return static_cast<T>(static_cast<Modular<T>>(a) - static_cast<Modular<T>>(b));
   }
 };
 struct Multiply {
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T a, T b) const {
-    return static_cast<T>(a * b);
+    return static_cast<T>(static_cast<Modular<T>>(a) * static_cast<Modular<T>>(b));
   }
 };
 struct Divide {
@@ -57,7 +57,11 @@ template <class T>
 struct Affine {
   Compute<T> scale;
   Compute<T> shift;
-  SFUMATO_HOST_DEVICE T operator()(T x) const { return static_cast<T>(x * scale + shift); }
+  SFUMATO_HOST_DEVICE T operator()(T x) const {
+    using Number = Modular<Compute<T>>;
+    return static_cast<T>(static_cast<Number>(x) * static_cast<Number>(scale) +
+                          static_cast<Number>(shift));
+  }
 };
 
 /// Throws ValueError where integers have no quotient.
@@ -201,7 +205,7 @@ Variable<T, Device> operator+(std::type_identity_t<Compute<T>> scalar,
 template <class T, class Device>
 Variable<T, Device> operator-(const Variable<T, Device>& x,
                               std::type_identity_t<Compute<T>> scalar) {
-  return ops::affine(x, 1, -scalar);
+  return ops::affine(x, 1, ops::detail::Multiply{}(scalar, static_cast<Compute<T>>(-1)));
 }
 template <class T, class Device>
 Variable<T, Device> operator-(std::type_identity_t<Compute<T>> scalar,
