@@ -94,6 +94,7 @@ TEST_CASE("indices choose slices and elements, and gradients return to them") {
   CHECK(ops::gather(x, 1, indices({}, {2, 0})).shape() == Shape{2, 0});
   CHECK(values(ops::scatter_add(x, 1, indices({}, {0, 2}), source)) == values(x));
   // Infinity and NaN stay where they are.
+  CHECK(std::signbit(values(ops::index_select(variable({1, -0.0}, {2}), 0, indices({1}, {1})))[0]));
   CHECK(values(ops::index_select(variable({kInfinity, 1, kNan}, {3}), 0, indices({1}, {1}))) ==
         List{1});
   const auto select = [](const Inputs& in) {
@@ -262,6 +263,20 @@ TEST_CASE("matrix square roots have finite gradients where eigenvalues coincide"
     const auto root_of_size = ops::sqrtm(Variable<float>(Tensor<float>::eye(2) * size));
     CHECK(root_of_size.value()(1, 1) / std::sqrt(size) == doctest::Approx(1.0));
   }
+  // What 20 iterations don't find is no root, and more find it; of a number below 0 there is none.
+  const auto nearly_singular = variable({0.5, 0.5 - 1e-9, 0.5 - 1e-9, 0.5}, {2, 2});
+  CHECK(
+      complaint([&] { ops::sqrtm(nearly_singular); })
+          .starts_with("sqrtm: after 20 iterations the square of a root differs from its matrix of "
+                       "(2, 2) by "));
+  check_close(ops::sqrtm(nearly_singular, 40),
+              {0.5000158111383008, 0.4999841883616992, 0.4999841883616992, 0.5000158111383008});
+  CHECK_FALSE(complaint([] { ops::sqrtm(variable({1, 0, 0, -0.5}, {2, 2})); }).empty());
+  CHECK_FALSE(complaint([] {
+                ops::sqrtm(Variable<float>(Tensor<float>::from({0, 1, -1, 0}, {2, 2})));
+              }).empty());
+  const auto rank_one = Variable<float>(Tensor<float>::ones({64, 64}));
+  CHECK(ops::sqrtm(rank_one).value()(3, 5) == doctest::Approx(0.125).epsilon(1e-3));
   CHECK(complaint([&] { ops::sqrtm(identity, 0); }) == "sqrtm: 0 iterations; at least 1");
   CHECK(complaint([] {
           ops::sqrtm(variable({1, 2}, {1, 2}));

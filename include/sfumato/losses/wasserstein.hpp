@@ -54,13 +54,14 @@ struct Gaussian {
 }  // namespace detail
 
 /// What wasserstein_loss compares features with: of features (1, c, h, w), their mean, their
-/// variances and the square root of their covariance (ops::sqrtm), side by side in (c, 2 + c).
+/// variances and the square root of their covariance, side by side in (c, 2 + c): ops::sqrtm, but
+/// as near as so many iterations come, as the root in wasserstein_loss is.
 template <class U = void, Real T, class Device>
 auto wasserstein_target(const Variable<T, Device>& features, int iterations = 20) {
   using Result = std::conditional_t<std::is_void_v<U>, T, U>;
   const detail::Gaussian<Result, Device> own(features);
   return ops::cat({ops::unsqueeze(own.mean, 1), ops::unsqueeze(own.variances(), 1),
-                   ops::sqrtm(own.covariance, iterations)},
+                   ops::detail::sqrtm(own.covariance, iterations, false)},
                   1);
 }
 

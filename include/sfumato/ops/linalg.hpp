@@ -3,9 +3,11 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
+#include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/half.hpp"
@@ -16,6 +18,7 @@
 #include "sfumato/ops/matmul.hpp"
 #include "sfumato/ops/norm.hpp"
 #include "sfumato/ops/rearrange.hpp"
+#include "sfumato/ops/reduction.hpp"
 #include "sfumato/ops/sum.hpp"
 
 /// Linear algebra of small matrices (…, n, n). Factorisations run on the processor, in double.
@@ -238,19 +241,50 @@ inline void check_roots(const char* op, const Shape& shape, int iterations) {
   if (iterations < 1) throw ValueError(message(op, ": ", iterations, " iterations; at least 1"));
 }
 
+/// Throws ValueError where the square of a root is not what it is the root of.
+template <class T, class Device>
+void check_squares(const Variable<T, Device>& x, const Variable<T, Device>& root, int iterations) {
+  constexpr double kMost = 1e5 * std::numeric_limits<T>::epsilon();  // more than rounding does
+  const NoGrad off;
+  const auto largest = [](const Variable<T, Device>& a) {
+    return max(abs(a), {-2, -1}).value().to_vector();
+  };
+  if (x.numel() == 0) return;
+  const std::vector<T> errors = largest(sub(matmul(root, root), x));
+  const std::vector<T> sizes = largest(x);
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    const auto size = static_cast<double>(sizes[i]);
+    if (!std::isfinite(size) || static_cast<double>(errors[i]) <= kMost * size) continue;
+    throw ValueError(message(
+        "sqrtm: after ", iterations, " iterations the square of a root differs from its matrix of ",
+        x.shape(), " by ", static_cast<double>(errors[i]) / size,
+        " of its largest element; where that is symmetric and positive semi-definite, more "
+        "iterations find it, or a little added to its diagonal"));
+  }
+}
+
+/// The public sqrtm(), or the same unchecked.
+template <Real T, class Device>
+Variable<T, Device> sqrtm(const Variable<T, Device>& x, int iterations, bool is_checked) {
+  check_roots("sqrtm", x.shape(), iterations);
+  return in_float<T, Device>("sqrtm", {x}, [=](const auto& in) {
+    const auto root = roots_of(in[0], iterations).root;
+    if (is_checked) check_squares(in[0], root, iterations);
+    return root;
+  });
+}
+
 }  // namespace detail
 
 /// The square root of symmetric positive semi-definite matrices (…, n, n), by the iteration of
 /// Newton and Schulz, products only: its gradient is finite where eigenvalues coincide. An
-/// eigenvalue that is 2.25^-i of the matrix' length takes i iterations more than the largest.
-/// Computed in float where x has 16 bits. Throws ShapeError unless matrices are square, and
-/// ValueError for fewer than one iteration.
+/// eigenvalue that is 2.25^-i of the matrix' length takes i iterations more than the largest: in
+/// float 20 are enough for all that rounding leaves. Computed in float where x has 16 bits. Throws
+/// ShapeError unless matrices are square, and ValueError for fewer than one iteration, or where the
+/// square of a root is not x.
 template <Real T, class Device>
 Variable<T, Device> sqrtm(const Variable<T, Device>& x, int iterations = 20) {
-  detail::check_roots("sqrtm", x.shape(), iterations);
-  return detail::in_float<T, Device>("sqrtm", {x}, [iterations](const auto& in) {
-    return detail::roots_of(in[0], iterations).root;
-  });
+  return detail::sqrtm(x, iterations, true);
 }
 
 /// Where the gradient of sqrtm_trace() comes from.

@@ -90,8 +90,10 @@ struct SparseProduct {
 
   SFUMATO_HOST_DEVICE T operator()(std::int64_t outer, std::int64_t row, std::int64_t inner) const {
     const T* const line = x.data() + outer * outer_stride + inner;
-    double total = 0.0;
-    for (std::int64_t i = starts.data()[row]; i < starts.data()[row + 1]; ++i) {
+    const std::int64_t begin = starts.data()[row];
+    const std::int64_t end = starts.data()[row + 1];
+    double total = begin == end ? 0.0 : -0.0;  // what is added to -0 stays what it is, -0 too
+    for (std::int64_t i = begin; i < end; ++i) {
       total += values.data()[i] * static_cast<double>(line[column_indices.data()[i] * line_stride]);
     }
     if constexpr (std::integral<T>) {
