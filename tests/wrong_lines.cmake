@@ -90,6 +90,10 @@ wrong("optim::Adam<float> adam(model.parameters(), 0.1);")
 wrong("optim::Adam<double> adam(model.parameters());")
 
 # Tensors where Variables are wanted, and the other way round; other types.
+wrong("x + \"text\";")
+wrong("std::string(\"text\") * tensor;")
+wrong("x / std::vector<float>{1};")
+wrong("tensor - nullptr;")
 wrong("ops::sum(tensor);")
 wrong("ops::relu(tensor);")
 wrong("(tensor > 0).mean();")

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <ranges>
 #include <type_traits>
 
 #include "sfumato/autodiff/variable.hpp"
@@ -39,6 +40,20 @@ concept VariableBeside =
     is_tensor<A> && std::same_as<V, Variable<typename A::value_type, typename A::device_type>>;
 template <class A, class B>
 concept TensorAndVariable = VariableBeside<A, B> || VariableBeside<B, A>;
+
+template <class V>
+inline constexpr bool is_variable = false;
+template <class T, class Device>
+inline constexpr bool is_variable<Variable<T, Device>> = true;
+
+/// Lists and texts, which nothing is computed with.
+template <class B>
+concept NoOperand =
+    !is_tensor<B> && !is_variable<B> &&
+    (std::ranges::range<const B> || std::is_pointer_v<B> || std::is_null_pointer_v<B>);
+template <class A, class B>
+concept OneIsNoOperand = ((is_tensor<A> || is_variable<A>)&&NoOperand<B>) ||
+                         ((is_tensor<B> || is_variable<B>)&&NoOperand<A>);
 
 /// An operand as what the operators of Variables take. Throws ValueError for a number that the
 /// integers of the other operand can't be: 200 < 300 is true, though 300 is no uint8_t.
@@ -109,6 +124,20 @@ requires detail::TensorAndVariable<A, B>
 auto operator/(const A& a, const B& b) {
   return detail::as_operand<A, B>(a) / detail::as_operand<B, A>(b);
 }
+
+// Without these a compiler would list every operator that there is; make a Tensor of a list.
+template <class A, class B>
+requires detail::OneIsNoOperand<A, B>
+void operator+(const A& a, const B& no_operand) = delete;
+template <class A, class B>
+requires detail::OneIsNoOperand<A, B>
+void operator-(const A& a, const B& no_operand) = delete;
+template <class A, class B>
+requires detail::OneIsNoOperand<A, B>
+void operator*(const A& a, const B& no_operand) = delete;
+template <class A, class B>
+requires detail::OneIsNoOperand<A, B>
+void operator/(const A& a, const B& no_operand) = delete;
 
 namespace detail {
 /// `a` with other values. Throws ShapeError for a result of another shape.
