@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <iterator>
 #include <memory>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -103,7 +104,8 @@ auto checkpoint(const char* name, const Function& function,
   const auto is_constant = [](const auto& node) { return node == nullptr; };
   if (std::all_of(all.nodes.begin(), all.nodes.end(), is_constant)) return value;
 
-  auto gradient = [function, inputs, outside, randoms](const auto& ctx) {
+  auto gradient = [function, inputs, outside, randoms,
+                   thread = std::this_thread::get_id()](const auto& ctx) {
     // A pass that is itself recorded goes on from here to what the inputs came from.
     const bool create_graph = grad_enabled();
     const GradMode recording(true);
@@ -122,9 +124,12 @@ auto checkpoint(const char* name, const Function& function,
       const RandomReplay replay(randoms);
       Result again = function(handles);
       if (!replay.is_same()) {
-        throw GraphError(
+        throw GraphError(message(
             "checkpoint: the function used other random numbers than when it was first called; it "
-            "must do the same every time, so change a module's mode after the backward pass");
+            "must do the same every time, so ",
+            thread == std::this_thread::get_id()
+                ? "change a module's mode after the backward pass"
+                : "give it a Random of its own: default_random() is another in this thread"));
       }
       return again;
     }();
