@@ -113,7 +113,7 @@ Position<Device> read_checkpoint(const std::string& path, const Record& record) 
   std::size_t earlier = 0;
   std::vector<std::string> others;
   try {
-    others = detail::differences(record_from(json["record"].dump()), record);
+    others = detail::differences(record_from(json["record"]), record);
     position.stage = static_cast<std::size_t>(detail::number_of(json, "stage"));
     position.before = detail::number_of(json, "before");
     earlier = static_cast<std::size_t>(detail::number_of(json, "earlier"));

@@ -53,8 +53,9 @@ inline const Option& option_of_job(const std::string& name) {
 /// A member's value as the command line has it; nothing for a flag that is not set.
 inline std::optional<std::string> text_of_job(const Option& option, const nlohmann::json& value) {
   const auto refuse = [&](const char* wanted) {
-    throw sfumato::ValueError(sfumato::message(option.name, " must be ", wanted, ", not ",
-                                               sfumato::excerpt(value.dump())));
+    throw sfumato::ValueError(sfumato::message(
+        option.name, " must be ", wanted, ", not ",
+        value.is_structured() ? value.type_name() : sfumato::excerpt(value.dump())));
   };
   if (option.is_flag()) {
     if (!value.is_boolean()) refuse("true or false");

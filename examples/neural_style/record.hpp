@@ -124,12 +124,11 @@ inline std::string to_json(const Record& record) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-/// Reads what to_json() wrote, or anybody. Throws IoError for what is no record, and for options
-/// and inputs that are none of a picture's.
-inline Record record_from(const std::string& text) {
+/// What to_json() was given, out of JSON that anybody may have written. Throws IoError for what is
+/// no record, and for options and inputs that are none of a picture's.
+inline Record record_from(const nlohmann::json& json) {
   using detail::text_of;
   constexpr std::size_t kMost = 1000;  // of anything
-  const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
   const auto member = [&](const char* name, bool is_object) -> const nlohmann::json& {
     const bool there = json.is_object() && json.contains(name);
     if (!there || json[name].size() > kMost ||

@@ -36,7 +36,7 @@ inline Record record_in(const std::string& picture) {
         "another program written it?"));
   }
   try {
-    return record_from(*text);
+    return record_from(nlohmann::json::parse(*text, nullptr, false));
   } catch (const sfumato::IoError& error) {
     throw sfumato::IoError(sfumato::message(picture, ": ", error.what()));
   }

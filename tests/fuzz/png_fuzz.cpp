@@ -1,32 +1,7 @@
 // PNG files, with their EXIF data and colour profiles.
 
 #include "picture.hpp"
-
-namespace {
-
-/// Makes the checksums of all chunks right: few changes of a file would get beyond them otherwise.
-std::vector<std::uint8_t> with_checksums(const std::uint8_t* data, std::size_t size) {
-  std::vector<std::uint8_t> file(data, data + size);
-  const auto number = [&](std::size_t at) {
-    std::size_t value = 0;
-    for (std::size_t i = 0; i < 4; ++i) value = value << 8 | file[at + i];
-    return value;
-  };
-  for (std::size_t at = 8; at + 12 <= size && number(at) <= size - at - 12; at += 12 + number(at)) {
-    const std::size_t end = at + 8 + number(at);
-    std::uint32_t value = 0xFFFFFFFF;
-    for (std::size_t i = at + 4; i < end; ++i) {
-      value ^= file[i];
-      for (int bit = 0; bit < 8; ++bit) value = value >> 1 ^ (value % 2 == 1 ? 0xEDB88320U : 0U);
-    }
-    for (std::size_t i = 0; i < 4; ++i) {
-      file[end + i] = static_cast<std::uint8_t>(~value >> (24 - 8 * i));
-    }
-  }
-  return file;
-}
-
-}  // namespace
+#include "png_chunks.hpp"
 
 std::vector<std::string> fuzz_seeds() {
   return fuzz::pictures(".png");
@@ -34,6 +9,6 @@ std::vector<std::string> fuzz_seeds() {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::run_picture(data, size);
-  const std::vector<std::uint8_t> file = with_checksums(data, size);
+  const std::vector<std::uint8_t> file = fuzz::with_checksums(data, size);
   return fuzz::run_picture(file.data(), file.size());
 }
