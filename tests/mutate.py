@@ -27,7 +27,7 @@ import shutil
 import subprocess
 import sys
 
-FOLDERS = ("core", "cpu", "autodiff", "ops", "nn", "losses", "optim", "io", "style")
+FOLDERS = ("core", "cpu", "autodiff", "ops", "nn", "losses", "optim", "data", "io", "style")
 
 # Tests of a header that have neither its name nor its folder's, by the beginning of its path.
 ALSO = {
