@@ -95,6 +95,7 @@ for wrong in '' , a, ,a a,,b 'a, b'; do
 done
 asks_wrong "Vgg: there is no layer 'conv7_1'" --content-layers conv7_1 --size 32
 asks_wrong "Vgg: there is no layer 'a'" --style-layers a,b --size 32
+asks_wrong 'style transfer: the style layer 0 is named twice' --style-layers conv1_1,0 --size 32
 # A list takes no pictures.
 "$program" --style-layers relu1_1,2 "$cat" "$suns" --content-layers 25 --size 32 --iterations 1 --quiet -o y.png ||
   fail "a list took the pictures"

@@ -238,6 +238,11 @@ TEST_CASE("transfer says what does not fit") {
         "style transfer: -1 iterations with decay every 200; they must be at least 0 and 1");
   CHECK(with({.objective = {.content_layers = {}, .style_layers = {}}}, image(1)) ==
         "style transfer: name at least one content or style layer");
+  CHECK(with({.objective = {.style_layers = {"conv1_1", "relu1_1", "0"}}}, image(1)) ==
+        "style transfer: the style layer 0 is named twice; name it once, with a larger weight");
+  CHECK(with({.objective = {.content_layers = {"relu1_1", "relu1_1"}}}, image(1)) ==
+        "style transfer: the content layer relu1_1 is named twice; name it once, with a larger "
+        "weight");
   CHECK(with({.objective = {.style_layers = {"conv9_9"}}}, image(1)) ==
         "Vgg: there is no layer 'conv9_9'; layers are conv1_1, relu1_1, …, pool5 or 0 to 36");
 }

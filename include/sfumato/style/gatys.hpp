@@ -4,12 +4,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/variable.hpp"
+#include "sfumato/core/error.hpp"
+#include "sfumato/core/printable.hpp"
 #include "sfumato/losses/gradient_size.hpp"
 #include "sfumato/losses/style.hpp"
 #include "sfumato/losses/total_variation.hpp"
@@ -84,6 +87,19 @@ typename Term<T, Device>::Loss variation_loss(Variation variation) {
   return [](const Numbers& image, const Numbers&) { return losses::total_variation_loss(image); };
 }
 
+/// A layer that is named twice, perhaps by another of its names, would count twice, and have one
+/// weight for both.
+template <class Network>
+void refuse_twice(const char* kind, const Network& network,
+                  const std::vector<std::string>& layers) {
+  std::set<std::size_t> seen;
+  for (const std::string& name : layers) {
+    if (seen.insert(network.layer_index(name)).second) continue;
+    throw ValueError(message("style transfer: the ", kind, " layer ", excerpt(name),
+                             " is named twice; name it once, with a larger weight"));
+  }
+}
+
 template <class T, class Device>
 void refuse_small(const char* which, const Tensor<T, Device>& image, std::int64_t least) {
   if (image.rank() != 4 || std::min(image.shape()[2], image.shape()[3]) >= least) return;
@@ -100,7 +116,8 @@ void refuse_small(const char* which, const Tensor<T, Device>& image, std::int64_
 ///
 /// Content and style are normalised images (1, 3, h, w); their sizes may differ. Losses are
 /// computed in T, whatever the network's element type. Throws ValueError for layers that the
-/// network does not have, or none, and ShapeError for images too small for them.
+/// network does not have, that are named twice, or none, and ShapeError for images too small for
+/// them.
 template <class Network, class T, class Device>
 Objective<Network, T> gatys_objective(Network& network, const Tensor<T, Device>& content,
                                       const Tensor<T, Device>& style,
@@ -109,6 +126,8 @@ Objective<Network, T> gatys_objective(Network& network, const Tensor<T, Device>&
   if (options.content_layers.empty() && options.style_layers.empty()) {
     throw ValueError("style transfer: name at least one content or style layer");
   }
+  detail::refuse_twice("content", network, options.content_layers);
+  detail::refuse_twice("style", network, options.style_layers);
   detail::refuse_small("content", content, deepest_pixel(network, options));
   detail::refuse_small("style", style, deepest_pixel(network, {{}, options.style_layers}));
   using Goal = Objective<Network, T>;
