@@ -21,6 +21,10 @@ refuses_line "there is no option 'sise'" "$(job x.png ', "sise": 64')"
 refuses_line "there is no option 'help'" "$(job x.png ', "help": true')"
 refuses_line "--size must be a whole number from 32 to 16384, not '8'" "$(job x.png ', "size": 8')"
 refuses_line '--size must be a text, a number or a list of texts, not null' "$(job x.png ', "size": null')"
+refuses_line '--size must be a text, a number or a list of texts, not object' "$(job x.png ', "size": {}')"
+refuses_line '--style-layers must be a text, a number or a list of texts, not array' \
+  "$(job x.png ', "style-layers": ['"$(printf '[%.0s' {1..100000})$(printf ']%.0s' {1..100000})"']')"
+refuses_line "it has 'size' twice" "$(job x.png ', "size": 64, "size": 32')"
 refuses_line '--quiet must be true or false, not 1' "$(job x.png ', "quiet": 1')"
 refuses_line '--weights is of all jobs: give it on the command line' "$(job x.png ', "weights": "w.pth"')"
 refuses_line '--jobs is of all jobs' "$(job x.png ', "jobs": "jobs.jsonl"')"
@@ -41,7 +45,7 @@ done
 # One that fails is reported, and the rest goes on; a line's options win.
 {
   job a.png
-  job fails.png ', "content": "none.jpg"'
+  echo '{"content": "none.jpg", "style": "suns.jpg", "output": "fails.png"}'
   job b.png ', "size": 48, "style-layers": ["relu1_1", "relu2_1"], "tv-weight": 1e-1, "save-every": 1'
   job folder/c.png
 } >jobs.jsonl

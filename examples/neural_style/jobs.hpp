@@ -7,6 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -73,7 +74,16 @@ inline std::optional<std::string> text_of_job(const Option& option, const nlohma
 }
 
 inline Job job_of(const std::string& text, std::size_t line, const Settings& of_all) {
-  const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+  std::set<std::string> names;
+  const auto is_new = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& name) {
+    const bool is_member = depth == 1 && event == nlohmann::json::parse_event_t::key;
+    if (is_member && !names.insert(name.get<std::string>()).second) {
+      throw sfumato::ValueError(
+          sfumato::message("it has '", sfumato::excerpt(name.get<std::string>()), "' twice"));
+    }
+    return true;
+  };
+  const nlohmann::json json = nlohmann::json::parse(text, is_new, false);
   if (!json.is_object()) throw sfumato::ValueError("this is no JSON object");
   Settings settings = of_all;
   for (const auto& [name, value] : json.items()) {
