@@ -244,6 +244,9 @@ TEST_CASE("a checkpoint complains where a second run can't be as the first") {
 }
 
 TEST_CASE("a checkpoint complains where a second run uses something else") {
+  CHECK(complaint([] {
+          checkpoint([](const Variables<double>& in) { return in[0]; }, {Variable<double>()});
+        }).starts_with("checkpoint: the Variable is undefined"));
   const auto x = scalar(3.0);
   // By the time of the sweep, h is the checkpoint itself.
   auto h = x * 2.0;

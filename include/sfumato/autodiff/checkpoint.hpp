@@ -24,8 +24,8 @@ namespace detail {
 /// The same value at a place of its own on the tape, so that what is made from it can be told from
 /// what is made from `input` otherwise, by another path.
 template <class T, class Device>
-Variable<T, Device> handle_to(const Variable<T, Device>& input) {
-  return record("checkpoint_input", input.value(), {input},
+Variable<T, Device> handle_to(const Variable<T, Device>& input, const char* op = "checkpoint") {
+  return record("checkpoint_input", input.value(op), {input},
                 [](const Backward<T, Device>& ctx) { return ctx.gradient(); });
 }
 
@@ -89,7 +89,7 @@ auto checkpoint(const char* name, const Function& function,
   std::vector<RandomEntry> randoms;
   {
     std::vector<Variable<T, Device>> handles;
-    for (const auto& input : inputs) handles.push_back(handle_to(input));
+    for (const auto& input : inputs) handles.push_back(handle_to(input, name));
     const RandomJournal journal;
     const ReadJournal reads;
     const Result result = function(handles);
