@@ -141,6 +141,40 @@ TEST_CASE("without a line search every step is one evaluation, before it") {
   CHECK(other.loss() < 1e-12);
 }
 
+TEST_CASE("what L-BFGS has learnt is saved and restored, to the same bits") {
+  const auto x = parameter<float>({-1.2F, 1.0F, 0.5F});
+  LBFGS<float> lbfgs({x}, {.history = 3});
+  run(
+      lbfgs, [&] { return rosenbrock(x); }, 7);
+  const auto state = lbfgs.state_dict();
+  const auto y = parameter<float>(x.value().to_vector());
+  LBFGS<float> restored({y}, {.history = 3});
+  restored.load_state_dict(state);
+  CHECK(restored.evaluations() == lbfgs.evaluations());
+  for (int i = 0; i < 5; ++i) {
+    CHECK(lbfgs.step([&] { return rosenbrock(x); }));
+    CHECK(restored.step([&] { return rosenbrock(y); }));
+    CHECK(restored.loss() == lbfgs.loss());
+    CHECK(x.value().to_vector() == y.value().to_vector());
+  }
+  for (const char* const name : {"gradient.0", "step.0.0", "change.0.0"}) {
+    REQUIRE(state.contains(name));
+    auto other = state;
+    other.at(name) = Tensor<float>::zeros({2});
+    INFO(name);
+    CHECK(complaint([&] { restored.load_state_dict(other); }) ==
+          message("load_state_dict: L-BFGS needs ", name, " of the shape (3,)"));
+  }
+  auto other = state;
+  other.erase("change.0.0");
+  CHECK(complaint([&] { restored.load_state_dict(other); }) ==
+        "load_state_dict: L-BFGS needs change.0.0 of the shape (3,)");
+  other = state;
+  other.emplace("velocity.0", Tensor<float>::zeros({3}));
+  CHECK(complaint([&] { restored.load_state_dict(other); }) ==
+        "load_state_dict: L-BFGS has no velocity.0");
+}
+
 TEST_CASE("L-BFGS says what it can't minimise") {
   const auto x = parameter<double>({-1.0});
   LBFGS<double> lbfgs({x});

@@ -570,6 +570,8 @@ TEST_CASE("checkpoints come back as they were, and damaged or made-up ones are e
   CHECK(made_up("", tensors) == "is no checkpoint");
   CHECK(made_up("[1]", tensors) == "is no checkpoint");
   CHECK(made_up(std::string(100000, '['), tensors) == "is no checkpoint");
+  const std::string deep = std::string(1000000, '[') + std::string(1000000, ']');
+  CHECK(made_up("{\"record\": " + deep + "}", tensors) == "its record has no right environment");
   CHECK(made_up("{\"record\": 1}", tensors) == "its record has no right environment");
   CHECK(made_up("{\"record\": " + to_json(record) + "}", tensors) ==
         "its record has no right stage");
