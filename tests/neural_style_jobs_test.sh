@@ -42,6 +42,17 @@ for wrong in 0/2 3/2 1 1/ /2 a/b 1/2/3 -1/2 ''; do
   refuses 2 "--shard must be K/N, such as 2/8, with K from 1 to N, not '$wrong'" jobs --shard "$wrong"
 done
 
+# Names of files may hold anything, and a terminal is told none of it.
+odd() { echo '{"content": "'"$1"'", "style": "suns.jpg", "output": "a\u001b[31m\n.png"}' >jobs.jsonl; }
+odd none.jpg
+jobs >log.txt 2>err.txt && fail "a picture of nothing"
+[ "$(cat err.txt)" = 'neural_style: jobs.jsonl, line 1: a\x1b[31m\n.png is not done: none.jpg: no such file' ] ||
+  fail "control characters: $(cat -v err.txt)"
+odd cat.jpg
+jobs >log.txt || fail "an odd name"
+grep -qF 'wrote a\x1b[31m\n.png' log.txt || fail "control characters: $(cat -v log.txt)"
+is_picture $'a\x1b[31m\n.png'
+
 # One that fails is reported, and the rest goes on; a line's options win.
 {
   job a.png

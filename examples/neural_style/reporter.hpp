@@ -12,9 +12,11 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <vector>
 
 #include "arguments.hpp"
+#include "sfumato/core/printable.hpp"
 #include "signals.hpp"
 
 namespace neural_style {
@@ -39,6 +41,23 @@ inline std::string redrawn(const std::vector<std::string>& before,
   text += "\r\x1b[J";  // all at once: terminals would remember that the old lines were broken
   for (std::size_t i = 0; i < lines.size(); ++i) text += (i > 0 ? "\n" : "") + lines[i];
   return text;
+}
+
+/// An argument of printf(); a text as one line that any terminal can show, since names of files may
+/// hold anything.
+inline std::string shown(const char* text) {
+  return sfumato::printable(text);
+}
+template <class Number>
+requires std::is_arithmetic_v<Number> Number shown(Number number) {
+  return number;
+}
+inline const char* to_argument(const std::string& text) {
+  return text.c_str();
+}
+template <class Number>
+requires std::is_arithmetic_v<Number> Number to_argument(Number number) {
+  return number;
 }
 
 }  // namespace detail
@@ -69,9 +88,12 @@ class Reporter {
   template <class... Values>
   void say(const char* format, const Values&... values) const {
     end_line();
-    print(format, values...);
+    print(format, detail::to_argument(detail::shown(values))...);
   }
-  void say(const char* text) const { say("%s", text); }
+  void say(const char* line) const {
+    end_line();
+    print(line);
+  }
 
   /// Leaves the lines that are rewritten as they are.
   void end_line() const {

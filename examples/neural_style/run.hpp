@@ -101,7 +101,7 @@ int finish(const Arguments& a, Painting<Device>& painting, std::string trouble,
   }
   if (signal == SIGPIPE) {
     std::fprintf(stderr, "neural_style: nobody reads the reports; wrote what there is to %s\n",
-                 a.output.c_str());
+                 sfumato::printable(a.output).c_str());
   } else {
     report.say("%s%s\n", signal != 0 ? "interrupted; wrote what there is to " : "wrote ",
                a.output.c_str());
@@ -253,8 +253,9 @@ std::optional<int> paint_job(const Arguments& all, const Job& job, Loaded<Device
     why = std::string(": ") + error.what();
   }
   if (status == 0 && why.empty()) return 0;
-  std::fprintf(stderr, "neural_style: %s, line %zu: %s is not done%s\n", all.jobs.c_str(), job.line,
-               a.output.c_str(), sfumato::printable(why).c_str());
+  const std::string what =
+      sfumato::message(all.jobs, ", line ", job.line, ": ", a.output, " is not done", why);
+  std::fprintf(stderr, "neural_style: %s\n", sfumato::printable(what).c_str());
   return std::max(status, 1);
 }
 
