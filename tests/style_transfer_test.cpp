@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <concepts>
 #include <limits>
 #include <string>
 #include <vector>
@@ -189,11 +188,10 @@ TEST_CASE("a network stored in bfloat16 leads to nearly the same losses") {
   for (std::size_t i = 0; i < exact.history.size(); ++i) {
     CHECK(found.history[i].total == doctest::Approx(exact.history[i].total).epsilon(0.02));
   }
-  // Its last features are 2 × 2: differences of their Gram matrices magnify rounding, so that
-  // cuDNN's algorithms make a difference.
-  constexpr double kStyle = std::same_as<Device, Cpu> ? 0.02 : 0.05;
+  // Its last features are 2 × 2: differences of their Gram matrices magnify rounding, so that the
+  // order of sums makes a difference: 3.4 % with AMX, 3.1 % without vectors, less than 2 % else.
   CHECK(found.history[0].loss("style") ==
-        doctest::Approx(exact.history[0].loss("style")).epsilon(kStyle));
+        doctest::Approx(exact.history[0].loss("style")).epsilon(0.05));
   CHECK(found.history[0].loss("content") ==
         doctest::Approx(exact.history[0].loss("content")).epsilon(0.02));
   CHECK(found.history.back().total < found.history.front().total);
