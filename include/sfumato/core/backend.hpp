@@ -28,7 +28,7 @@ struct SumReduction {
   }
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T a, T b) const {
-    return static_cast<T>(static_cast<Modular<T>>(a) + static_cast<Modular<T>>(b));
+    return static_cast<T>(static_cast<detail::Modular<T>>(a) + static_cast<detail::Modular<T>>(b));
   }
 };
 struct MaxReduction {

@@ -42,13 +42,13 @@ class ElementReference {
     return *this;
   }
   ElementReference& operator+=(T value) {
-    return *this = static_cast<T>(number() + static_cast<Modular<T>>(value));
+    return *this = static_cast<T>(number() + static_cast<detail::Modular<T>>(value));
   }
   ElementReference& operator-=(T value) {
-    return *this = static_cast<T>(number() - static_cast<Modular<T>>(value));
+    return *this = static_cast<T>(number() - static_cast<detail::Modular<T>>(value));
   }
   ElementReference& operator*=(T value) {
-    return *this = static_cast<T>(number() * static_cast<Modular<T>>(value));
+    return *this = static_cast<T>(number() * static_cast<detail::Modular<T>>(value));
   }
   ElementReference& operator/=(T value) {
     return *this = static_cast<T>(static_cast<T>(*this) / value);
@@ -59,7 +59,9 @@ class ElementReference {
   }
 
  private:
-  Modular<T> number() const { return static_cast<Modular<T>>(static_cast<T>(*this)); }
+  detail::Modular<T> number() const {
+    return static_cast<detail::Modular<T>>(static_cast<T>(*this));
+  }
 
   Tensor<T, Device> tensor_;  // a share, so that `auto last = x[1](2)` outlives x[1]
   std::int64_t offset_;

@@ -107,11 +107,13 @@ concept Real = std::floating_point<T> || SixteenBits<T>;
 template <class T>
 using Compute = std::conditional_t<SixteenBits<T>, float, T>;
 
+namespace detail {
 /// What T is added, subtracted and multiplied in: beyond the range of unsigned integers results are
 /// modulo 2^bits, and of others undefined.
 template <class T>
 using Modular = typename std::conditional_t<std::signed_integral<T>, std::make_unsigned<T>,
                                             std::type_identity<T>>::type;
+}  // namespace detail
 
 /// What partial results of a reduction of T are combined in: long sums of floats then lose nothing
 /// to rounding, and those of small integers do not overflow.

@@ -21,13 +21,15 @@ namespace detail {
 struct Subtract {
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T a, T b) const {
-    return static_cast<T>(static_cast<Modular<T>>(a) - static_cast<Modular<T>>(b));
+    return static_cast<T>(static_cast<sfumato::detail::Modular<T>>(a) -
+                          static_cast<sfumato::detail::Modular<T>>(b));
   }
 };
 struct Multiply {
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T a, T b) const {
-    return static_cast<T>(static_cast<Modular<T>>(a) * static_cast<Modular<T>>(b));
+    return static_cast<T>(static_cast<sfumato::detail::Modular<T>>(a) *
+                          static_cast<sfumato::detail::Modular<T>>(b));
   }
 };
 struct Divide {
@@ -58,7 +60,7 @@ struct Affine {
   Compute<T> scale;
   Compute<T> shift;
   SFUMATO_HOST_DEVICE T operator()(T x) const {
-    using Number = Modular<Compute<T>>;
+    using Number = sfumato::detail::Modular<Compute<T>>;
     return static_cast<T>(static_cast<Number>(x) * static_cast<Number>(scale) +
                           static_cast<Number>(shift));
   }

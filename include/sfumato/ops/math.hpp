@@ -37,13 +37,14 @@ struct Sqrt {
 struct Square {
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T x) const {
-    return static_cast<T>(static_cast<Modular<T>>(x) * static_cast<Modular<T>>(x));
+    return static_cast<T>(static_cast<sfumato::detail::Modular<T>>(x) *
+                          static_cast<sfumato::detail::Modular<T>>(x));
   }
 };
 struct Abs {
   template <class T>
   SFUMATO_HOST_DEVICE T operator()(T x) const {
-    return x < T{0} ? static_cast<T>(-static_cast<Modular<T>>(x)) : x;
+    return x < T{0} ? static_cast<T>(-static_cast<sfumato::detail::Modular<T>>(x)) : x;
   }
 };
 struct Sign {
