@@ -18,6 +18,7 @@
 #include "environment.hpp"
 #include "frames.hpp"
 #include "memory.hpp"
+#include "onlooker.hpp"
 #include "options.hpp"
 #include "page.hpp"
 #include "reporter.hpp"
@@ -29,6 +30,7 @@
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/sha256.hpp"
 #include "sfumato/style/pictures.hpp"
+#include "signals.hpp"
 #include "stages.hpp"
 
 namespace neural_style {
@@ -83,7 +85,8 @@ inline std::string command_of(const Settings& given) {
 /// drawings, animations and reports need.
 class Watch {
  public:
-  Watch(const Arguments& a, const Reporter& report) : a_(a), report_(report) {}
+  Watch(const Arguments& a, const Reporter& report, Onlooker* onlooker = nullptr)
+      : a_(a), report_(report), onlooker_(onlooker) {}
 
   /// Everything is loaded.
   void begin(const std::vector<Stage>& stages, const std::filesystem::path& weights,
@@ -157,6 +160,13 @@ class Watch {
       log_.write(event);
     }
     if (frames_.wants(overall_)) frames_.add(overall_, pixels());
+    if (onlooker_ == nullptr) return;
+    if (const int signal = onlooker_->see(standing_, pixels)) interrupted = signal;
+  }
+
+  /// The run ended before its end.
+  void tell(const std::string& trouble) const {
+    if (onlooker_ != nullptr) onlooker_->hear(trouble);
   }
 
   /// Writes what there is to be told of a picture. Returns what went wrong, or nothing.
@@ -271,6 +281,7 @@ class Watch {
 
   const Arguments& a_;
   const Reporter& report_;
+  Onlooker* onlooker_;
   RunLog log_;
   Frames frames_;
   Standing standing_;
