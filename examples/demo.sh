@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 .ci/install g++ cmake ninja-build pkg-config libeigen3-dev libjpeg62-turbo-dev libpng-dev libwebp-dev \
-  liblcms2-dev libcli11-dev nlohmann-json3-dev libzip-dev
+  liblcms2-dev libcli11-dev nlohmann-json3-dev libzip-dev libcpp-httplib-dev
 
 # A folder of its own: the tests and benchmarks, and what they need, are left out.
 cmake --preset release -B build/demo -D SFUMATO_TESTS=OFF -D SFUMATO_BENCHMARKS=OFF

@@ -13,6 +13,7 @@
 #include "neural_style/repeat.hpp"
 #include "neural_style/run.hpp"
 #include "neural_style/signals.hpp"
+#include "neural_style/studio.hpp"
 #include "sfumato/core/error.hpp"
 
 namespace {
@@ -22,19 +23,25 @@ int run_program(std::span<char* const> words) {
   using namespace neural_style;
   const std::string program = words.empty() ? "" : words[0];
   words = words.subspan(words.empty() ? 0 : 1);
-  const bool repeats = !words.empty() && std::string(words[0]) == "repeat";
-  Arguments arguments = repeats ? parse_repeat(words.subspan(1), program) : parse(words);
+  const std::string command = words.empty() ? "" : words[0];
+  Arguments arguments = command == "repeat"   ? parse_repeat(words.subspan(1), program)
+                        : command == "studio" ? parse_studio(words.subspan(1))
+                                              : parse(words);
   if (!arguments.answer.empty()) {
     const std::string answer = answer_to(arguments);
     const bool said = std::fputs(answer.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
     return said ? 0 : 1;
   }
-  if (arguments.output.empty() && arguments.jobs.empty()) {
+  if (arguments.output.empty() && arguments.jobs.empty() && !arguments.studio) {
     arguments.output = arguments.film.empty()
                            ? free_output(arguments.content, arguments.style)
                            : free_output(arguments.film, arguments.style, ".mp4");
   }
-  catch_signals();
+  if (arguments.studio) {
+    block_signals();
+  } else {
+    catch_signals();
+  }
   return run_on_device(arguments, program.c_str());
 }
 

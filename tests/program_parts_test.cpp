@@ -25,6 +25,8 @@
 #include "../examples/neural_style/reporter.hpp"
 #include "../examples/neural_style/signals.hpp"
 #include "../examples/neural_style/stages.hpp"
+#include "../examples/neural_style/studio.hpp"
+#include "../examples/studio/guard.hpp"
 #include "sfumato/sfumato.hpp"
 #include "support/complaint.hpp"
 #include "support/fake_system.hpp"
@@ -65,6 +67,12 @@ Arguments read(std::vector<const char*> words) {
 sfumato::nn::Vgg<float> small_network() {
   sfumato::Random random(1);
   return sfumato::nn::Vgg<float>({.widths = {8, 16, 16, 16, 16}}, random);
+}
+
+/// Somebody who asks the studio for something.
+studio::Visitor visitor(const std::string& method, const std::string& host,
+                        std::vector<std::string> origins) {
+  return {method, "/jobs", {host}, std::move(origins), "", ""};
 }
 
 }  // namespace
@@ -583,4 +591,60 @@ TEST_CASE("checkpoints come back as they were, and damaged or made-up ones are e
   many.replace(many.find("\"earlier\": 0"), 12, "\"earlier\": 9");
   CHECK(made_up(many, tensors) == "has fewer losses than it says");
   std::filesystem::remove(path);
+}
+
+TEST_CASE("the studio lets in its own page alone") {
+  const studio::Door own{"127.0.0.1", ""};
+  const auto lets_in = [](const studio::Door& door, const studio::Visitor& who) {
+    return studio::refusal(door, who).empty();
+  };
+  CHECK(lets_in(own, visitor("GET", "127.0.0.1:8320", {})));
+  CHECK(lets_in(own, visitor("GET", "LocalHost:9000", {})));  // by a tunnel from another port
+  CHECK(lets_in(own, visitor("GET", "[::1]:8320", {})));
+  CHECK(lets_in(own, visitor("POST", "localhost:8320", {"http://localhost:8320"})));
+  // A name that somebody else has resolved to this machine.
+  CHECK(!lets_in(own, visitor("GET", "evil.example:8320", {})));
+  CHECK(!lets_in(own, visitor("POST", "evil.example", {"http://evil.example"})));
+  CHECK(!lets_in(own, visitor("GET", "192.168.1.2", {})));
+  CHECK(!lets_in(own, visitor("GET", "", {})));
+  // Another page.
+  CHECK(!lets_in(own, visitor("POST", "localhost:8320", {})));
+  CHECK(!lets_in(own, visitor("POST", "localhost:8320", {"http://localhost:3000"})));
+  CHECK(!lets_in(own, visitor("POST", "localhost:8320", {"null"})));
+  CHECK(!lets_in(own, visitor("GET", "localhost:8320", {"http://evil.example"})));
+  studio::Visitor linked = visitor("GET", "localhost:8320", {});
+  linked.site = "cross-site";
+  CHECK(!lets_in(own, linked));
+  linked.path = "/";
+  CHECK(lets_in(own, linked));
+  studio::Visitor two = visitor("GET", "localhost", {});
+  two.hosts.emplace_back("evil.example");
+  CHECK(!lets_in(own, two));
+
+  const studio::Door open{"studio.lan", "0123456789abcdef"};
+  studio::Visitor guest = visitor("GET", "192.168.1.2:8320", {});
+  CHECK(!lets_in(open, guest));
+  guest.token = "0123456789abcdef";
+  CHECK(lets_in(open, guest));
+  guest.hosts = {"[fe80::1]:8320"};
+  CHECK(lets_in(open, guest));
+  guest.hosts = {"Studio.lan"};
+  CHECK(lets_in(open, guest));
+  guest.hosts = {"evil.example"};
+  CHECK(!lets_in(open, guest));
+  for (const char* const wrong :
+       {"", "0", "0123456789abcdeF", "0123456789abcdef0123456789abcdef"}) {
+    CHECK(!studio::same_secret(wrong, open.token));
+  }
+}
+
+TEST_CASE("the studio takes no options of a picture, and a picture none of the studio's") {
+  const auto studio_says = [](const std::vector<const char*>& words) {
+    return complaint([&] { parse_studio(words); });
+  };
+  CHECK(studio_says({"--size", "64"}).find("the page says") != std::string::npos);
+  CHECK(studio_says({"--port", "70000"}).find("--port must be") != std::string::npos);
+  CHECK(parse_studio(std::vector<const char*>{"--help"}).answer == "help");
+  const std::vector<const char*> run{"a.jpg", "b.jpg", "--port", "1"};
+  CHECK(complaint([&] { parse(run); }).find("neural_style studio --port") != std::string::npos);
 }

@@ -16,7 +16,7 @@ done
 
 packages=(g++ cmake ninja-build ccache pkg-config libeigen3-dev libxtensor-dev doctest-dev
   libbenchmark-dev libsimde-dev libjpeg62-turbo-dev libpng-dev libwebp-dev liblcms2-dev libcli11-dev
-  nlohmann-json3-dev libzip-dev python3 curl)
+  nlohmann-json3-dev libzip-dev libcpp-httplib-dev python3 curl)
 [ "$preset" != full ] || packages+=(ffmpeg libopencv-dev)
 case $preset in asan | tsan) packages+=(clang libclang-rt-dev) ;; esac
 .ci/install "${packages[@]}"

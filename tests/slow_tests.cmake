@@ -111,6 +111,14 @@ add_test(NAME film COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/film.sh")
 set_tests_properties(film PROPERTIES SKIP_RETURN_CODE 77
   ENVIRONMENT "SFUMATO_BUILD_DIR=${PROJECT_BINARY_DIR};SFUMATO_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
 
+# The studio in a browser, and among clients that mean it no good.
+if(Python3_FOUND AND TARGET sfumato_httplib)
+  foreach(name IN ITEMS studio_in_browser studio_hostile)
+    add_test(NAME ${name} COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/${name}.py")
+    set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900 RUN_SERIAL ON ENVIRONMENT
+      "SFUMATO_BUILD_DIR=${PROJECT_BINARY_DIR};SFUMATO_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
+  endforeach()
+endif()
 # Runs that are killed 20 times, where the ordinary test does it three times.
 add_test(NAME neural_style_resume_often COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/neural_style_resume_test.sh")
 set_tests_properties(neural_style_resume_often PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT

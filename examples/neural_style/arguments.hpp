@@ -44,6 +44,10 @@ struct Arguments {
   std::string jobs;
   std::string film;  ///< a file, or a folder of frames
   double temporal_weight = 30.0;
+  bool studio = false;
+  std::string folder;  ///< of the studio
+  std::string host = "127.0.0.1";
+  int port = 8320;
   Part shard;
   std::string preset;  ///< a name that find_preset() knows, or nothing
   std::string initial = "content";

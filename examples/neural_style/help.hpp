@@ -67,6 +67,8 @@ inline constexpr const char* kUsage = "neural_style CONTENT STYLE [-o OUT] [OPTI
 /// What help says besides the table, a paragraph each.
 inline const std::vector<std::string>& help_notes() {
   static const std::vector<std::string> notes{
+      "`neural_style studio` paints in the browser: it serves a page on this machine, into which "
+      "pictures are dropped.",
       "An option's value follows it or its =; lists have commas between their words. A picture "
       "whose name begins with a hyphen comes after --.",
       "On SIGINT (Ctrl-C), SIGTERM, SIGHUP, SIGXCPU, or when nobody reads its output any longer, "

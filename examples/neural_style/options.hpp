@@ -21,6 +21,9 @@ inline constexpr std::int64_t kLargest = 16384;
 /// The group of what all jobs have in common.
 inline constexpr const char* kMachine = "Network and machine";
 
+/// The group of what the studio takes besides those.
+inline constexpr const char* kStudio = "The studio (neural_style studio)";
+
 /// The group of what is printed instead of painting anything.
 inline constexpr const char* kAnswers = "Instead of painting";
 
@@ -343,6 +346,17 @@ inline const std::vector<Option>& options() {
        "The same of a film's frames: all pictures in a folder, in the order of their names, into "
        "the folder that --output names",
        words(at(&A::film), "a folder"), of_one_folder},
+
+      {"--folder", "", "FOLDER", kStudio,
+       "Where pictures and the last twenty results are kept (default: sfumato/studio in "
+       "$XDG_STATE_HOME or ~/.local/state)",
+       words(at(&A::folder), "a folder")},
+      {"--host", "", "ADDRESS", kStudio,
+       "Where to serve. Anything but this machine's own address can be reached from outside, and "
+       "asks for the token in the address that is printed",
+       words(at(&A::host), "an address")},
+      {"--port", "", "NUMBER", kStudio, "Its port; 0 takes one that is free",
+       number(at(&A::port), 0, 65535)},
 
       {"--help", "-h", "", kAnswers, "Print this", answer("help")},
       {"--version", "", "", kAnswers,

@@ -120,6 +120,11 @@ inline CommandLine split(std::span<const char* const> command_line) {
 inline Arguments check(const Settings& given) {
   Arguments a = arguments_of(given);
   if (!a.answer.empty()) return a;
+  for (const Setting& setting : given) {
+    if (find_option(setting.option)->group != kStudio) continue;
+    throw sfumato::ValueError(setting.option + " is the studio's: neural_style studio " +
+                              setting.option + " …");
+  }
   for (const Option& option : options()) {
     const bool is_elsewhere = !a.jobs.empty() || (!a.film.empty() && option.name == "CONTENT");
     if (option.required && !is_elsewhere && !is_given(given, option.name)) {

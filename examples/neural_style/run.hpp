@@ -23,6 +23,7 @@
 #include "film.hpp"
 #include "jobs.hpp"
 #include "memory.hpp"
+#include "onlooker.hpp"
 #include "outputs.hpp"
 #include "paint.hpp"
 #include "record.hpp"
@@ -36,6 +37,7 @@
 #include "sfumato/style/weights.hpp"
 #include "signals.hpp"
 #include "stages.hpp"
+#include "studio.hpp"
 #include "watch.hpp"
 #ifdef SFUMATO_WITH_CUDA
 #include "sfumato/cuda.hpp"
@@ -96,6 +98,7 @@ int finish(const Arguments& a, Painting<Device>& painting, std::string trouble,
   }
   if (!trouble.empty()) {
     report.end_line();
+    watch.tell(trouble);
     std::fprintf(stderr, "neural_style: %s\n", sfumato::printable(trouble).c_str());
     return 1;
   }
@@ -208,9 +211,10 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
 /// status.
 template <class Device, class Stored>
 int paint_one(const Arguments& a, Loaded<Device, Stored>& loaded, const Reporter& report,
-              const std::optional<sfumato::Tensor<float>>& kept = {}) {
+              const std::optional<sfumato::Tensor<float>>& kept = {},
+              Onlooker* onlooker = nullptr) {
   using namespace sfumato;
-  Watch watch(a, report);
+  Watch watch(a, report, onlooker);
   Painting<Device> painting;
   painting.kept = kept;
   std::string trouble;
@@ -293,6 +297,13 @@ int run(const Arguments& a, const char* program) {
       return paint_one(frame, loaded, report, kept);
     });
   }
+#ifdef SFUMATO_WITH_STUDIO
+  if (a.studio) {
+    return serve_studio(a, [&](const Arguments& job, Onlooker& onlooker) {
+      return paint_one(job, loaded, Reporter(job), {}, &onlooker);
+    });
+  }
+#endif
   return a.jobs.empty() ? paint_one(a, loaded, report) : paint_jobs(a, loaded, report);
 }
 

@@ -54,10 +54,16 @@ inline void handle(int signal) {
   }
 }
 
+/// A pipe that nobody reads, or a file too large, is an error of writing.
+inline void ignore_failures() {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
 }  // namespace detail
 
 /// From now on the signals that ask a program to end let it end in order, SIGHUP unless it is
-/// ignored, as under nohup. A pipe that nobody reads is an error of writing.
+/// ignored, as under nohup.
 inline void catch_signals() {
   struct sigaction action {};
   action.sa_handler = detail::handle;
@@ -69,8 +75,22 @@ inline void catch_signals() {
     sigaction(signal, nullptr, &old);
     if (signal != SIGHUP || old.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
   }
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);  // a file too large is an error of writing, too
+  detail::ignore_failures();
+}
+
+/// From now on those signals wait in this thread, and in all that it starts, for who asks for them.
+/// Returns which.
+inline sigset_t block_signals() {
+  sigset_t all;
+  sigemptyset(&all);
+  struct sigaction old {};
+  for (const int signal : kEndings) {
+    sigaction(signal, nullptr, &old);
+    if (signal != SIGHUP || old.sa_handler != SIG_IGN) sigaddset(&all, signal);
+  }
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  detail::ignore_failures();
+  return all;
 }
 
 /// Keeps the signals of catch_signals() waiting for as long as it lives, whichever thread they come
