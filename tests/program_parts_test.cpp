@@ -645,6 +645,7 @@ TEST_CASE("the studio takes no options of a picture, and a picture none of the s
   CHECK(studio_says({"--size", "64"}).find("the page says") != std::string::npos);
   CHECK(studio_says({"--port", "70000"}).find("--port must be") != std::string::npos);
   CHECK(parse_studio(std::vector<const char*>{"--help"}).answer == "help");
+  CHECK(studio_says({}).find("libcpp-httplib-dev") != std::string::npos);  // which this is without
   const std::vector<const char*> run{"a.jpg", "b.jpg", "--port", "1"};
   CHECK(complaint([&] { parse(run); }).find("neural_style studio --port") != std::string::npos);
 }
