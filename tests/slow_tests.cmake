@@ -95,6 +95,11 @@ else()
   message(STATUS "sfumato: no Conan (pip install conan), so .conan/conanfile.py is not tested")
 endif()
 
+# How the slim network is made.
+add_test(NAME distill_vgg19 COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/distill_vgg19.sh")
+set_tests_properties(distill_vgg19 PROPERTIES SKIP_RETURN_CODE 77
+  ENVIRONMENT "SFUMATO_BUILD_DIR=${PROJECT_BINARY_DIR};SFUMATO_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
+
 # The program's reports in a browser.
 find_program(SFUMATO_CHROMIUM chromium)
 mark_as_advanced(SFUMATO_CHROMIUM)
