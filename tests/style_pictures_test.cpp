@@ -67,6 +67,12 @@ TEST_CASE("the style keeps its proportions, or is squeezed into the content's si
   CHECK(size({100, 2000, 3}, content, style::StyleFit::kKeep) == PictureSize{16, 320});
   CHECK(size({300, 200, 3}, {13, 256}, style::StyleFit::kSqueeze) == PictureSize{16, 256});
   CHECK(size({2000, 99, 3}, content, style::StyleFit::kKeep) == PictureSize{324, 16});
+  // Or it has a size of its own.
+  for (const style::StyleFit fit :
+       {style::StyleFit::kSqueeze, style::StyleFit::kKeep, style::StyleFit::kShrink}) {
+    CHECK(style::style_size({40, 60, 3}, content, {.style_fit = fit, .style_size = 90}, 16) ==
+          PictureSize{60, 90});
+  }
 }
 
 TEST_CASE("OpenCV's bilinear rule leaves pixels out where Pillow's takes all") {

@@ -5,6 +5,7 @@
 #include "sfumato/losses/cosine_similarity.hpp"
 #include "sfumato/losses/cross_entropy.hpp"
 #include "sfumato/losses/gradient_size.hpp"
+#include "sfumato/losses/guided.hpp"
 #include "sfumato/losses/kl_div.hpp"
 #include "sfumato/losses/matching.hpp"
 #include "sfumato/losses/mse_loss.hpp"

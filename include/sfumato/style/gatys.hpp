@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <set>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -16,13 +16,14 @@
 #include "sfumato/losses/gradient_size.hpp"
 #include "sfumato/losses/style.hpp"
 #include "sfumato/losses/total_variation.hpp"
-#include "sfumato/losses/wasserstein.hpp"
 #include "sfumato/ops/cast.hpp"
 #include "sfumato/style/feature_extractor.hpp"
 #include "sfumato/style/neighbors.hpp"
 #include "sfumato/style/objective.hpp"
 #include "sfumato/style/options.hpp"
 #include "sfumato/style/pixels.hpp"
+#include "sfumato/style/statistics.hpp"
+#include "sfumato/style/styles.hpp"
 #include "sfumato/style/term.hpp"
 
 /// The objective of Gatys, Ecker and Bethge, "Image style transfer using convolutional neural
@@ -43,30 +44,32 @@ std::int64_t deepest_pixel(const Network& network, const ObjectiveOptions& optio
 
 namespace detail {
 
-/// The terms of the layers of one kind, and what an image's features are to be compared by.
-template <class Network, class T, class Device, class Target, class Loss>
-void add_terms(std::vector<typename Objective<Network, T>::FeatureTerm>& terms, Network& network,
-               const Tensor<T, Device>& image, const std::vector<std::string>& names,
-               const std::string& kind, double weight, const std::map<std::string, double>& weights,
-               bool normalize_gradients, const Target& target, const Loss& loss) {
+/// The terms of content layers.
+template <class Network, class T, class Device>
+void add_content_terms(std::vector<typename Objective<Network, T>::FeatureTerm>& terms,
+                       Network& network, const Tensor<T, Device>& content,
+                       const ObjectiveOptions& options) {
+  using Numbers = Variable<T, Device>;
+  const auto loss = [sums = options.sums](const auto& x, const Numbers& target) {
+    const auto mean = losses::content_loss(x, target);
+    return sums ? mean * static_cast<T>(static_cast<double>(x.numel()) / 2.0) : mean;
+  };
   std::vector<std::size_t> layers;
   const std::size_t first = terms.size();
-  for (const std::string& name : names) {
+  for (const std::string& name : options.content_layers) {
     layers.push_back(network.layer_index(name));
-    const double size = weight * layer_weight(network, name, weights);
-    terms.push_back({name, {}, size, kind, {}});
-    if (!normalize_gradients) {
-      terms.back().loss = loss;
-      continue;
-    }
-    terms.back().loss = [loss, size](const auto& x, const auto& goal) {
-      return loss(losses::with_gradient_size(x, size), goal);
+    const double size =
+        options.content_weight * layer_weight(network, name, options.content_layer_weights);
+    terms.push_back({name, {}, size, "content", loss});
+    if (!options.normalize_gradients) continue;
+    terms.back().loss = [loss, size](const auto& x, const Numbers& target) {
+      return loss(losses::with_gradient_size(x, size), target);
     };
   }
   no_grad([&] {
-    network.visit_features(
-        Variable<T, Device>(image), layers,
-        [&](std::size_t i, const auto& features) { terms[first + i].target = target(features); });
+    network.visit_features(Numbers(content), layers, [&](std::size_t i, const auto& features) {
+      terms[first + i].target = ops::cast<T>(features);
+    });
   });
 }
 
@@ -114,13 +117,13 @@ void refuse_small(const char* which, const Tensor<T, Device>& image, std::int64_
 /// network sees them, and from smoothness: terms of the kinds "tv", "content" and "style"; and
 /// terms of the picture that are given.
 ///
-/// Content and style are normalised images (1, 3, h, w); their sizes may differ. Losses are
-/// computed in T, whatever the network's element type. Throws ValueError for layers that the
-/// network does not have, that are named twice, or none, and ShapeError for images too small for
-/// them.
+/// Content and style are normalised images (1, 3, h, w); their sizes may differ. The style may be
+/// several (Styles). Losses are computed in T, whatever the network's element type. Throws
+/// ValueError for layers that the network does not have, that are named twice, or none, and for a
+/// strength out of range, and ShapeError for images too small for them.
 template <class Network, class T, class Device>
 Objective<Network, T> gatys_objective(Network& network, const Tensor<T, Device>& content,
-                                      const Tensor<T, Device>& style,
+                                      const std::type_identity_t<Styles<T, Device>>& styles,
                                       const ObjectiveOptions& options = {},
                                       std::vector<Term<T, Device>> picture_terms = {}) {
   if (options.content_layers.empty() && options.style_layers.empty()) {
@@ -128,38 +131,23 @@ Objective<Network, T> gatys_objective(Network& network, const Tensor<T, Device>&
   }
   detail::refuse_twice("content", network, options.content_layers);
   detail::refuse_twice("style", network, options.style_layers);
+  if (!(options.strength >= 0.0 && options.strength <= 1.0)) {
+    throw ValueError(
+        message("style transfer: a strength of ", options.strength, "; it must be from 0 to 1"));
+  }
+  check_styles(styles, content.shape());
   detail::refuse_small("content", content, deepest_pixel(network, options));
-  detail::refuse_small("style", style, deepest_pixel(network, {{}, options.style_layers}));
+  for (const StylePicture<T, Device>& style : styles.pictures) {
+    detail::refuse_small("style", style.image, deepest_pixel(network, {{}, options.style_layers}));
+  }
   using Goal = Objective<Network, T>;
-  using Numbers = Variable<T, Device>;
   std::vector<typename Goal::FeatureTerm> terms;
-  const bool sums = options.sums;
-  const int roots = options.root_iterations;
-  const ops::RootGradient gradient = options.root_gradient;
-  detail::add_terms<Network, T>(
-      terms, network, content, options.content_layers, "content", options.content_weight,
-      options.content_layer_weights, options.normalize_gradients,
-      [](const auto& x) { return ops::cast<T>(x); },
-      [=](const auto& x, const Numbers& target) {
-        const auto mean = losses::content_loss(x, target);
-        return sums ? mean * static_cast<T>(static_cast<double>(x.numel()) / 2.0) : mean;
-      });
+  detail::add_content_terms<Network, T>(terms, network, content, options);
   const std::size_t first_style = terms.size();
   if (options.style_loss == StyleLoss::kNeighbors) {
-    detail::add_neighbor_terms<Network, T>(terms, network, content, style, options);
+    detail::add_neighbor_terms<Network, T>(terms, network, content, styles, options);
   } else {
-    const bool wasserstein = options.style_loss == StyleLoss::kWasserstein;
-    detail::add_terms<Network, T>(
-        terms, network, style, options.style_layers, "style", options.style_weight,
-        options.style_layer_weights, options.normalize_gradients,
-        [=](const auto& x) {
-          return wasserstein ? losses::wasserstein_target<T>(x, roots) : losses::gram_matrix<T>(x);
-        },
-        [=](const auto& x, const Numbers& target) {
-          if (wasserstein) return losses::wasserstein_loss(x, target, roots, gradient);
-          const auto mean = losses::style_loss(x, target);
-          return sums ? mean * static_cast<T>(static_cast<double>(target.numel()) / 4.0) : mean;
-        });
+    detail::add_statistics_terms<Network, T>(terms, network, content, styles, options);
   }
   constexpr std::int64_t kLargestStride = 2;
   for (std::size_t i = first_style; i < terms.size(); ++i) {

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,12 +12,14 @@
 #include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/error.hpp"
+#include "sfumato/core/random.hpp"
 #include "sfumato/losses/cosine_similarity.hpp"
 #include "sfumato/losses/matching.hpp"
 #include "sfumato/ops/interpolate.hpp"
 #include "sfumato/style/feature_extractor.hpp"
 #include "sfumato/style/objective.hpp"
 #include "sfumato/style/options.hpp"
+#include "sfumato/style/styles.hpp"
 
 /// Kolkin, Kucera, Paris, Sýkora, Shechtman and Shakhnarovich, "Neural neighbor style transfer"
 /// (2022): wherever the picture shows something, the features that it is to have there are those of
@@ -41,8 +45,9 @@ Variable<T, Device> on_grid(const Variable<Features, Device>& features, const Sh
 /// What some layers see in an image, on one grid: for each layer vectors and their mean.
 template <class T, class Device>
 struct GridFeatures {
-  std::vector<Variable<T, Device>> vectors;
-  std::vector<Variable<T, Device>> means;
+  using Numbers = Variable<T, Device>;
+  std::vector<Numbers> vectors;
+  std::vector<Numbers> means;
 
   template <class Network>
   GridFeatures(Network& network, const Tensor<T, Device>& image,
@@ -51,17 +56,32 @@ struct GridFeatures {
     for (const std::string& name : names) layers.push_back(network.layer_index(name));
     vectors.resize(names.size());
     const NoGrad off;
-    network.visit_features(Variable<T, Device>(image), layers,
-                           [&](std::size_t i, const auto& features) {
-                             vectors[i] = on_grid<T>(features, image.shape());
-                           });
+    network.visit_features(Numbers(image), layers, [&](std::size_t i, const auto& features) {
+      vectors[i] = on_grid<T>(features, image.shape());
+    });
     for (const auto& x : vectors) means.push_back(ops::mean(x, 0, true));
   }
 
-  /// All layers of a position in one vector, in which each counts the same.
-  Variable<T, Device> together() const {
+  /// Some positions, with their own mean.
+  explicit GridFeatures(std::vector<Numbers> some) : vectors(std::move(some)) {
     const NoGrad off;
-    std::vector<Variable<T, Device>> parts;
+    for (const auto& x : vectors) means.push_back(ops::mean(x, 0, true));
+  }
+  GridFeatures at(const std::vector<std::int64_t>& positions) const {
+    const NoGrad off;
+    const auto rows = Tensor<std::int64_t, Device>::from(
+        positions, {static_cast<std::int64_t>(positions.size())});
+    std::vector<Numbers> some;
+    for (const auto& x : vectors) some.push_back(ops::index_select(x, 0, rows));
+    return GridFeatures(std::move(some));
+  }
+
+  std::int64_t positions() const { return vectors.front().size(0); }
+
+  /// All layers of a position in one vector, in which each counts the same.
+  Numbers together() const {
+    const NoGrad off;
+    std::vector<Numbers> parts;
     for (std::size_t i = 0; i < vectors.size(); ++i) {
       const auto x = vectors[i] - means[i];
       const auto length = ops::norm(x, 2.0, 1, true);
@@ -71,42 +91,166 @@ struct GridFeatures {
   }
 };
 
-/// What a picture is to look like: of each position of the content the one of the style is found
+/// Regions on the grid of an image, each of which has a number for every position, from 0 to 1;
+/// one of all positions where none are given.
+template <class T, class Device>
+std::vector<std::vector<double>> regions_on_grid(const Tensor<T, Device>& regions,
+                                                 std::int64_t positions, const Shape& image) {
+  const auto n = static_cast<std::size_t>(positions);
+  if (!regions.defined()) return {std::vector<double>(n, 1.0)};
+  const NoGrad off;
+  const auto maps =
+      ops::transpose(on_grid<T>(Variable<T, Device>(regions), image)).value().to_vector();
+  std::vector<std::vector<double>> all;
+  for (std::size_t begin = 0; begin < maps.size(); begin += n) {
+    const auto first = maps.begin() + static_cast<std::ptrdiff_t>(begin);
+    all.emplace_back(first, first + positions);
+  }
+  return all;
+}
+
+/// The positions that a region has more of than any other; of a region that has none such, the one
+/// of which it has most; none where it is not at all.
+inline std::vector<std::int64_t> positions_of(const std::vector<std::vector<double>>& regions,
+                                              std::size_t region) {
+  const std::vector<double>& own = regions[region];
+  std::vector<std::int64_t> positions;
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    const bool most = std::all_of(regions.begin(), regions.end(),
+                                  [&](const auto& other) { return other[i] <= own[i]; });
+    if (most && own[i] > 0.0) positions.push_back(static_cast<std::int64_t>(i));
+  }
+  const auto most = std::max_element(own.begin(), own.end());
+  if (positions.empty() && *most > 0.0) positions.push_back(most - own.begin());
+  return positions;
+}
+
+/// Of sets of so many, how many of each make the largest set in which they stand in the ratio of
+/// their weights; at least one of each that is not empty.
+inline std::vector<std::int64_t> in_ratio(const std::vector<std::int64_t>& counts,
+                                          const std::vector<double>& weights) {
+  double whole = std::numeric_limits<double>::infinity();
+  for (std::size_t k = 0; k < counts.size(); ++k) {
+    if (counts[k] > 0) whole = std::min(whole, static_cast<double>(counts[k]) / weights[k]);
+  }
+  std::vector<std::int64_t> some;
+  for (std::size_t k = 0; k < counts.size(); ++k) {
+    const double part = std::max(1.0, std::round(whole * weights[k]));
+    some.push_back(static_cast<std::int64_t>(std::min(part, static_cast<double>(counts[k]))));
+  }
+  return some;
+}
+
+/// The positions of all styles that a region of the content may look like: of one style those of
+/// its region, of several as many of each as their weights say, by chance, but always the same.
+template <class T, class Device>
+GridFeatures<T, Device> pool_of(const std::vector<GridFeatures<T, Device>>& seen,
+                                const Styles<T, Device>& styles, std::size_t region) {
+  if (seen.size() == 1 && !styles.content_regions.defined()) return seen.front();
+  std::vector<std::vector<std::int64_t>> positions;
+  std::vector<std::int64_t> counts;
+  std::vector<double> weights;
+  for (std::size_t k = 0; k < seen.size(); ++k) {
+    const StylePicture<T, Device>& style = styles.pictures[k];
+    positions.push_back(positions_of(
+        regions_on_grid(style.regions, seen[k].positions(), style.image.shape()), region));
+    counts.push_back(static_cast<std::int64_t>(positions.back().size()));
+    weights.push_back(style.weight);
+  }
+  const std::vector<std::int64_t> some = in_ratio(counts, weights);
+  if (std::count(some.begin(), some.end(), 0) == std::ssize(some)) {
+    throw ValueError(message("style transfer: region ", region,
+                             " of the content is in no style; give it one in a style, too"));
+  }
+  std::vector<std::vector<Variable<T, Device>>> parts(seen.front().vectors.size());
+  Random random(1);
+  const NoGrad off;
+  for (std::size_t k = 0; k < seen.size(); ++k) {
+    if (some[k] == 0) continue;
+    std::vector<std::int64_t> chosen = positions[k];
+    if (some[k] < counts[k]) {
+      for (std::size_t i = 0; i < static_cast<std::size_t>(some[k]); ++i) {
+        const auto left = static_cast<std::int64_t>(chosen.size() - i);
+        std::swap(chosen[i], chosen[i + static_cast<std::size_t>(random.below(left))]);
+      }
+      chosen.resize(static_cast<std::size_t>(some[k]));
+      std::sort(chosen.begin(), chosen.end());
+    }
+    const GridFeatures<T, Device> of_style = seen[k].at(chosen);
+    for (std::size_t i = 0; i < parts.size(); ++i) parts[i].push_back(of_style.vectors[i]);
+  }
+  std::vector<Variable<T, Device>> pool;
+  for (const auto& part : parts) pool.push_back(part.size() == 1 ? part[0] : ops::cat(part, 0));
+  return GridFeatures<T, Device>(std::move(pool));
+}
+
+/// What a picture is to look like: of each position of the content the one of the styles is found
 /// whose features in all style layers are most like it, their means taken away. The loss of a layer
 /// is the mean of 1 - cos(x - m, t - m) over positions, where x are the picture's features, t those
-/// chosen of the style, and m the style's mean; with a strength s below 1, t and m are s of that
-/// and 1 - s of the content's own. As in the paper, but that all layers have the same weight,
-/// unless the options say otherwise, and a term each. Throws ValueError for a strength out of
-/// range.
+/// chosen of the styles, and m the mean of what they were chosen of; with a strength s below 1, t
+/// and m are s of that and 1 - s of the content's own. Where there are regions, positions are
+/// chosen within each, and t and m are, at soft edges, parts of several. As in the paper, but that
+/// all layers have the same weight, unless the options say otherwise, and a term each.
 template <class Network, class T, class Device>
 void add_neighbor_terms(std::vector<typename Objective<Network, T>::FeatureTerm>& terms,
                         Network& network, const Tensor<T, Device>& content,
-                        const Tensor<T, Device>& style, const ObjectiveOptions& options) {
+                        const Styles<T, Device>& styles, const ObjectiveOptions& options) {
   using Numbers = Variable<T, Device>;
-  if (!(options.strength >= 0.0 && options.strength <= 1.0)) {
-    throw ValueError(
-        message("style transfer: a strength of ", options.strength, "; it must be from 0 to 1"));
+  using Indices = Tensor<std::int64_t, Device>;
+  const std::vector<std::string>& names = options.style_layers;
+  if (names.empty()) return;
+  const NoGrad off;
+  const auto mixed = [&](const Numbers& of_style, const Numbers& of_content) {
+    return of_style * static_cast<T>(options.strength) +
+           of_content * static_cast<T>(1.0 - options.strength);
+  };
+  const GridFeatures<T, Device> seen(network, content, names);
+  std::vector<GridFeatures<T, Device>> of_styles;
+  for (const StylePicture<T, Device>& style : styles.pictures) {
+    of_styles.emplace_back(network, style.image, names);
   }
-  if (options.style_layers.empty()) return;
-  const GridFeatures<T, Device> seen(network, content, options.style_layers);
-  const GridFeatures<T, Device> choices(network, style, options.style_layers);
-  const auto nearest = losses::nearest_neighbors(seen.together(), choices.together());
-  for (std::size_t i = 0; i < options.style_layers.size(); ++i) {
-    const std::string& name = options.style_layers[i];
-    const double factor = layer_weight(network, name, options.style_layer_weights);
-    const NoGrad off;
-    const auto mixed = [&](const Numbers& of_style, const Numbers& of_content) {
-      return of_style * static_cast<T>(options.strength) +
-             of_content * static_cast<T>(1.0 - options.strength);
-    };
-    const Numbers mean = mixed(choices.means[i], seen.means[i]);
-    const Numbers goal =
-        mixed(ops::index_select(choices.vectors[i], 0, nearest), seen.vectors[i]) - mean;
-    terms.push_back({name, goal, options.style_weight * factor, "style",
-                     [mean, shape = content.shape()](const auto& x, const Numbers& target) {
-                       const auto own = on_grid<T>(x, shape) - mean;
-                       return ops::mean(T{1} - losses::cosine_similarity(own, target));
-                     }});
+  const std::int64_t n = seen.positions();
+  const bool guided = styles.content_regions.defined();
+  const auto regions = regions_on_grid(styles.content_regions, n, content.shape());
+  std::vector<Numbers> goals(names.size());
+  std::vector<Numbers> means(names.size());
+  for (std::size_t r = 0; r < regions.size(); ++r) {
+    std::vector<std::int64_t> own;  // the positions that have something of the region
+    for (std::int64_t i = 0; i < n; ++i) {
+      if (regions[r][static_cast<std::size_t>(i)] > 0.0) own.push_back(i);
+    }
+    if (own.empty()) continue;
+    const GridFeatures<T, Device> pool = pool_of(of_styles, styles, r);
+    const GridFeatures<T, Device> looking = guided ? seen.at(own) : seen;
+    Indices nearest = losses::nearest_neighbors(looking.together(), pool.together());
+    Numbers part;
+    if (guided) {
+      const std::vector<std::int64_t> found = nearest.to_vector();
+      std::vector<std::int64_t> all(static_cast<std::size_t>(n), 0);
+      for (std::size_t i = 0; i < own.size(); ++i) all[static_cast<std::size_t>(own[i])] = found[i];
+      nearest = Indices::from(all, {n});
+      part = Numbers(
+          Tensor<T, Device>::from(std::vector<T>(regions[r].begin(), regions[r].end()), {n, 1}));
+    }
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      Numbers mean = mixed(pool.means[i], looking.means[i]);
+      Numbers goal = mixed(ops::index_select(pool.vectors[i], 0, nearest), seen.vectors[i]) - mean;
+      if (guided) {
+        mean = mean * part;
+        goal = goal * part;
+      }
+      means[i] = means[i].defined() ? means[i] + mean : mean;
+      goals[i] = goals[i].defined() ? goals[i] + goal : goal;
+    }
+  }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const double factor = layer_weight(network, names[i], options.style_layer_weights);
+    terms.push_back(
+        {names[i], goals[i], options.style_weight * factor, "style",
+         [mean = means[i], shape = content.shape()](const auto& x, const Numbers& target) {
+           const auto own = on_grid<T>(x, shape) - mean;
+           return ops::mean(T{1} - losses::cosine_similarity(own, target));
+         }});
   }
 }
 

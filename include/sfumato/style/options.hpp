@@ -54,7 +54,7 @@ struct ObjectiveOptions {
   /// Sums in the place of means, as Gatys et al. (2016) have them: ½ Σ (F - P)² of the content and
   /// Σ (G - A)² / (2 c h w)² of the style, where F and P are features, G and A sums of products.
   bool sums = false;
-  /// How far kNeighbors goes from the content's features, at 0, to the style's, at 1.
+  /// How far the style's goal goes from the content's own features, at 0, to the style's, at 1.
   double strength = 1.0;
   /// Do not keep the features of the style layers at most a step of 2 pixels apart, which are the
   /// largest, but compute them again for their gradients.

@@ -11,6 +11,7 @@
 #include "sfumato/io/opencv_resize.hpp"
 #include "sfumato/io/resize.hpp"
 #include "sfumato/ops/interpolate.hpp"
+#include "sfumato/ops/layout.hpp"
 #include "sfumato/ops/select.hpp"
 #include "sfumato/style/preprocess.hpp"
 #include "sfumato/style/presets.hpp"
@@ -55,15 +56,15 @@ inline PictureSize size_in_proportion(const Shape& picture, std::int64_t longer,
 }
 
 /// The size of the style picture (height, width, 3) beside a content of the given size: that size,
-/// or in its own proportions the same longer side, times style_scale. No side is below `least`, the
-/// pixels that the deepest layer needs (deepest_pixel()); of a long strip of a picture that keeps
-/// its proportions, the shorter side decides.
+/// or in its own proportions the same longer side, times style_scale, or else style_size. No side
+/// is below `least`, the pixels that the deepest layer needs (deepest_pixel()); of a long strip of
+/// a picture that keeps its proportions, the shorter side decides.
 inline PictureSize style_size(const Shape& style, const PictureSize& content,
                               const PictureOptions& options, std::int64_t least) {
   const auto scaled = [&](std::int64_t side) {
     return std::llround(static_cast<double>(side) * options.style_scale);
   };
-  if (options.style_fit == StyleFit::kSqueeze) {
+  if (options.style_fit == StyleFit::kSqueeze && !options.style_size) {
     return {std::max<std::int64_t>(scaled(content.height), least),
             std::max<std::int64_t>(scaled(content.width), least)};
   }
@@ -71,8 +72,9 @@ inline PictureSize style_size(const Shape& style, const PictureSize& content,
   if (options.style_fit == StyleFit::kShrink) {
     longer = std::min(longer, std::max(style[0], style[1]));
   }
-  const PictureSize size =
-      size_in_proportion(style, std::max<std::int64_t>(scaled(longer), 2), options.side_rounding);
+  const PictureSize size = size_in_proportion(
+      style, std::max<std::int64_t>(options.style_size.value_or(scaled(longer)), 2),
+      options.side_rounding);
   if (std::min(size.height, size.width) >= least) return size;
   const double enough = static_cast<double>(least) *
                         static_cast<double>(std::max(style[0], style[1])) /
@@ -96,6 +98,16 @@ template <class T, class Device = Cpu>
 Tensor<T, Device> prepare_picture(const Tensor<std::uint8_t>& pixels, const PictureSize& size,
                                   const PictureOptions& options = {}) {
   return normalize<T, Device>(resize_picture(pixels, size, options.resizing));
+}
+
+/// Regions of a mask (height, width, r) (masks.hpp) at another size: (1, r, height, width), from 0
+/// to 1.
+template <class T, class Device = Cpu>
+Tensor<T, Device> prepare_regions(const Tensor<std::uint8_t>& regions, const PictureSize& size) {
+  const NoGrad off;
+  const Variable<T> shares(io::resize(regions, size.height, size.width).template cast<T>());
+  const auto planes = ops::unsqueeze(ops::permute(shares / T{255}, {2, 0, 1}), 0).value();
+  return Tensor<T, Device>::from(planes.to_vector(), planes.shape());
 }
 
 /// A normalised picture (1, 3, h, w) with every value clipped to what can be shown, [0, 1] before

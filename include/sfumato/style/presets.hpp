@@ -48,6 +48,7 @@ struct PictureOptions {
   Rounding rounding = Rounding::kNearest;
   StyleFit style_fit = StyleFit::kKeep;
   double style_scale = 1.0;  ///< of the style's sides, beside what style_fit makes of them
+  std::optional<std::int64_t> style_size = {};  ///< its longer side, in the place of all that
   SideRounding side_rounding = SideRounding::kNearest;
 };
 

@@ -12,24 +12,26 @@
 #include "sfumato/style/gatys.hpp"
 #include "sfumato/style/minimize.hpp"
 #include "sfumato/style/options.hpp"
+#include "sfumato/style/styles.hpp"
 #include "sfumato/style/term.hpp"
 
 namespace sfumato::style {
 
 /// Neural style transfer (Gatys, Ecker and Bethge, 2016): a picture with the content of one image
-/// and the style of another, found by Adam from `initial`. All are normalised images (1, 3, h, w)
-/// (see preprocess.hpp); `initial` has the content's size. Freezes the network, whose element type
-/// may be another one; see gatys_objective. Throws ShapeError or ValueError for images or layers
-/// that do not fit, and what minimize() throws. `from` is minimize()'s; its optimiser's moments may
-/// have the content's size. `picture_terms` are further terms of the picture, whose targets, if
-/// they have any, are images of its size.
+/// and the style of another, or of several (Styles), found by Adam from `initial`. All are
+/// normalised images (1, 3, h, w) (see preprocess.hpp); `initial` has the content's size. Freezes
+/// the network, whose element type may be another one; see gatys_objective. Throws ShapeError or
+/// ValueError for images or layers that do not fit, and what minimize() throws. `from` is
+/// minimize()'s; its optimiser's moments may have the content's size. `picture_terms` are
+/// further terms of the picture, whose targets, if they have any, are images of its size.
 ///
 ///     auto result = style::transfer(network, content, painting, content);
 ///     io::write_image("out.png", style::denormalize(result.image));
 template <class Network, class T, class Device>
 requires FeatureExtractor<Network, T> TransferResult<T, Device> transfer(
-    Network& network, const Tensor<T, Device>& content, const Tensor<T, Device>& style,
-    const Tensor<T, Device>& initial, const TransferOptions& options = {},
+    Network& network, const Tensor<T, Device>& content,
+    const std::type_identity_t<Styles<T, Device>>& styles, const Tensor<T, Device>& initial,
+    const TransferOptions& options = {},
     const std::type_identity_t<Progress<T, Device>>& progress = {},
     MinimizerState<T, Device> from = {}, const std::vector<Term<T, Device>>& picture_terms = {}) {
   if (initial.shape() != content.shape()) {
@@ -40,7 +42,7 @@ requires FeatureExtractor<Network, T> TransferResult<T, Device> transfer(
   network.freeze();
   const std::int64_t pixel = deepest_pixel(network, options.objective);
   if (options.borders == Borders::kPlain || !needs_extension(content.shape(), pixel)) {
-    return minimize(gatys_objective(network, content, style, options.objective, picture_terms),
+    return minimize(gatys_objective(network, content, styles, options.objective, picture_terms),
                     initial, options, progress, {}, from);
   }
   const auto extended = [&](const Tensor<T, Device>& picture) {
@@ -52,15 +54,19 @@ requires FeatureExtractor<Network, T> TransferResult<T, Device> transfer(
   view.crop = [&](const Variable<T, Device>& picture) {
     return crop_borders(picture, height, width);
   };
+  Styles<T, Device> of_extended = styles;
+  if (styles.content_regions.defined()) {
+    of_extended.content_regions = extended(styles.content_regions);
+  }
   std::vector<Term<T, Device>> extended_terms = picture_terms;
   for (Term<T, Device>& term : extended_terms) {
     if (term.target.defined()) term.target = extend_borders(term.target, pixel);
   }
   const auto objective =
-      gatys_objective(network, extended(content), style, options.objective, extended_terms);
+      gatys_objective(network, extended(content), of_extended, options.objective, extended_terms);
   std::optional<Objective<Network, T>> seen;
   if (std::min(height, width) >= pixel) {
-    seen.emplace(gatys_objective(network, content, style, options.objective, picture_terms));
+    seen.emplace(gatys_objective(network, content, styles, options.objective, picture_terms));
     view.objective = &*seen;
   }
   for (auto& [name, moment] : from.optimizer) {

@@ -1,0 +1,143 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sfumato/autodiff/grad_mode.hpp"
+#include "sfumato/autodiff/variable.hpp"
+#include "sfumato/core/error.hpp"
+#include "sfumato/losses/gradient_size.hpp"
+#include "sfumato/losses/guided.hpp"
+#include "sfumato/losses/style.hpp"
+#include "sfumato/losses/wasserstein.hpp"
+#include "sfumato/ops/layout.hpp"
+#include "sfumato/ops/rearrange.hpp"
+#include "sfumato/style/feature_extractor.hpp"
+#include "sfumato/style/objective.hpp"
+#include "sfumato/style/options.hpp"
+#include "sfumato/style/regions.hpp"
+#include "sfumato/style/styles.hpp"
+
+namespace sfumato::style::detail {
+
+/// How features are compared by numbers that are means over positions, of which those of several
+/// pictures together are the mean: Gram matrices or moments. `weights` are those of positions, or
+/// undefined.
+template <class T, class Device>
+class FeatureStatistics {
+ public:
+  using Numbers = Variable<T, Device>;
+
+  explicit FeatureStatistics(const ObjectiveOptions& options)
+      : wasserstein_(options.style_loss == StyleLoss::kWasserstein),
+        sums_(options.sums),
+        roots_(options.root_iterations),
+        gradient_(options.root_gradient) {}
+
+  template <class Features>
+  Numbers operator()(const Variable<Features, Device>& x, const Numbers& weights) const {
+    if (wasserstein_) return losses::feature_moments<T>(x, weights);
+    return weights.defined() ? losses::gram_matrix<T>(losses::guided_features(x, weights))
+                             : losses::gram_matrix<T>(x);
+  }
+
+  /// What loss() compares with.
+  Numbers target(const Numbers& statistics) const {
+    return wasserstein_ ? losses::wasserstein_target_of_moments(statistics, roots_) : statistics;
+  }
+
+  template <class Features>
+  Numbers loss(const Variable<Features, Device>& x, const Numbers& weights,
+               const Numbers& target) const {
+    if (wasserstein_) return losses::wasserstein_loss(x, target, roots_, gradient_, weights);
+    const auto mean = weights.defined()
+                          ? losses::style_loss(losses::guided_features(x, weights), target)
+                          : losses::style_loss(x, target);
+    return sums_ ? mean * static_cast<T>(static_cast<double>(target.numel()) / 4.0) : mean;
+  }
+
+ private:
+  bool wasserstein_;
+  bool sums_;
+  int roots_;
+  ops::RootGradient gradient_;
+};
+
+/// The terms of style layers that are compared by statistics: of all styles together, each with its
+/// weight's part, and, with a strength s below 1, with 1 - s of the content's own. Each region has
+/// its own, and counts as much as its share of the picture.
+template <class Network, class T, class Device>
+void add_statistics_terms(std::vector<typename Objective<Network, T>::FeatureTerm>& terms,
+                          Network& network, const Tensor<T, Device>& content,
+                          const Styles<T, Device>& styles, const ObjectiveOptions& options) {
+  using Numbers = Variable<T, Device>;
+  const FeatureStatistics<T, Device> statistics(options);
+  const std::vector<std::string>& names = options.style_layers;
+  const bool guided = styles.content_regions.defined();
+  std::vector<std::size_t> layers;
+  for (const std::string& name : names) layers.push_back(network.layer_index(name));
+  const auto count = static_cast<std::size_t>(guided ? styles.content_regions.size(1) : 1);
+  std::vector<std::vector<Numbers>> sums(names.size(), std::vector<Numbers>(count));
+  std::vector<std::vector<double>> weights(names.size(), std::vector<double>(count, 0.0));
+  const NoGrad off;
+  const auto add = [&](const Tensor<T, Device>& image, const Tensor<T, Device>& regions,
+                       double weight) {
+    if (weight == 0.0) return;
+    network.visit_features(Numbers(image), layers, [&](std::size_t i, const auto& x) {
+      const auto seen = regions_of_layer(regions, x.shape());
+      for (std::size_t r = 0; r < count; ++r) {
+        if (seen.shares[r] == 0.0) continue;
+        const auto own = statistics(x, seen.weights[r]) * static_cast<T>(weight);
+        sums[i][r] = sums[i][r].defined() ? sums[i][r] + own : own;
+        weights[i][r] += weight;
+      }
+    });
+  };
+  for (const StylePicture<T, Device>& picture : styles.pictures) {
+    add(picture.image, picture.regions, options.strength * picture.weight / styles.weight());
+  }
+  add(content, styles.content_regions, 1.0 - options.strength);
+
+  std::vector<LayerRegions<T, Device>> where(names.size(), regions_of_layer<T, Device>({}, {}));
+  if (guided) {
+    network.visit_features(Numbers(content), layers, [&](std::size_t i, const auto& x) {
+      where[i] = regions_of_layer(styles.content_regions, x.shape());
+    });
+  }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    std::vector<Numbers> targets;
+    LayerRegions<T, Device> compared;
+    for (std::size_t r = 0; r < count; ++r) {
+      if (where[i].shares[r] == 0.0) continue;
+      if (!sums[i][r].defined()) {
+        throw ValueError(message("style transfer: region ", r,
+                                 " of the content is in no style; give it one in a style, too"));
+      }
+      targets.push_back(statistics.target(sums[i][r] / static_cast<T>(weights[i][r])));
+      compared.weights.push_back(where[i].weights[r]);
+      compared.shares.push_back(where[i].shares[r]);
+    }
+    const double size =
+        options.style_weight * layer_weight(network, names[i], options.style_layer_weights);
+    const auto loss = [statistics, compared](const auto& x, const Numbers& target) {
+      Numbers sum;
+      for (std::size_t r = 0; r < compared.shares.size(); ++r) {
+        const auto own = statistics.loss(x, compared.weights[r],
+                                         ops::select(target, 0, static_cast<std::int64_t>(r))) *
+                         static_cast<T>(compared.shares[r]);
+        sum = sum.defined() ? sum + own : own;
+      }
+      return sum;
+    };
+    terms.push_back({names[i], ops::stack(targets), size, "style", loss});
+    if (!options.normalize_gradients) continue;
+    terms.back().loss = [loss, size](const auto& x, const Numbers& target) {
+      return loss(losses::with_gradient_size(x, size), target);
+    };
+  }
+}
+
+}  // namespace sfumato::style::detail

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "sfumato/core/error.hpp"
+#include "sfumato/core/shape.hpp"
+#include "sfumato/core/tensor.hpp"
+
+namespace sfumato::style {
+
+/// A picture whose style is taken.
+template <class T, class Device = Cpu>
+struct StylePicture {
+  Tensor<T, Device> image;  ///< normalised, (1, 3, h, w)
+  double weight = 1.0;      ///< beside those of the others, above 0
+  Tensor<T, Device> regions =
+      {};  ///< where each is, (1, r, h, w) from 0 to 1; undefined: no regions
+};
+
+/// The pictures whose style is taken together, as if they were one in which each has a part of its
+/// weight. Where regions are given, of all pictures and of the content, each region of the content
+/// gets the style of the same region of the pictures.
+template <class T, class Device = Cpu>
+struct Styles {
+  Styles(const Tensor<T, Device>& only) : pictures{{only}} {}
+  Styles(std::vector<StylePicture<T, Device>> several, Tensor<T, Device> of_content = {})
+      : pictures(std::move(several)), content_regions(std::move(of_content)) {}
+
+  std::vector<StylePicture<T, Device>> pictures;
+  Tensor<T, Device> content_regions;
+
+  /// The sum of the weights.
+  double weight() const {
+    double sum = 0.0;
+    for (const auto& picture : pictures) sum += picture.weight;
+    return sum;
+  }
+};
+
+/// Throws ValueError for no styles, or weights that are none, and ShapeError for regions that do
+/// not fit.
+template <class T, class Device>
+void check_styles(const Styles<T, Device>& styles, const Shape& content) {
+  if (styles.pictures.empty()) {
+    throw ValueError("style transfer: there is no style; name at least one picture");
+  }
+  const Tensor<T, Device>& of_content = styles.content_regions;
+  const auto check_regions = [&](const Tensor<T, Device>& regions, const Shape& image) {
+    if (regions.defined() != of_content.defined()) {
+      throw ValueError(
+          "style transfer: either the content and all styles have regions, or none has");
+    }
+    if (!regions.defined()) return;
+    const Shape wanted{1, of_content.rank() == 4 ? of_content.size(1) : 1, image[2], image[3]};
+    if (regions.shape() == wanted && regions.numel() > 0) return;
+    throw ShapeError(message("style transfer: regions ", regions.shape(), " of an image ", image,
+                             " must be ", wanted));
+  };
+  check_regions(of_content, content);
+  for (const StylePicture<T, Device>& picture : styles.pictures) {
+    if (!(picture.weight > 0.0 && std::isfinite(picture.weight))) {
+      throw ValueError(message("style transfer: a style with the weight ", picture.weight,
+                               "; it must be above 0"));
+    }
+    check_regions(picture.regions, picture.image.shape());
+  }
+}
+
+}  // namespace sfumato::style
