@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "sfumato/sfumato.hpp"
@@ -82,4 +83,43 @@ TEST_CASE("a picture in other colours is as bright as before") {
   CHECK(complaint([&] {
           style::luma_in_colors(picture, Pixels::zeros({20, 29, 3}));
         }) == "luma_in_colors: a picture (20, 30, 3) and colours (20, 29, 3) must have one size");
+}
+
+TEST_CASE("the luma's mean and deviation become another's, each or both") {
+  const Pixels picture = some(4, 90, 20.0);
+  const Pixels like = some(5, 140, 10.0);
+  const auto statistics = [](const Pixels& pixels) {
+    return style::detail::LumaStatistics(pixels.to_vector());
+  };
+  const auto own = statistics(picture);
+  const auto other = statistics(like);
+  for (const auto parts : {style::LumaParts{true, false}, style::LumaParts{false, true},
+                           style::LumaParts{true, true}, style::LumaParts{false, false}}) {
+    const auto matched = statistics(style::match_luma(picture, like, parts));
+    CHECK(matched.mean == doctest::Approx(parts.mean ? other.mean : own.mean).epsilon(0.01));
+    CHECK(matched.deviation ==
+          doctest::Approx(parts.deviation ? other.deviation : own.deviation).epsilon(0.03));
+  }
+  // Of what has no contrast none is made.
+  const Pixels grey = Pixels::full({4, 4, 3}, std::uint8_t{77});
+  CHECK(style::match_luma(grey, like, {false, true}).to_vector() == grey.to_vector());
+  CHECK(complaint([&] {
+          style::match_luma(Pixels::zeros({4, 4}), like);
+        }) == "match_luma: pixels (4, 4) must be (height, width, 3)");
+}
+
+TEST_CASE("opacity is split off and put on again") {
+  const Pixels pixels = Pixels::from({200, 100, 0, 255, 9, 9, 9, 0, 100, 0, 50, 255}, {1, 3, 4});
+  const auto both = style::split_opacity(pixels);
+  const Pixels& colors = both.first;
+  const Pixels& opacity = both.second;
+  CHECK(colors.to_vector() == std::vector<std::uint8_t>{200, 100, 0, 150, 50, 25, 100, 0, 50});
+  CHECK(opacity.to_vector() == std::vector<std::uint8_t>{255, 0, 255});
+  CHECK(style::with_opacity(colors, opacity).to_vector() ==
+        std::vector<std::uint8_t>{200, 100, 0, 255, 150, 50, 25, 0, 100, 0, 50, 255});
+  CHECK(complaint([&] { style::split_opacity(colors); }) ==
+        "split_opacity: pixels (1, 3, 3) must be (height, width, 4)");
+  CHECK(complaint([&] {
+          style::with_opacity(colors, Pixels::zeros({3, 1, 1}));
+        }).find("(h, w, 1)") != std::string::npos);
 }

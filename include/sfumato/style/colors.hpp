@@ -74,6 +74,40 @@ Tensor<std::uint8_t, Device> match_colors(const Tensor<std::uint8_t, Device>& pi
   return Tensor<std::uint8_t, Device>::from(pixels, picture.shape());
 }
 
+namespace detail {
+/// A colour as bright as `target`: what is added to red, green and blue is the same. Where such a
+/// colour can't be shown, it becomes paler, not brighter or darker.
+inline void put_luma(const std::uint8_t* color, double target, std::uint8_t* result) {
+  const double own = luma(color[0], color[1], color[2]);
+  double part = 1.0;  // of the colour's distance from grey
+  for (std::size_t c = 0; c < 3; ++c) {
+    const double chroma = color[c] - own;
+    if (chroma > 0.0) part = std::min(part, (255.0 - target) / chroma);
+    if (chroma < 0.0) part = std::min(part, target / -chroma);
+  }
+  for (std::size_t c = 0; c < 3; ++c) {
+    result[c] = static_cast<std::uint8_t>(std::lround(target + part * (color[c] - own)));
+  }
+}
+
+/// Mean and standard deviation of the luma.
+struct LumaStatistics {
+  double mean = 0.0;
+  double deviation = 0.0;
+
+  explicit LumaStatistics(const std::vector<std::uint8_t>& pixels) {
+    const double count = static_cast<double>(pixels.size() / 3);
+    double squares = 0.0;
+    for (std::size_t i = 0; i < pixels.size(); i += 3) {
+      const double own = luma(pixels[i], pixels[i + 1], pixels[i + 2]);
+      mean += own / count;
+      squares += own * own / count;
+    }
+    deviation = std::sqrt(std::max(0.0, squares - mean * mean));
+  }
+};
+}  // namespace detail
+
 /// How bright a picture is (its luma, BT.601), in the colours of another of the same size: what is
 /// added to red, green and blue is the same. Where such a colour can't be shown, it becomes paler,
 /// not brighter or darker. Throws ShapeError for pixels that do not fit.
@@ -89,17 +123,38 @@ Tensor<std::uint8_t, Device> luma_in_colors(const Tensor<std::uint8_t, Device>& 
   const std::vector<std::uint8_t> hue = colors.to_vector();
   std::vector<std::uint8_t> pixels(bright.size());
   for (std::size_t i = 0; i < bright.size(); i += 3) {
-    const double target = detail::luma(bright[i], bright[i + 1], bright[i + 2]);
-    const double own = detail::luma(hue[i], hue[i + 1], hue[i + 2]);
-    double part = 1.0;  // of the colour's distance from grey
-    for (std::size_t c = 0; c < 3; ++c) {
-      const double chroma = hue[i + c] - own;
-      if (chroma > 0.0) part = std::min(part, (255.0 - target) / chroma);
-      if (chroma < 0.0) part = std::min(part, target / -chroma);
-    }
-    for (std::size_t c = 0; c < 3; ++c) {
-      pixels[i + c] = static_cast<std::uint8_t>(std::lround(target + part * (hue[i + c] - own)));
-    }
+    detail::put_luma(&hue[i], detail::luma(bright[i], bright[i + 1], bright[i + 2]), &pixels[i]);
+  }
+  return Tensor<std::uint8_t, Device>::from(pixels, picture.shape());
+}
+
+/// What match_luma() takes over.
+struct LumaParts {
+  bool mean = true;       ///< how bright it is
+  bool deviation = true;  ///< its contrast
+};
+
+/// A picture whose luma is moved and stretched so that its mean and its standard deviation, or one
+/// of them, become those of another: y ↦ σ'/σ (y - μ) + μ', clipped; as Gatys et al. do it with the
+/// style's beforehand. Colours keep their distance from grey where that can be shown. Throws
+/// ShapeError for anything but pixels.
+template <class Device>
+Tensor<std::uint8_t, Device> match_luma(const Tensor<std::uint8_t, Device>& picture,
+                                        const Tensor<std::uint8_t, Device>& like,
+                                        const LumaParts& parts = {}) {
+  detail::check_pixels("match_luma", picture);
+  detail::check_pixels("match_luma", like);
+  const std::vector<std::uint8_t> before = picture.to_vector();
+  const detail::LumaStatistics own(before);
+  const detail::LumaStatistics other(like.to_vector());
+  const double mean = parts.mean ? other.mean : own.mean;
+  const double stretch =
+      parts.deviation && own.deviation > 0.0 ? other.deviation / own.deviation : 1.0;
+  std::vector<std::uint8_t> pixels(before.size());
+  for (std::size_t i = 0; i < before.size(); i += 3) {
+    const double luma = detail::luma(before[i], before[i + 1], before[i + 2]);
+    detail::put_luma(&before[i], std::clamp(mean + stretch * (luma - own.mean), 0.0, 255.0),
+                     &pixels[i]);
   }
   return Tensor<std::uint8_t, Device>::from(pixels, picture.shape());
 }

@@ -16,6 +16,7 @@
 #include "sfumato/style/minimize.hpp"
 #include "sfumato/style/neighbors.hpp"
 #include "sfumato/style/objective.hpp"
+#include "sfumato/style/opacity.hpp"
 #include "sfumato/style/options.hpp"
 #include "sfumato/style/pixels.hpp"
 #include "sfumato/style/preprocess.hpp"
