@@ -34,8 +34,8 @@ int run_program(std::span<char* const> words) {
   }
   if (arguments.output.empty() && arguments.jobs.empty() && !arguments.studio) {
     arguments.output = arguments.film.empty()
-                           ? free_output(arguments.content, arguments.style)
-                           : free_output(arguments.film, arguments.style, ".mp4");
+                           ? free_output(arguments.content, arguments.styles)
+                           : free_output(arguments.film, arguments.styles, ".mp4");
   }
   if (arguments.studio) {
     block_signals();

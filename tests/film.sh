@@ -37,7 +37,7 @@ refuses 2 "a film's name must end in .mp4, .mkv or .mov" film --film in.mp4 -o o
 refuses 2 'is the film itself' film --film in.mp4 -o ./in.mp4
 refuses 1 'cat.txt: is no film that ffmpeg can read' film --film cat.txt -o o.mp4
 mkdir only empty && cp cat.jpg only
-refuses 1 'there is no picture in it' film --frames empty -o frames
+refuses 1 'this folder holds no picture' film --frames empty -o frames
 refuses 2 'is the folder of the frames' film --frames only -o ./only
 make_clip hdr.mkv testsrc2=96x64 2 -c:v ffv1 -pix_fmt yuv420p10le -color_trc smpte2084
 refuses 1 'is high dynamic range (smpte2084)' film --film hdr.mkv -o o.mp4

@@ -19,6 +19,12 @@ struct Setting {
 };
 using Settings = std::vector<Setting>;
 
+/// A picture whose style is taken, or a folder of such, and how much it counts beside others.
+struct NamedStyle {
+  std::string path;
+  double weight = 1.0;
+};
+
 /// A part of many.
 struct Part {
   std::int64_t number = 1;  ///< from 1
@@ -33,7 +39,7 @@ inline sfumato::style::Preset default_method() {
 /// What the options say (options.hpp has a row for each): the defaults unless something is set.
 struct Arguments {
   std::string content;
-  std::string style;
+  std::vector<NamedStyle> styles;
   std::string output;
   std::string weights;
   std::string losses;
@@ -52,6 +58,10 @@ struct Arguments {
   std::string preset;  ///< a name that find_preset() knows, or nothing
   std::string initial = "content";
   std::string original_colors = "no";
+  std::string keep = "no";  ///< of how bright the content is
+  bool keep_alpha = false;
+  std::string content_mask;
+  std::vector<std::string> style_masks;
   std::string device = "auto";
   std::string precision = "float32";
   std::string memory = "normal";

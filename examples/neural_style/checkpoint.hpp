@@ -60,7 +60,8 @@ inline std::vector<std::string> differences(const Record& there, const Record& h
   for (const Setting& setting : there.options) values[setting.option].first = setting.text;
   for (const Setting& setting : here.options) values[setting.option].second = setting.text;
   const auto add = [](auto& text, const Input& input) {
-    text += (text.empty() ? "" : ", ") + input.name + " (" + input.sha256.substr(0, 8) + ")";
+    text += (text.empty() ? "" : ", ") + input.name + " (" + input.sha256.substr(0, 8) + ")" +
+            (input.weight.empty() ? "" : "=" + input.weight);
   };
   for (const Input& input : there.inputs) add(values[input.option].first, input);
   for (const Input& input : here.inputs) add(values[input.option].second, input);
@@ -162,7 +163,8 @@ class Checkpoints {
       position.state = now.state();
       write_checkpoint(a_.checkpoint, record_.get(), position);
       if (picture_ && !ends && (!painted_ || seconds_since(*painted_) > wait_)) {
-        write_picture_so_far(painting.pixels(a_, now.picture()), painting.iterations);
+        write_picture_so_far(painting.written(painting.pixels(a_, now.picture())),
+                             painting.iterations);
       }
     } catch (const sfumato::IoError& error) {
       std::fprintf(stderr, "neural_style: warning: %s\n", sfumato::printable(error.what()).c_str());

@@ -20,7 +20,7 @@ inline std::string joined(const std::vector<std::string>& words, const char* bet
 }
 
 /// Text within single quotes of a shell.
-inline std::string quoted(std::string_view text) {
+inline std::string in_quotes(std::string_view text) {
   std::string result = "'";
   for (const char letter : text) result += letter == '\'' ? "'\\''" : std::string(1, letter);
   return result + "'";
@@ -47,7 +47,7 @@ inline std::string bash_completions() {
       free.push_back(pattern_of(option));
     } else {
       cases += "    " + pattern_of(option) + ") COMPREPLY=($(compgen -W " +
-               quoted(joined(option.value.words, " ")) + " -- \"$word\")); return ;;\n";
+               in_quotes(joined(option.value.words, " ")) + " -- \"$word\")); return ;;\n";
     }
   }
   cases += "    " + joined(free, "|") + ") COMPREPLY=(); return ;;\n";
@@ -58,7 +58,7 @@ inline std::string bash_completions() {
          "  esac\n"
          "  case $word in\n"
          "    -*) COMPREPLY=($(compgen -W " +
-         quoted(joined(names, " ")) +
+         in_quotes(joined(names, " ")) +
          " -- \"$word\")) ;;\n"
          "    *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
          "  esac\n"
@@ -86,13 +86,13 @@ inline std::string zsh_completions() {
                                   ? " "
                                   : "(" + joined(option.value.words, " ") + ")";
     if (option.is_positional()) {
-      lines += " \\\n  " + quoted(":" + option.name + ":_files");
+      lines += " \\\n  " + in_quotes(":" + option.name + ":_files");
       continue;
     }
     for (const std::string& name : {option.name, option.letter}) {
       if (name.empty()) continue;
-      lines += " \\\n  " + quoted(name + "[" + text + "]" +
-                                  (option.is_flag() ? "" : ":" + option.operand + ":" + value));
+      lines += " \\\n  " + in_quotes(name + "[" + text + "]" +
+                                     (option.is_flag() ? "" : ":" + option.operand + ":" + value));
     }
   }
   return lines + "\n";
@@ -107,7 +107,7 @@ inline std::string fish_completions() {
     if (takes_file(option)) {
       lines += " -r -F";
     } else if (!option.is_flag()) {
-      lines += " -x -a " + quoted(joined(option.value.words, " "));
+      lines += " -x -a " + in_quotes(joined(option.value.words, " "));
     }
     std::string text;  // fish takes a backslash within quotes for what it is elsewhere
     for (const char letter : summary(option)) {

@@ -19,6 +19,7 @@ struct FeatureBytes {
   double targets = 0.0;   ///< the features of content layers that pictures are compared with
   double painting = 0.0;  ///< at once beside them at the most, for the losses and their gradient
   double looking = 0.0;   ///< at once at the most without a gradient
+  double choices = 0.0;   ///< what is kept of each of several styles, to choose neighbours from
 };
 
 /// Walks through the layers up to the last that the objective looks at. A layer has its input and
@@ -78,6 +79,7 @@ FeatureBytes feature_bytes(const sfumato::nn::Vgg<T, Device>& network,
     bytes.targets += on_grid;
     bytes.painting += 4.0 * on_grid;
     bytes.looking += 6.0 * on_grid;
+    bytes.choices = 6.0 * on_grid;
   }
   return bytes;
 }
@@ -85,11 +87,11 @@ FeatureBytes feature_bytes(const sfumato::nn::Vgg<T, Device>& network,
 /// How many bytes a stage is expected to add at its peak, on the CPU, to what the program has
 /// before its first iteration. Of each pixel painted there are features, and what is about as large
 /// as the picture: its gradient, Adam's moments, copies. Where the picture that comes out is not
-/// the one that is painted, its losses have targets of their own. The style picture's features are
-/// computed once, and not kept.
+/// the one that is painted, its losses have targets of their own. The style pictures' features are
+/// computed once, one picture after the other, and not kept.
 template <class Device, class Stored>
 double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const Stage& stage,
-                       const sfumato::style::PictureSize& style) {
+                       const std::vector<sfumato::style::PictureSize>& styles) {
   namespace library = sfumato::style;
   constexpr double kColours = 3.0 * sizeof(float);
   const double steps =  // that L-BFGS remembers, with their changes of the gradient
@@ -111,16 +113,22 @@ double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const St
   const double shown = pixels(stage.size.height, stage.size.width);
   const FeatureBytes bytes = feature_bytes(network, stage.transfer.objective);
   const double targets = bytes.targets * (painted == shown ? painted : painted + shown);
+  double all = 0.0;  // pixels of styles
+  double largest = 0.0;
+  for (const library::PictureSize& style : styles) {
+    all += pixels(style.height, style.width);
+    largest = std::max(largest, pixels(style.height, style.width));
+  }
   // Of the pairs whose distances are in memory at once: those, and where they are least.
   constexpr double kPairs = 4194304.0;
   constexpr double kPair = 2.0 * sizeof(float) + 2.0 * sizeof(std::int64_t);
-  const double matching =
-      stage.transfer.objective.style_loss == library::StyleLoss::kNeighbors
-          ? kPair * std::min(kPairs, painted / 16.0 * pixels(style.height, style.width) / 16.0)
-          : 0.0;
-  return targets +
-         std::max(painted * (kPicture + kColours * steps + bytes.painting),
-                  matching + pixels(style.height, style.width) * (kPicture + bytes.looking));
+  const double matching = stage.transfer.objective.style_loss == library::StyleLoss::kNeighbors
+                              ? kPair * std::min(kPairs, painted / 16.0 * all / 16.0)
+                              : 0.0;
+  return targets + (all - largest) * kColours +
+         std::max(
+             painted * (kPicture + kColours * steps + bytes.painting),
+             matching + (all - largest) * bytes.choices + largest * (kPicture + bytes.looking));
 }
 
 }  // namespace neural_style

@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "arguments.hpp"
@@ -25,6 +24,7 @@
 #include "sfumato/style/preprocess.hpp"
 #include "sfumato/style/temporal.hpp"
 #include "signals.hpp"
+#include "sources.hpp"
 #include "stages.hpp"
 #include "video.hpp"
 
@@ -44,22 +44,6 @@ inline Flows optical_flow(const sfumato::Tensor<std::uint8_t>&,
 namespace detail {
 
 namespace fs = std::filesystem;
-
-/// The pictures in a folder, by their names. Throws IoError where there is none.
-inline std::vector<fs::path> pictures_in(const fs::path& folder) {
-  std::error_code error;
-  std::vector<fs::path> pictures;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
-    const std::string ending = sfumato::io::detail::image_extension(entry.path());
-    for (const char* const known : {".png", ".jpg", ".jpeg", ".bmp", ".webp"}) {
-      if (ending == known) pictures.push_back(entry.path());
-    }
-  }
-  if (error) throw sfumato::IoError(folder.string() + ": " + error.message());
-  if (pictures.empty()) throw sfumato::IoError(folder.string() + ": there is no picture in it");
-  std::sort(pictures.begin(), pictures.end());
-  return pictures;
-}
 
 /// What the command line would have to say for one frame alone.
 inline Arguments arguments_of_frame(const Arguments& a, const fs::path& frame,
@@ -157,7 +141,7 @@ int paint_film(const Arguments& a, const std::filesystem::path& weights, const R
       throw sfumato::ValueError("--output " + a.output +
                                 " is the folder of the frames; name another");
     }
-    const std::vector<fs::path> frames = detail::pictures_in(a.film);
+    const std::vector<fs::path> frames = pictures_in(a.film);
     fs::create_directories(a.output);
     return paint_frames(a, frames, a.output, weights, report, paint_frame);
   }
@@ -183,8 +167,7 @@ int paint_film(const Arguments& a, const std::filesystem::path& weights, const R
   }
   const fs::path painted = work / "painted";
   fs::create_directories(painted);
-  const int status =
-      paint_frames(a, detail::pictures_in(content), painted, weights, report, paint_frame);
+  const int status = paint_frames(a, pictures_in(content), painted, weights, report, paint_frame);
   if (status != 0) {
     std::fprintf(stderr, "neural_style: the same command goes on; %s has what is done\n",
                  work.c_str());

@@ -89,7 +89,16 @@ inline Job job_of(const std::string& text, std::size_t line, const Settings& of_
   for (const auto& [name, value] : json.items()) {
     const Option& option = option_of_job(name);
     std::erase_if(settings, [&](const Setting& old) { return old.option == option.name; });
-    if (const auto words = text_of_job(option, value)) settings.push_back({option.name, *words});
+    const bool is_style = option.name == "STYLE";
+    if (value.is_array() && (is_style || option.repeats)) {
+      for (const nlohmann::json& each : value) {
+        const bool further = is_style && is_given(settings, "STYLE");
+        const Option& which = further ? *find_option("--style") : option;
+        settings.push_back({which.name, text_of_job(which, each).value_or("")});
+      }
+    } else if (const auto words = text_of_job(option, value)) {
+      settings.push_back({option.name, *words});
+    }
   }
   for (const char* const needed : {"CONTENT", "STYLE", "--output"}) {
     if (!is_given(settings, needed)) {
@@ -141,16 +150,19 @@ inline std::string done_path(const std::string& output) {
 }
 
 /// What a picture was made of, by which it is known later that the same job is done: the options
-/// that it depends on, and its inputs by their content, the weights by name and size.
+/// that it depends on, and its inputs by their contents, the weights by name and size.
 inline std::string done_mark(const Arguments& a, const std::filesystem::path& weights) {
   nlohmann::json mark{
       {"sfumato", SFUMATO_VERSION},
       {"weights", {weights.filename().string(), sfumato::io::FileReader(weights).size()}}};
   for (const Setting& setting : a.given) {
     const Option& option = *find_option(setting.option);
-    if (!is_of_picture(option) || option.name == "--weights") continue;
-    mark["options"][option.name] =
-        is_input(option) ? sfumato::io::sha256_of_file(setting.text) : setting.text;
+    if (!is_of_picture(option) || is_input(option, setting.text)) continue;
+    mark["options"][option.name] = setting.text;
+  }
+  for (const SourceFile& file : source_files(a)) {
+    mark["inputs"].push_back(
+        {file.option, sfumato::io::sha256_of_file(file.path), detail::show_number(file.weight)});
   }
   return mark.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,9 +28,17 @@ struct Option {
   Value value;
   std::vector<Exclusion> not_with = {};
   bool required = false;
+  bool repeats = false;  ///< may be given several times, each of which adds a value
 
   bool is_flag() const { return operand.empty(); }
   bool is_positional() const { return !name.starts_with('-'); }
 };
+
+/// Whether an option's value is the name of a file, and not one of the words that it may be.
+inline bool names_file(const Option& option, const std::string& text) {
+  const std::vector<std::string>& words = option.value.words;
+  return option.operand.find("FILE") != std::string::npos &&
+         std::find(words.begin(), words.end(), text) == words.end();
+}
 
 }  // namespace neural_style

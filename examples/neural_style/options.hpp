@@ -8,6 +8,7 @@
 
 #include "arguments.hpp"
 #include "option.hpp"
+#include "picture_options.hpp"
 #include "presets.hpp"
 #include "sfumato/style/transfer.hpp"
 #include "values.hpp"
@@ -27,8 +28,10 @@ inline constexpr const char* kStudio = "The studio (neural_style studio)";
 /// The group of what is printed instead of painting anything.
 inline constexpr const char* kAnswers = "Instead of painting";
 
-/// The table: every option once, in the order of the help.
-inline const std::vector<Option>& options() {
+namespace detail {
+
+/// The rows behind those of picture_options().
+inline const std::vector<Option>& further_options() {
   using A = Arguments;
   using T = sfumato::style::TransferOptions;
   using O = sfumato::style::ObjectiveOptions;
@@ -39,7 +42,6 @@ inline const std::vector<Option>& options() {
   namespace ops = sfumato::ops;
   constexpr std::int64_t kMany = 1000000;
   constexpr double kHeaviest = 1e38;  // losses are float
-  constexpr const char* kPictures = "Pictures";
   constexpr const char* kSize = "Size";
   constexpr const char* kOptimiser = "Optimiser";
   constexpr const char* kObjective = "Objective";
@@ -60,44 +62,6 @@ inline const std::vector<Option>& options() {
   of_one_folder.push_back({{}, "--film", {}, "either is what is painted"});
   of_one_folder.push_back({{}, "--output", "", "the frames go into a folder of their own"});
   static const std::vector<Option> table{
-      {"CONTENT",
-       "",
-       "FILE",
-       kPictures,
-       "Picture whose content is kept (JPEG, PNG, WebP or BMP)",
-       words(at(&A::content), "a file name"),
-       {},
-       true},
-      {"STYLE",
-       "",
-       "FILE",
-       kPictures,
-       "Picture whose style is taken",
-       words(at(&A::style), "a file name"),
-       {},
-       true},
-      {"--output", "-o", "FILE", kPictures,
-       "Picture to write (.png or .jpg); otherwise CONTENT-STYLE.png in the current folder, by the "
-       "names of both without their endings, or CONTENT-STYLE-2.png, -3 and so on where there is "
-       "one",
-       words(at(&A::output), "a file name")},
-      {"--no-metadata", "", "", kPictures,
-       "Keep nothing in the PNG of how it was painted. Otherwise `neural_style repeat OUT.png "
-       "[FILE "
-       "or FOLDER...] -o FILE` paints it again, from the same files, which it finds by their "
-       "hashes",
-       flag(at(&A::no_metadata))},
-      {"--preset", "", "NAME", kPictures, preset_help(), choice(at(&A::preset), preset_names())},
-      {"--original-colors", "", "HOW", kPictures,
-       "Whose colours the picture gets. no: the style's; luminance: the content's, and the style "
-       "decides only what is bright and dark; statistics: the style's, moved and turned beforehand "
-       "so that their mean and covariance are the content's",
-       choice(at(&A::original_colors), {"no", "luminance", "statistics"})},
-      {"--save-stages", "", "", kPictures,
-       "Where there are several stages, also write the picture of each earlier one "
-       "(OUT-stage1.png)",
-       flag(at(&A::save_stages))},
-
       {"--size",
        "",
        "PIXELS",
@@ -126,6 +90,13 @@ inline const std::vector<Option>& options() {
            at(&P::style_fit), {{"keep", style::StyleFit::kKeep},
                                {"shrink", style::StyleFit::kShrink},
                                {"squeeze", style::StyleFit::kSqueeze}})},
+      {"--style-size",
+       "",
+       "PIXELS",
+       kSize,
+       "The style's longer side, whatever the result's; in earlier stages in proportion",
+       number(at(&P::style_size), kSmallest, kLargest),
+       {{{}, "--style-scale", {}, "it sets the same size"}}},
       {"--style-scale", "", "FACTOR", kSize,
        "The style's size beside what --style-fit makes of it: below 1 its strokes become smaller "
        "in "
@@ -174,10 +145,11 @@ inline const std::vector<Option>& options() {
        "See --lr-decay-every",
        positive(at(&T::lr_decay), 1.0),
        {not_lbfgs, not_scaled}},
-      {"--init", "", "WHAT", kOptimiser,
-       "What the picture starts as: content, noise, gray, or style-stats, noise in the style's "
-       "colours",
-       choice(at(&A::initial), {"content", "noise", "gray", "style-stats"})},
+      {"--init", "", "WHAT|FILE", kOptimiser,
+       "What the picture starts as: content, noise, gray, style-stats, noise in the style's "
+       "colours, or a picture",
+       words(at(&A::initial), "content, noise, gray, style-stats or a file name",
+             {"content", "noise", "gray", "style-stats"})},
       {"--seed",
        "",
        "NUMBER",
@@ -200,14 +172,9 @@ inline const std::vector<Option>& options() {
                                 {"wasserstein", style::StyleLoss::kWasserstein},
                                 {"neighbors", style::StyleLoss::kNeighbors}}),
        {{{}, "--preset", {}, "a preset has a method"}}},
-      {"--strength",
-       "",
-       "PART",
-       kObjective,
-       "With --method neighbors, from 0, the content, to 1, the style",
-       number(at(&O::strength), 0.0, 1.0),
-       {{{}, "--method", "gram", "it weighs losses by --content-weight and --style-weight"},
-        {{}, "--method", "wasserstein", "it weighs losses as well"}}},
+      {"--strength", "", "PART", kObjective,
+       "From 0, what the content itself looks like, to 1, the style",
+       number(at(&O::strength), 0.0, 1.0)},
       {"--content-weight", "", "WEIGHT", kObjective, "Of the content loss",
        number(at(&O::content_weight), 0.0, kHeaviest)},
       {"--style-weight", "", "WEIGHT", kObjective, "Of each layer's style loss",
@@ -328,9 +295,10 @@ inline const std::vector<Option>& options() {
        "What is "
        "done (c.png.done) is not done again; what fails is reported, and the rest goes on",
        words(at(&A::jobs), "a file name"),
-       {own_of_jobs("CONTENT"), own_of_jobs("STYLE"), own_of_jobs("--output"),
-        own_of_jobs("--losses"), own_of_jobs("--plot"), own_of_jobs("--report"),
-        own_of_jobs("--animation"), own_of_jobs("--checkpoint"), own_of_jobs("--resume")}},
+       {own_of_jobs("CONTENT"), own_of_jobs("STYLE"), own_of_jobs("--style"),
+        own_of_jobs("--output"), own_of_jobs("--losses"), own_of_jobs("--plot"),
+        own_of_jobs("--report"), own_of_jobs("--animation"), own_of_jobs("--checkpoint"),
+        own_of_jobs("--resume")}},
       {"--shard",
        "",
        "K/N",
@@ -365,6 +333,19 @@ inline const std::vector<Option>& options() {
       {"--completions", "", "SHELL", kAnswers, "Print what completes these options in a shell",
        choice(at(&A::answer), {"bash", "zsh", "fish"})},
   };
+  return table;
+}
+
+}  // namespace detail
+
+/// The table: every option once, in the order of the help.
+inline const std::vector<Option>& options() {
+  static const std::vector<Option> table = [] {
+    std::vector<Option> all = picture_options();
+    const std::vector<Option>& further = detail::further_options();
+    all.insert(all.end(), further.begin(), further.end());
+    return all;
+  }();
   return table;
 }
 

@@ -24,6 +24,7 @@
 #include "sfumato/io/safetensors.hpp"
 #include "sfumato/io/write_target.hpp"
 #include "sfumato/style/transfer.hpp"
+#include "sources.hpp"
 #include "stages.hpp"
 
 namespace neural_style {
@@ -32,12 +33,18 @@ inline constexpr std::string_view kLossesHeader = "iteration,content,style,tv,to
 inline constexpr std::string_view kLogBegin = "{\"event\":\"start\"";
 
 /// "photo-painting.png" for "pictures/photo.jpg" and "painting.jpg": what to write in the current
-/// folder where nothing is said. A number is added rather than take a name that there is.
-inline std::string free_output(const std::string& content, const std::string& style,
+/// folder where nothing is said; of many styles three are named. A number is
+/// added rather than take a name that there is.
+inline std::string free_output(const std::string& content, const std::vector<NamedStyle>& styles,
                                const char* ending = ".png") {
   namespace fs = std::filesystem;
-  const std::string stem =
-      fs::path(content).stem().string() + "-" + fs::path(style).stem().string();
+  constexpr std::size_t kNamed = 3;
+  std::string stem = fs::path(content).stem().string();
+  for (std::size_t i = 0; i < std::min(styles.size(), kNamed); ++i) {
+    const fs::path path = fs::absolute(styles[i].path).lexically_normal();
+    stem += "-" + (path.has_filename() ? path : path.parent_path()).stem().string();
+  }
+  if (styles.size() > kNamed) stem += sfumato::message("-and-", styles.size() - kNamed, "-more");
   std::string name = stem + ending;
   std::error_code ignored;
   for (int number = 2; fs::exists(fs::symlink_status(name, ignored)); ++number) {
@@ -154,6 +161,10 @@ inline void refuse_other_content(const TextFile& text) {
 inline void check_outputs(const Arguments& a, const std::string& weights, std::size_t stages) {
   namespace io = sfumato::io;
   io::check_image_extension(a.output);
+  if (a.keep_alpha && io::detail::image_extension(a.output) != ".png") {
+    throw sfumato::ValueError("--keep-alpha: " + a.output +
+                              ": JPEG has no opacity; give it a name that ends in .png");
+  }
   std::vector<detail::NamedPath> outputs{{"--output", a.output}};
   for (std::size_t stage = 1; a.save_stages && stage < stages; ++stage) {
     outputs.push_back({"the picture of a stage", stage_path(a.output, stage)});
@@ -166,11 +177,9 @@ inline void check_outputs(const Arguments& a, const std::string& weights, std::s
   const std::vector<detail::TextFile> texts = detail::text_files(a);
   for (const detail::TextFile& text : texts) outputs.push_back({text.option, text.path});
   if (!a.checkpoint.empty()) outputs.push_back({"--checkpoint", a.checkpoint});
-  const std::vector<detail::NamedPath> inputs{{"CONTENT", a.content},
-                                              {"STYLE", a.style},
-                                              {"the weights", weights},
-                                              {"the picture to repeat", a.repeats},
-                                              {"--resume", a.resume}};
+  std::vector<detail::NamedPath> inputs{
+      {"the weights", weights}, {"the picture to repeat", a.repeats}, {"--resume", a.resume}};
+  for (const SourceFile& file : source_files(a)) inputs.push_back({file.option, file.path});
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     std::vector<detail::NamedPath> others(outputs.begin(),
                                           outputs.begin() + static_cast<std::ptrdiff_t>(i));
@@ -195,11 +204,13 @@ inline void check_frames(const Arguments& a, const std::string& weights,
   if (!a.save_every) return;
   std::int64_t iterations = 0;
   for (const Stage& stage : stages) iterations += stage.transfer.iterations;
+  std::vector<std::string> inputs{weights};
+  for (const SourceFile& file : source_files(a)) inputs.push_back(file.path);
   for (std::int64_t i = *a.save_every; i <= iterations; i += *a.save_every) {
     const std::string frame = frame_path(a.output, i);
     std::error_code ignored;
     if (!std::filesystem::exists(frame, ignored)) continue;
-    for (const std::string& input : {a.content, a.style, weights}) {
+    for (const std::string& input : inputs) {
       if (!sfumato::io::same_file(frame, input)) continue;
       throw sfumato::ValueError(sfumato::message("--save-every ", *a.save_every, " would write ",
                                                  frame, " over ", input,

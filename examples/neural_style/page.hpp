@@ -37,8 +37,7 @@ struct PageRow {
 /// What a report tells of a run.
 struct Page {
   std::string title;
-  PagePicture content;
-  PagePicture style;
+  std::vector<PagePicture> inputs;  ///< the content, then styles
   PagePicture result;
   std::vector<PagePicture> frames;  ///< from the start to the result
   Curves curves;
@@ -175,8 +174,9 @@ inline std::string html(const Page& page) {
         "max=\"" +
         last + "\" value=\"" + last + "\"></div>\n";
   }
-  text += "</section>\n<section class=\"inputs\">\n" + figure_of(page.content) +
-          figure_of(page.style) + "</section>\n";
+  text += "</section>\n<section class=\"inputs\">\n";
+  for (const PagePicture& input : page.inputs) text += figure_of(input);
+  text += "</section>\n";
   if (page.frames.size() > 1) {
     text += "<section>\n<h2>How it came about</h2>\n<div class=\"strip\">\n";
     for (const PagePicture& frame : page.frames) text += figure_of(frame);

@@ -6,6 +6,7 @@
 #include <future>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "arguments.hpp"
@@ -19,6 +20,7 @@
 #include "sfumato/style/pictures.hpp"
 #include "sfumato/style/temporal.hpp"
 #include "signals.hpp"
+#include "sources.hpp"
 #include "stages.hpp"
 #include "watch.hpp"
 
@@ -28,7 +30,8 @@ namespace neural_style {
 template <class Device>
 struct Painting {
   sfumato::Tensor<float, Device> picture;
-  sfumato::Tensor<std::uint8_t> colors;  ///< the content, where its colours are kept; or undefined
+  sfumato::Tensor<std::uint8_t> content;  ///< as it was read …
+  sfumato::Tensor<std::uint8_t> opacity;  ///< … and where its opacity is kept, that
   std::vector<sfumato::style::Iteration> history;
   std::int64_t iterations = 0;  ///< whose steps the picture has, of all stages
   std::string trouble;          ///< of pictures of stages that could not be written; or nothing
@@ -37,16 +40,26 @@ struct Painting {
   bool reached = false;               ///< whether the last stage came to --until-loss
   std::optional<sfumato::Tensor<float>> kept;  ///< of a film's last frame; style::temporal_term()
 
-  /// What is written.
+  /// What is shown.
   sfumato::Tensor<std::uint8_t> pixels(const Arguments& a) const { return pixels(a, picture); }
   /// The same of the picture as it is on the way.
   sfumato::Tensor<std::uint8_t> pixels(const Arguments& a,
                                        const sfumato::Tensor<float, Device>& now) const {
-    const auto painted = sfumato::style::denormalize(now, a.pictures.rounding);
-    if (!colors.defined()) return painted;
-    const sfumato::style::PictureSize size{painted.shape()[0], painted.shape()[1]};
-    return sfumato::style::luma_in_colors(
-        painted, sfumato::style::resize_picture(colors, size, a.pictures.resizing));
+    namespace style = sfumato::style;
+    auto painted = style::denormalize(now, a.pictures.rounding);
+    if (a.keep != "no") {
+      painted = style::match_luma(painted, content, {a.keep != "contrast", a.keep != "luminance"});
+    }
+    if (a.original_colors != "luminance") return painted;
+    const style::PictureSize size{painted.shape()[0], painted.shape()[1]};
+    return style::luma_in_colors(painted,
+                                 style::resize_picture(content, size, a.pictures.resizing));
+  }
+  /// What is written of pixels: they, with the content's opacity where that is kept.
+  sfumato::Tensor<std::uint8_t> written(const sfumato::Tensor<std::uint8_t>& shown) const {
+    if (!opacity.defined()) return shown;
+    return sfumato::style::with_opacity(
+        shown, sfumato::io::resize(opacity, shown.shape()[0], shown.shape()[1]));
   }
 
   /// Goes on with what came of a stage.
@@ -65,12 +78,37 @@ struct Painting {
   }
 };
 
+/// The styles at the sizes that suit a stage, no side below `least` pixels.
+template <class Device>
+sfumato::style::Styles<float, Device> prepare_styles(const Sources& sources, const Stage& stage,
+                                                     std::int64_t least) {
+  namespace style = sfumato::style;
+  const auto regions = [](const sfumato::Tensor<std::uint8_t>& of_mask,
+                          const style::PictureSize& size) {
+    return of_mask.defined() ? style::prepare_regions<float, Device>(of_mask, size)
+                             : sfumato::Tensor<float, Device>();
+  };
+  std::vector<style::StylePicture<float, Device>> pictures;
+  for (const StyleSource& source : sources.styles) {
+    const style::PictureSize size =
+        style::style_size(source.pixels.shape(), stage.size, stage.pictures, least);
+    pictures.push_back({style::prepare_picture<float, Device>(source.pixels, size, stage.pictures),
+                        source.file.weight, regions(source.regions, size)});
+  }
+  return {std::move(pictures), regions(sources.content_regions, stage.size)};
+}
+
 /// What the first stage starts with, (1, 3, h, w), where that is not the content.
 template <class Device>
-sfumato::Tensor<float, Device> initial_picture(const Arguments& a, const sfumato::Shape& shape,
-                                               const sfumato::Tensor<float, Device>& style) {
+sfumato::Tensor<float, Device> initial_picture(
+    const Arguments& a, const Stage& stage, const Sources& sources,
+    const sfumato::style::Styles<float, Device>& styles) {
   using namespace sfumato;
   using Numbers = Variable<float, Device>;
+  if (sources.initial.defined()) {
+    return style::prepare_picture<float, Device>(sources.initial, stage.size, a.pictures);
+  }
+  const Shape shape{1, 3, stage.size.height, stage.size.width};
   if (a.initial == "gray") {
     const auto middle =
         style::normalize<float, Device>(Tensor<std::uint8_t>::full({1, 1, 3}, std::uint8_t{128}));
@@ -80,10 +118,15 @@ sfumato::Tensor<float, Device> initial_picture(const Arguments& a, const sfumato
   const Numbers noise(Tensor<float, Device>::randn(shape, random));
   if (a.initial == "style-stats") {
     const NoGrad off;
-    const Numbers colors(style);
-    const auto mean = ops::mean(colors, {2, 3}, true);
-    const auto variance = ops::mean(ops::square(colors - mean), {2, 3}, true);
-    return (mean + noise * ops::sqrt(variance)).value();
+    Numbers mean(Tensor<float, Device>::zeros({1, 3, 1, 1}));
+    Numbers squares = mean;
+    for (const auto& picture : styles.pictures) {
+      const auto part = static_cast<float>(picture.weight / styles.weight());
+      const Numbers colors(picture.image);
+      mean = mean + ops::mean(colors, {2, 3}, true) * part;
+      squares = squares + ops::mean(ops::square(colors), {2, 3}, true) * part;
+    }
+    return (mean + noise * ops::sqrt(ops::relu(squares - ops::square(mean)))).value();
   }
   return style::PixelScale<float, Device>(a.transfer.pixels)
       .normalized(a.noise == 1.0 ? noise : noise * static_cast<float>(a.noise))
@@ -95,11 +138,11 @@ sfumato::Tensor<float, Device> initial_picture(const Arguments& a, const sfumato
 template <class Device, class Stored>
 void paint(const Arguments& a, const std::vector<Stage>& stages,
            sfumato::nn::Vgg<Stored, Device>& network, const sfumato::style::LossScales& scales,
-           const sfumato::Tensor<std::uint8_t>& content_pixels,
-           const sfumato::Tensor<std::uint8_t>& style_pixels, const Reporter& report, Watch& watch,
+           const Sources& sources, const Reporter& report, Watch& watch,
            const Position<Device>& from, Painting<Device>& painting) {
   using namespace sfumato;
-  if (a.original_colors == "luminance") painting.colors = content_pixels;
+  painting.content = sources.content;
+  painting.opacity = sources.opacity;
   style::MinimizerState<float, Device> learnt;
   Checkpoints keep(a, painting.record);
   painting.history = from.earlier;
@@ -119,13 +162,10 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
     if (number < stages.size()) stage.transfer.until_loss.reset();
     // The file gets every row; who only looks on waits for as few as are shown.
     stage.transfer.losses_every = a.losses.empty() ? a.report_every : 1;
-    const auto prepare = [&](const Tensor<std::uint8_t>& pixels, const style::PictureSize& size) {
-      return style::prepare_picture<float, Device>(pixels, size, a.pictures);
-    };
-    const Tensor<float, Device> content = prepare(content_pixels, stage.size);
-    const Tensor<float, Device> style_picture = prepare(
-        style_pixels, style::style_size(style_pixels.shape(), stage.size, a.pictures,
-                                        style::deepest_pixel(network, stage.transfer.objective)));
+    const auto content =
+        style::prepare_picture<float, Device>(sources.content, stage.size, a.pictures);
+    const auto styles = prepare_styles<Device>(
+        sources, stage, style::deepest_pixel(network, stage.transfer.objective));
     Tensor<float, Device> picture = content;
     std::vector<style::Term<float, Device>> terms;
     if (painting.kept) {
@@ -135,7 +175,7 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
     } else if (painting.picture.defined()) {
       picture = style::enlarge_picture(painting.picture, stage.size, a.pictures);
     } else if (a.initial != "content") {
-      picture = initial_picture(a, content.shape(), style_picture);
+      picture = initial_picture(a, stage, sources, styles);
     }
     watch.begin_stage(number, stage, painting.iterations,
                       [&] { return painting.pixels(a, picture); });
@@ -149,7 +189,7 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
     }
     painting.iterations += state.iterations;
     auto result = style::transfer(
-        network, content, style_picture, picture, stage.transfer,
+        network, content, styles, picture, stage.transfer,
         [&](const style::Moment<float, Device>& now) {
           ++painting.iterations;
           watch(now, painting.iterations, [&] { return painting.pixels(a, now.picture()); });
@@ -165,7 +205,8 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
     }
     if (a.save_stages && number < stages.size()) {
       const HoldSignals whole_file;
-      const std::string failure = write_picture(stage_path(a.output, number), painting.pixels(a));
+      const std::string failure =
+          write_picture(stage_path(a.output, number), painting.written(painting.pixels(a)));
       painting.trouble += (painting.trouble.empty() || failure.empty() ? "" : "; ") + failure;
     }
   }

@@ -105,7 +105,7 @@ inline CommandLine split(std::span<const char* const> command_line) {
             return name == (is_long ? candidate.name : candidate.letter);
           });
       if (option == options().end()) throw detail::unknown_option(name);
-      if (is_given(line.settings, option->name) && !option->is_flag()) {
+      if (is_given(line.settings, option->name) && !option->is_flag() && !option->repeats) {
         throw sfumato::ValueError(option->name + " is given twice");
       }
       if (option->is_flag() && attached) throw sfumato::ValueError(name + " takes no value");
@@ -139,17 +139,20 @@ inline Arguments check(const Settings& given) {
 inline Arguments parse(std::span<const char* const> command_line) {
   CommandLine line = split(command_line);
   const bool is_film = is_given(line.settings, "--film") || is_given(line.settings, "--frames");
+  Settings settings;
   for (const Option& option : options()) {
     if (!option.is_positional() || line.positionals.empty()) continue;
     if (is_film && option.name == "CONTENT" && line.positionals.size() == 1) continue;
-    line.settings.push_back({option.name, line.positionals.front()});
+    settings.push_back({option.name, line.positionals.front()});
     line.positionals.erase(line.positionals.begin());
   }
   if (!line.positionals.empty()) {
     throw sfumato::ValueError("'" + line.positionals.front() +
-                              "' is one argument too many; see --help");
+                              "' is one argument too many; another style is --style FILE, what to "
+                              "write -o FILE; see --help");
   }
-  return check(line.settings);
+  settings.insert(settings.end(), line.settings.begin(), line.settings.end());
+  return check(settings);
 }
 
 }  // namespace neural_style

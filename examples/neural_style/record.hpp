@@ -18,6 +18,7 @@
 #include "sfumato/core/printable.hpp"
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/sha256.hpp"
+#include "sources.hpp"
 
 namespace neural_style {
 
@@ -27,6 +28,7 @@ struct Input {
   std::string name;    ///< without its folder
   std::uint64_t bytes = 0;
   std::string sha256;
+  std::string weight = {};  ///< of a style, if that is not 1
 };
 
 /// How a picture came about: what it takes to paint it again.
@@ -54,9 +56,9 @@ inline bool is_of_picture(const Option& option) {
   return holds(kGroups, option.group) && !holds(kOthers, option.name);
 }
 
-/// Whether it names a file that the picture depends on.
-inline bool is_input(const Option& option) {
-  return is_of_picture(option) && option.operand.starts_with("FILE");
+/// Whether a value of it names a file that the picture depends on.
+inline bool is_input(const Option& option, const std::string& text) {
+  return is_of_picture(option) && names_file(option, text);
 }
 
 namespace detail {
@@ -97,13 +99,14 @@ inline Record record_of(const Arguments& a, const std::filesystem::path& weights
   record.seed = find_option("--seed")->value.show(a);
   for (const Setting& setting : a.given) {
     const Option& option = *find_option(setting.option);
-    if (is_input(option) && option.name != "--weights") {
-      record.inputs.push_back(detail::input_of(option.name, setting.text));
-    } else if (is_of_picture(option) && !is_input(option)) {
-      Arguments read;  // "064" is 64
-      option.value.read(read, setting.text);
-      record.options.push_back({setting.option, option.value.show(read)});
-    }
+    if (!is_of_picture(option) || is_input(option, setting.text)) continue;
+    Arguments read;  // "064" is 64
+    option.value.read(read, setting.text);
+    record.options.push_back({setting.option, option.value.show(read)});
+  }
+  for (const SourceFile& file : source_files(a)) {
+    record.inputs.push_back(detail::input_of(file.option, file.path));
+    if (file.weight != 1.0) record.inputs.back().weight = detail::show_number(file.weight);
   }
   record.inputs.push_back(detail::input_of("--weights", weights));
   return record;
@@ -120,6 +123,7 @@ inline std::string to_json(const Record& record) {
                               {"name", input.name},
                               {"bytes", input.bytes},
                               {"sha256", input.sha256}});
+    if (!input.weight.empty()) json["inputs"].back()["weight"] = input.weight;
   }
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -148,15 +152,19 @@ inline Record record_from(const nlohmann::json& json) {
   }
   for (const auto& [name, value] : member("options", true).items()) {
     const Option* const option = find_option(name);
-    if (option == nullptr || !is_of_picture(*option) || is_input(*option)) refuse(name);
-    record.options.push_back({name, text_of(json["options"], name.c_str(), kMost)});
+    const std::string text_of_option = text_of(json["options"], name.c_str(), kMost);
+    if (option == nullptr || !is_of_picture(*option) || is_input(*option, text_of_option)) {
+      refuse(name);
+    }
+    record.options.push_back({name, text_of_option});
   }
   for (const nlohmann::json& input : member("inputs", false)) {
+    const bool weighted = input.is_object() && input.contains("weight");
     Input read{text_of(input, "option", kMost), text_of(input, "name", kMost),
                static_cast<std::uint64_t>(detail::number_of(input, "bytes")),
-               text_of(input, "sha256", 64)};
+               text_of(input, "sha256", 64), weighted ? text_of(input, "weight", kMost) : ""};
     const Option* const option = find_option(read.option);
-    if (option == nullptr || !is_input(*option)) refuse(read.option);
+    if (option == nullptr || !is_input(*option, "")) refuse(read.option);
     record.inputs.push_back(std::move(read));
   }
   record.seed = text_of(json, "seed", kMost);

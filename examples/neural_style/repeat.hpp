@@ -112,7 +112,8 @@ inline Arguments parse_repeat(std::span<const char* const> command_line,
       const std::vector<fs::path> folders = examples::weight_folders(program);
       all.insert(all.end(), folders.begin(), folders.end());
     }
-    given.push_back({input.option, detail::find_input(input, all)});
+    given.push_back({input.option, detail::find_input(input, all) +
+                                       (input.weight.empty() ? "" : "=" + input.weight)});
   }
   // What no GPU has painted none paints again.
   const bool on_cpu = std::count(record.environment.begin(), record.environment.end(),

@@ -36,6 +36,7 @@
 #include "sfumato/style/pictures.hpp"
 #include "sfumato/style/weights.hpp"
 #include "signals.hpp"
+#include "sources.hpp"
 #include "stages.hpp"
 #include "studio.hpp"
 #include "watch.hpp"
@@ -80,7 +81,7 @@ int finish(const Arguments& a, Painting<Device>& painting, std::string trouble,
         add(sfumato::message("the picture can't carry how it was painted: ", error.what()));
       }
     }
-    const std::string failure = write_picture(a.output, pixels, texts);
+    const std::string failure = write_picture(a.output, painting.written(pixels), texts);
     if (failure.empty() && !trouble.empty()) {
       add(sfumato::message("wrote the last good picture to ", a.output));
     }
@@ -145,15 +146,8 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
     // Beside the painting, as a large network takes seconds.
     painting.record = std::async([a, weights] { return record_for(a, weights); });
   }
-  const Tensor<std::uint8_t> content_pixels = io::read_image(a.content);
-  Tensor<std::uint8_t> style_pixels = io::read_image(a.style);
-  const auto say_size = [&](const char* name, const std::string& path, const Shape& shape) {
-    report.say("%s %s: %lld x %lld\n", name, path.c_str(), static_cast<long long>(shape[0]),
-               static_cast<long long>(shape[1]));
-  };
-  say_size("content", a.content, content_pixels.shape());
-  say_size("style", a.style, style_pixels.shape());
-  std::vector<Stage> stages = plan_stages(a, content_pixels.shape());
+  const Sources sources = read_sources(a, report);
+  std::vector<Stage> stages = plan_stages(a, sources.content.shape());
   if (painting.kept) {
     stages.erase(stages.begin(), stages.end() - 1);
     stages[0].goes_on = false;
@@ -161,9 +155,6 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
   {
     const HoldSignals no_file_is_left_behind;
     check_outputs(a, weights, stages.size());
-  }
-  if (a.original_colors == "statistics") {
-    style_pixels = style::match_colors(style_pixels, content_pixels);
   }
   if (!loaded.network || !(loaded.options == a.network)) {
     loaded.options = a.network;
@@ -178,16 +169,19 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
   if constexpr (std::same_as<Device, Cpu>) {
     double expected = 0.0;
     for (const Stage& stage : stages) {
-      const style::PictureSize of_style =
-          style::style_size(style_pixels.shape(), stage.size, a.pictures, least_side);
-      expected = std::max(expected, expected_memory(network, stage, of_style));
+      std::vector<style::PictureSize> of_styles;
+      for (const StyleSource& style : sources.styles) {
+        of_styles.push_back(
+            style::style_size(style.pixels.shape(), stage.size, stage.pictures, least_side));
+      }
+      expected = std::max(expected, expected_memory(network, stage, of_styles));
     }
     check_memory(memory_in_use() + expected, memory_limit(), memory_remedy(a, usable_processors()),
                  report);
   }
 
   check_frames(a, weights, stages);
-  watch.begin(stages, weights, content_pixels, style_pixels);
+  watch.begin(stages, weights, sources);
   Position<Device> from;
   if (!a.resume.empty()) {
     from = read_checkpoint<Device>(a.resume, painting.record.get());
@@ -199,8 +193,7 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
   }
   begin_painting();
   try {
-    paint(a, stages, network, loaded.scales, content_pixels, style_pixels, report, watch, from,
-          painting);
+    paint(a, stages, network, loaded.scales, sources, report, watch, from, painting);
   } catch (const ValueError& error) {
     if (a.resume.empty()) throw;
     throw IoError(message(a.resume, ": ", error.what()));

@@ -22,6 +22,7 @@ namespace neural_style {
 struct Stage {
   sfumato::style::PictureSize size;
   sfumato::style::TransferOptions transfer;
+  sfumato::style::PictureOptions pictures = {};
   bool goes_on = false;  ///< with what Adam has learnt in the one before
 };
 
@@ -78,7 +79,7 @@ inline std::vector<Stage> plan_ladder(const Arguments& a, const sfumato::Shape& 
   for (const std::int64_t side : style::ladder(std::min(*a.min_size, longer), longer)) {
     stages.push_back(
         {side == longer ? result : style::size_in_proportion(shape, side, a.pictures.side_rounding),
-         a.transfer, true});
+         a.transfer, a.pictures, true});
   }
   stages[0].goes_on = false;
   stages[0].transfer.iterations = a.first_iterations.value_or(a.transfer.iterations);
@@ -94,10 +95,19 @@ inline std::vector<Stage> plan_stages(const Arguments& a, const sfumato::Shape& 
   if (a.min_size) {
     stages = plan_ladder(a, content);
   } else if (preset == nullptr || preset->options.stages.empty() || sized) {
-    stages = {{size_of_result(a, content), a.transfer}};
+    stages = {{size_of_result(a, content), a.transfer, a.pictures}};
   } else {
     for (const sfumato::style::PresetStage& stage : preset->options.stages) {
-      stages.push_back({{stage.height, stage.width}, arguments_of(a.given, &stage).transfer});
+      stages.push_back(
+          {{stage.height, stage.width}, arguments_of(a.given, &stage).transfer, a.pictures});
+    }
+  }
+  const auto longer = [](const Stage& stage) {
+    return std::max(stage.size.height, stage.size.width);
+  };
+  for (Stage& stage : stages) {
+    if (a.pictures.style_size) {
+      stage.pictures.style_size = *a.pictures.style_size * longer(stage) / longer(stages.back());
     }
   }
   if (a.save_stages && stages.size() == 1) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -126,15 +127,15 @@ Value positive(Get get, double most) {
   return value;
 }
 
-/// Any text but an empty one.
+/// Any text but an empty one; some of them may have a meaning of their own.
 template <class Get>
-Value words(Get get, const char* wanted) {
+Value words(Get get, const char* wanted, const std::vector<std::string>& known = {}) {
   return {wanted,
           [=](Arguments& a, const std::string& text) {
             if (!text.empty()) get(a) = text;
             return !text.empty();
           },
-          [=](const Arguments& a) { return get(a); }};
+          [=](const Arguments& a) { return get(a); }, known};
 }
 
 /// One of a few words.
@@ -222,6 +223,48 @@ Value list(Get get) {
           [=](const Arguments& a) {
             std::string all;
             for (const std::string& word : get(a)) all += (all.empty() ? "" : ",") + word;
+            return all;
+          }};
+}
+
+/// A file name, one more with each text.
+template <class Get>
+Value files(Get get) {
+  return {"a file name",
+          [=](Arguments& a, const std::string& text) {
+            if (!text.empty()) get(a).push_back(text);
+            return !text.empty();
+          },
+          [=](const Arguments& a) {
+            std::string all;
+            for (const std::string& file : get(a)) all += (all.empty() ? "" : ", ") + file;
+            return all;
+          }};
+}
+
+/// A file or a folder, and behind its last = how much it counts; one more with each text.
+template <class Get>
+Value styles(Get get) {
+  return {"a file or a folder, and its weight behind = if that is not 1, a number above 0",
+          [=](Arguments& a, const std::string& text) {
+            NamedStyle style{text};
+            const std::size_t equals = text.rfind('=');
+            std::error_code ignored;
+            if (equals != std::string::npos && !std::filesystem::exists(text, ignored)) {
+              if (const auto weight = detail::read_number<double>(text.substr(equals + 1))) {
+                style = {text.substr(0, equals), *weight};
+              }
+            }
+            const bool fits = !style.path.empty() && style.weight > 0.0;
+            if (fits) get(a).push_back(style);
+            return fits;
+          },
+          [=](const Arguments& a) {
+            std::string all;
+            for (const NamedStyle& style : get(a)) {
+              all += (all.empty() ? "" : ", ") + style.path +
+                     (style.weight == 1.0 ? "" : "=" + detail::show_number(style.weight));
+            }
             return all;
           }};
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cctype>
 #include <chrono>
 #include <cstddef>
@@ -31,6 +32,7 @@
 #include "sfumato/io/sha256.hpp"
 #include "sfumato/style/pictures.hpp"
 #include "signals.hpp"
+#include "sources.hpp"
 #include "stages.hpp"
 
 namespace neural_style {
@@ -90,8 +92,7 @@ class Watch {
 
   /// Everything is loaded.
   void begin(const std::vector<Stage>& stages, const std::filesystem::path& weights,
-             const sfumato::Tensor<std::uint8_t>& content,
-             const sfumato::Tensor<std::uint8_t>& style) {
+             const Sources& sources) {
     std::int64_t iterations = 0;
     for (const Stage& stage : stages) {
       iterations += stage.transfer.iterations;
@@ -101,8 +102,7 @@ class Watch {
     }
     iterations_ = iterations;
     weights_ = weights;
-    content_ = content;
-    style_ = style;
+    sources_ = sources;
     frames_.plan(a_, iterations, stages.back().size);
     // Beside the painting, as a large network takes seconds.
     if (!a_.report.empty()) {
@@ -252,13 +252,23 @@ class Watch {
     const auto name = [](const std::string& path) {
       return std::filesystem::path(path).stem().string();
     };
+    constexpr std::size_t kShownStyles = 12;
     const double seconds = since(started_);
     Page page;
-    page.title = name(a_.content) + " in the style of " + name(a_.style);
-    page.content =
-        page_picture(content_, kLargeInput, kQuality, captioned("Content: ", a_.content, content_));
-    page.style =
-        page_picture(style_, kLargeInput, kQuality, captioned("Style: ", a_.style, style_));
+    page.title = name(a_.content) + " in the style of ";
+    page.inputs.push_back(page_picture(sources_.content, kLargeInput, kQuality,
+                                       captioned("Content: ", a_.content, sources_.content)));
+    for (std::size_t i = 0; i < std::min(sources_.styles.size(), kShownStyles); ++i) {
+      const StyleSource& style = sources_.styles[i];
+      page.title += (i == 0 ? "" : ", ") + name(style.file.path);
+      const std::string what =
+          style.file.weight == 1.0
+              ? "Style: "
+              : sfumato::message("Style, weight ", detail::show_number(style.file.weight), ": ");
+      page.inputs.push_back(page_picture(style.pixels, kLargeInput, kQuality,
+                                         captioned(what.c_str(), style.file.path, style.pixels)));
+    }
+    if (sources_.styles.size() > kShownStyles) page.title += ", …";
     page.result =
         page_picture(pixels, kLargeResult, kQuality, captioned("The result: ", a_.output, pixels));
     page.frames = frames_.reported();
@@ -290,8 +300,7 @@ class Watch {
   sfumato::style::Iteration last_;
   std::filesystem::path weights_;
   std::future<std::string> hash_;  // of the weights
-  sfumato::Tensor<std::uint8_t> content_;
-  sfumato::Tensor<std::uint8_t> style_;
+  Sources sources_;
   std::vector<double> work_;     // of each stage: iterations times pixels
   std::int64_t iterations_ = 0;  // of all stages
   std::int64_t overall_ = 0;     // done
