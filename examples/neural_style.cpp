@@ -33,8 +33,9 @@ int run_program(std::span<char* const> words) {
     return said ? 0 : 1;
   }
   if (arguments.output.empty() && arguments.jobs.empty() && !arguments.studio) {
+    const char* const ending = arguments.grid.empty() ? ".png" : "-grid.png";
     arguments.output = arguments.film.empty()
-                           ? free_output(arguments.content, arguments.styles)
+                           ? free_output(arguments.content, arguments.styles, ending)
                            : free_output(arguments.film, arguments.styles, ".mp4");
   }
   if (arguments.studio) {

@@ -25,6 +25,12 @@ struct NamedStyle {
   double weight = 1.0;
 };
 
+/// An option by its name without hyphens, and the values that pictures of a grid have for it.
+struct GridAxis {
+  std::string option;
+  std::vector<std::string> values;
+};
+
 /// A part of many.
 struct Part {
   std::int64_t number = 1;  ///< from 1
@@ -54,6 +60,7 @@ struct Arguments {
   std::string folder;  ///< of the studio
   std::string host = "127.0.0.1";
   int port = 8320;
+  std::vector<GridAxis> grid;
   Part shard;
   std::string preset;  ///< a name that find_preset() knows, or nothing
   std::string initial = "content";

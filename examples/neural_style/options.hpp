@@ -54,13 +54,17 @@ inline const std::vector<Option>& further_options() {
     return Exclusion{{}, option, {}, "every job names its own"};
   };
   std::vector<Exclusion> of_one_picture{{{}, "CONTENT", {}, "a film is its own content"}};
-  for (const char* const other : {"--jobs", "--checkpoint", "--resume", "--losses", "--plot",
-                                  "--report", "--animation", "--save-every", "--save-stages"}) {
+  for (const char* const other :
+       {"--jobs", "--checkpoint", "--resume", "--losses", "--plot", "--report", "--animation",
+        "--save-every", "--save-stages", "--keep-alpha"}) {
     of_one_picture.push_back({{}, other, {}, "that is of one picture"});
   }
   std::vector<Exclusion> of_one_folder = of_one_picture;
   of_one_folder.push_back({{}, "--film", {}, "either is what is painted"});
   of_one_folder.push_back({{}, "--output", "", "the frames go into a folder of their own"});
+  const auto of_one = [](const char* option) {
+    return Exclusion{{}, option, {}, "that is for one picture alone"};
+  };
   static const std::vector<Option> table{
       {"--size",
        "",
@@ -286,6 +290,18 @@ inline const std::vector<Option>& further_options() {
        words(at(&A::animation), "a file name")},
       {"--quiet", "", "", kReports, "Print nothing but errors", flag(at(&A::quiet))},
 
+      {"--grid",
+       "",
+       "LISTS",
+       kJobs,
+       "Paint small pictures, no side above 192 pixels, with all combinations of the values of one "
+       "or two options, as content-weight=1,10,style-weight=1e3,1e4, into one picture, and print "
+       "the command that paints each large",
+       grid(at(&A::grid)),
+       {of_one("--jobs"), of_one("--height"), of_one("--width"), of_one("--keep-alpha"),
+        of_one("--film"), of_one("--frames"), of_one("--save-stages"), of_one("--checkpoint"),
+        of_one("--resume"), of_one("--losses"), of_one("--log"), of_one("--plot"),
+        of_one("--report"), of_one("--save-every"), of_one("--animation")}},
       {"--jobs",
        "",
        "FILE",

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "arguments.hpp"
+#include "grid.hpp"
 #include "options.hpp"
 #include "settings.hpp"
 #include "sfumato/core/error.hpp"
@@ -132,6 +133,7 @@ inline Arguments check(const Settings& given) {
     }
   }
   refuse_exclusions(a);
+  if (!a.grid.empty()) plan_grid(a);  // may refuse some of its pictures
   return a;
 }
 

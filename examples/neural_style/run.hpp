@@ -21,6 +21,7 @@
 #include "device.hpp"
 #include "expected_memory.hpp"
 #include "film.hpp"
+#include "grid.hpp"
 #include "jobs.hpp"
 #include "memory.hpp"
 #include "onlooker.hpp"
@@ -278,6 +279,21 @@ int paint_jobs(const Arguments& a, Loaded<Device, Stored>& loaded, const Reporte
   return status != 0 ? status : failed > 0 ? 1 : 0;
 }
 
+/// A picture of a grid; undefined, having said so, where its loss was not finite.
+template <class Device, class Stored>
+sfumato::Tensor<std::uint8_t> paint_small(const Arguments& a, Loaded<Device, Stored>& loaded) {
+  const Reporter nothing(a);
+  Watch watch(a, nothing);
+  Painting<Device> painting;
+  try {
+    load_and_paint(a, loaded, nothing, watch, painting);
+  } catch (const sfumato::style::DivergenceError<float, Device>& error) {
+    std::fprintf(stderr, "neural_style: warning: %s\n", error.what());
+    return {};
+  }
+  return painting.pixels(a);
+}
+
 /// Everything but reading the command line, on one device and with a network of Stored. Returns the
 /// exit status.
 template <class Device, class Stored>
@@ -297,6 +313,10 @@ int run(const Arguments& a, const char* program) {
     });
   }
 #endif
+  if (!a.grid.empty()) {
+    return paint_grid(a, report,
+                      [&](const Arguments& small) { return paint_small(small, loaded); });
+  }
   return a.jobs.empty() ? paint_one(a, loaded, report) : paint_jobs(a, loaded, report);
 }
 

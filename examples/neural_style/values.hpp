@@ -269,6 +269,38 @@ Value styles(Get get) {
           }};
 }
 
+/// One or two options with lists of values: "content-weight=1,10,style-weight=1e3,1e4".
+template <class Get>
+Value grid(Get get) {
+  return {"one or two options with lists of values, such as content-weight=1,10,style-weight=1e3",
+          [=](Arguments& a, const std::string& text) {
+            constexpr std::size_t kMost = 2;
+            std::vector<GridAxis> axes;
+            for (const std::string& word :
+                 detail::split_list(text).value_or(std::vector<std::string>{})) {
+              const std::size_t equals = word.find('=');
+              if (equals != std::string::npos) axes.push_back({word.substr(0, equals), {}});
+              const std::string value =
+                  equals == std::string::npos ? word : word.substr(equals + 1);
+              if (axes.empty() || axes.size() > kMost || value.empty()) return false;
+              axes.back().values.push_back(value);
+            }
+            if (axes.empty()) return false;
+            get(a) = axes;
+            return true;
+          },
+          [=](const Arguments& a) {
+            std::string all;
+            for (const GridAxis& axis : get(a)) {
+              all += (all.empty() ? "" : ",") + axis.option + "=";
+              for (std::size_t i = 0; i < axis.values.size(); ++i) {
+                all += (i == 0 ? "" : ",") + axis.values[i];
+              }
+            }
+            return all;
+          }};
+}
+
 /// Set or not.
 template <class Get>
 Value flag(Get get) {
