@@ -15,7 +15,8 @@ asks_wrong() { local message=$1; shift; refuses 2 "neural_style: $message" "$pro
 "$program" --help >help.txt
 "$program" --sise 5 -h >short.txt 2>err.txt && fail "--sise was taken"
 "$program" "$cat" -h | cmp - help.txt || fail "-h is not --help"
-for option in CONTENT STYLE --output --preset --original-colors --size --height --width --iterations --learning-rate --lr-decay-every \
+for option in CONTENT STYLE --style --style-size --content-mask --style-mask --keep --keep-alpha --grid --output \
+  --preset --original-colors --size --height --width --iterations --learning-rate --lr-decay-every \
   --lr-decay --init --seed --content-weight --style-weight --tv-weight --content-layers --style-layers --weights \
   --device --precision --memory --tf32 --threads --losses --report-every --quiet --save-stages --log --plot --report \
   --save-every --animation --jobs --shard --help \
@@ -33,7 +34,7 @@ refuses 2 'STYLE is required; see --help' "$program" "$cat"
 asks_wrong 'there is no option --sise; is --size meant? See --help' --sise 5
 asks_wrong 'there is no option --sise; is --size meant?' --sise=5
 asks_wrong 'there is no option --iteration; is --iterations meant?' --iteration 5
-asks_wrong 'there is no option --style; is --style-' --style 5
+asks_wrong 'there is no option --style-; is --style-' --style- 5
 asks_wrong 'there is no option --nothing-like-it; see --help' --nothing-like-it
 asks_wrong 'there is no option -q' -q
 asks_wrong "there is no option -5; see --help. A picture whose name begins with a hyphen comes after --" -5
@@ -85,7 +86,7 @@ done
 
 # Words of few, and lists.
 asks_wrong "--original-colors must be no, luminance or statistics, not 'yes'" --original-colors yes
-asks_wrong "--init must be content, noise, gray or style-stats, not 'zeros'" --init zeros
+asks_wrong "--init must be content, noise, gray, style-stats or a file name, not 'zeros'" --init zeros
 asks_wrong "--precision must be float32 or bf16, not 'half'" --precision half
 asks_wrong "--memory must be normal or low, not ''" --memory ''
 asks_wrong "--preset must be d2l" --preset gogh

@@ -103,5 +103,5 @@ cp "$images/suns.jpg" some/taken.png
 refuses 2 '--output some/taken.png is the same file as --style some/taken.png' paint some -o some/taken.png
 refuses 2 '--style-size does not go with --style-scale' paint "$images/suns.jpg" --style-size 64 --style-scale 2 -o x.png
 refuses 2 '--seed does not go with --init content' paint "$images/suns.jpg" --seed 3 -o x.png
-refuses 1 'nowhere.png' paint "$images/suns.jpg" --init nowhere.png -o x.png
+refuses 2 "--init must be content, noise, gray, style-stats or a file name, not 'nowhere.png'" paint "$images/suns.jpg" --init nowhere.png -o x.png
 echo "all as it should be"

@@ -149,7 +149,8 @@ inline void read_masks(const Arguments& a, Sources& sources) {
   }
 }
 
-/// Reads them and says their sizes. Throws IoError for what can't be read.
+/// Reads them and says their sizes. Throws IoError for what can't be read, and ValueError for an
+/// --init that is neither a word nor a file.
 inline Sources read_sources(const Arguments& a, const Reporter& report) {
   namespace io = sfumato::io;
   const auto read = [&](const char* name, const std::string& path,
@@ -174,7 +175,15 @@ inline Sources read_sources(const Arguments& a, const Reporter& report) {
     auto& pixels = sources.styles.back().pixels;
     pixels = sfumato::style::match_colors(pixels, sources.content);
   }
-  if (names_file(*find_option("--init"), a.initial)) sources.initial = read("start", a.initial);
+  const Option& init = *find_option("--init");
+  if (names_file(init, a.initial)) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(a.initial, ignored)) {  // perhaps a word was meant
+      throw sfumato::ValueError(
+          sfumato::message("--init must be ", init.value.wanted, ", not '", a.initial, "'"));
+    }
+    sources.initial = read("start", a.initial);
+  }
   read_masks(a, sources);
   return sources;
 }
