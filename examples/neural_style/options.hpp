@@ -15,10 +15,6 @@
 
 namespace neural_style {
 
-inline constexpr std::int64_t kDefaultSize = 512;
-inline constexpr std::int64_t kSmallest = 32;
-inline constexpr std::int64_t kLargest = 16384;
-
 /// The group of what all jobs have in common.
 inline constexpr const char* kMachine = "Network and machine";
 
@@ -35,14 +31,12 @@ inline const std::vector<Option>& further_options() {
   using A = Arguments;
   using T = sfumato::style::TransferOptions;
   using O = sfumato::style::ObjectiveOptions;
-  using P = sfumato::style::PictureOptions;
   using N = sfumato::nn::VggOptions;
   namespace style = sfumato::style;
   namespace nn = sfumato::nn;
   namespace ops = sfumato::ops;
   constexpr std::int64_t kMany = 1000000;
   constexpr double kHeaviest = 1e38;  // losses are float
-  constexpr const char* kSize = "Size";
   constexpr const char* kOptimiser = "Optimiser";
   constexpr const char* kObjective = "Objective";
   constexpr const char* kJobs = "Many pictures";
@@ -66,47 +60,6 @@ inline const std::vector<Option>& further_options() {
     return Exclusion{{}, option, {}, "that is for one picture alone"};
   };
   static const std::vector<Option> table{
-      {"--size",
-       "",
-       "PIXELS",
-       kSize,
-       "Longer side, the other in proportion (default 512)",
-       number(at(&A::size), kSmallest, kLargest),
-       {{{}, "--height", {}, "it sets both sides"}, {{}, "--width", {}, "it sets both sides"}}},
-      {"--height", "", "PIXELS", kSize, "Height; alone, the width is in proportion",
-       number(at(&A::height), kSmallest, kLargest)},
-      {"--width", "", "PIXELS", kSize, "Width; alone, the height is in proportion",
-       number(at(&A::width), kSmallest, kLargest)},
-      {"--min-size", "", "PIXELS", kSize,
-       "Paint from coarse to fine: first with this longer side, then with others √2 apart, up to "
-       "the result's",
-       number(at(&A::min_size), kSmallest, kLargest)},
-      {"--borders", "", "HOW", kSize,
-       "extend: where a side is no multiple of 16, paint some pixels more than the picture, by "
-       "reflection, and cut them off, which spares it coloured strips; plain: do not",
-       meaning<decltype(at(&T::borders)), style::Borders>(
-           at(&T::borders),
-           {{"extend", style::Borders::kExtend}, {"plain", style::Borders::kPlain}})},
-      {"--style-fit", "", "HOW", kSize,
-       "keep: the style picture keeps its proportions, and gets the result's longer side; shrink: "
-       "the same, but it is never enlarged; squeeze: it gets the result's height and width",
-       meaning<decltype(at(&P::style_fit)), style::StyleFit>(
-           at(&P::style_fit), {{"keep", style::StyleFit::kKeep},
-                               {"shrink", style::StyleFit::kShrink},
-                               {"squeeze", style::StyleFit::kSqueeze}})},
-      {"--style-size",
-       "",
-       "PIXELS",
-       kSize,
-       "The style's longer side, whatever the result's; in earlier stages in proportion",
-       number(at(&P::style_size), kSmallest, kLargest),
-       {{{}, "--style-scale", {}, "it sets the same size"}}},
-      {"--style-scale", "", "FACTOR", kSize,
-       "The style's size beside what --style-fit makes of it: below 1 its strokes become smaller "
-       "in "
-       "the picture, above 1 larger",
-       number(at(&P::style_scale), 0.1, 10.0)},
-
       {"--iterations", "", "COUNT", kOptimiser, "Steps of the optimiser (of each stage)",
        number(at(&T::iterations), std::int64_t{1}, kMany)},
       {"--first-iterations",

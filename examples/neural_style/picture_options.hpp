@@ -1,19 +1,29 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "arguments.hpp"
 #include "option.hpp"
 #include "presets.hpp"
+#include "sfumato/style/transfer.hpp"
 #include "values.hpp"
 
 namespace neural_style {
 
-/// The rows of the table of options that name pictures, and what they have of one another.
+inline constexpr std::int64_t kDefaultSize = 512;
+inline constexpr std::int64_t kSmallest = 32;
+inline constexpr std::int64_t kLargest = 16384;
+
+/// The rows of the table of options that name pictures, and their sizes.
 inline std::vector<Option> picture_options() {
   using A = Arguments;
+  using T = sfumato::style::TransferOptions;
+  using P = sfumato::style::PictureOptions;
+  namespace style = sfumato::style;
   constexpr const char* kPictures = "Pictures";
+  constexpr const char* kSize = "Size";
   return {
       {"CONTENT",
        "",
@@ -87,6 +97,47 @@ inline std::vector<Option> picture_options() {
        "Where there are several stages, also write the picture of each earlier one "
        "(OUT-stage1.png)",
        flag(at(&A::save_stages))},
+
+      {"--size",
+       "",
+       "PIXELS",
+       kSize,
+       "Longer side, the other in proportion (default 512)",
+       number(at(&A::size), kSmallest, kLargest),
+       {{{}, "--height", {}, "it sets both sides"}, {{}, "--width", {}, "it sets both sides"}}},
+      {"--height", "", "PIXELS", kSize, "Height; alone, the width is in proportion",
+       number(at(&A::height), kSmallest, kLargest)},
+      {"--width", "", "PIXELS", kSize, "Width; alone, the height is in proportion",
+       number(at(&A::width), kSmallest, kLargest)},
+      {"--min-size", "", "PIXELS", kSize,
+       "Paint from coarse to fine: first with this longer side, then with others √2 apart, up to "
+       "the result's",
+       number(at(&A::min_size), kSmallest, kLargest)},
+      {"--borders", "", "HOW", kSize,
+       "extend: where a side is no multiple of 16, paint some pixels more than the picture, by "
+       "reflection, and cut them off, which spares it coloured strips; plain: do not",
+       meaning<decltype(at(&T::borders)), style::Borders>(
+           at(&T::borders),
+           {{"extend", style::Borders::kExtend}, {"plain", style::Borders::kPlain}})},
+      {"--style-fit", "", "HOW", kSize,
+       "keep: the style picture keeps its proportions, and gets the result's longer side; shrink: "
+       "the same, but it is never enlarged; squeeze: it gets the result's height and width",
+       meaning<decltype(at(&P::style_fit)), style::StyleFit>(
+           at(&P::style_fit), {{"keep", style::StyleFit::kKeep},
+                               {"shrink", style::StyleFit::kShrink},
+                               {"squeeze", style::StyleFit::kSqueeze}})},
+      {"--style-size",
+       "",
+       "PIXELS",
+       kSize,
+       "The style's longer side, whatever the result's; in earlier stages in proportion",
+       number(at(&P::style_size), kSmallest, kLargest),
+       {{{}, "--style-scale", {}, "it sets the same size"}}},
+      {"--style-scale", "", "FACTOR", kSize,
+       "The style's size beside what --style-fit makes of it: below 1 its strokes become smaller "
+       "in "
+       "the picture, above 1 larger",
+       number(at(&P::style_scale), 0.1, 10.0)},
   };
 }
 
