@@ -116,6 +116,12 @@ add_test(NAME film COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/film.sh")
 set_tests_properties(film PROPERTIES SKIP_RETURN_CODE 77
   ENVIRONMENT "SFUMATO_BUILD_DIR=${PROJECT_BINARY_DIR};SFUMATO_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
 
+# The page of explain in a browser.
+if(SFUMATO_CHROMIUM AND SFUMATO_EXAMPLES AND Python3_FOUND)
+  add_test(NAME explain_in_browser
+    COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/explain_in_browser.py" $<TARGET_FILE:explain>)
+endif()
+
 # The studio in a browser, and among clients that mean it no good.
 if(Python3_FOUND AND TARGET sfumato_httplib)
   foreach(name IN ITEMS studio_in_browser studio_hostile)
