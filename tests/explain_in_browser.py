@@ -24,7 +24,7 @@ def check(browser, url, folder):
 
     browser.look(1200, 900)
     browser.open(url)
-    expect("document.querySelector('h1').textContent", "z = (a*b+tanh(a))^2")
+    expect("document.querySelector('h1').textContent", "a=0.5, b=3, z=(a*b+tanh(a))^2")
     # Four operations, then six nodes with a gradient (a, b, mul, tanh, add and the square).
     expect(COUNT, "0 of 10")
     expect("document.getElementById('back').disabled", True)
@@ -37,7 +37,7 @@ def check(browser, url, folder):
     expect(COUNT, "10 of 10")
     expect("document.getElementById('forward').disabled", True)
     # dz/da = 2 (ab + tanh a)(b + 1 - tanh² a), dz/db = 2 (ab + tanh a) a, to four digits.
-    expect("[...document.querySelectorAll('svg .gradient')].slice(0, 2).map(t => t.textContent).join(' ')", "∂ 14.85 ∂ 1.962")
+    expect("[...document.querySelectorAll('svg .gradient')].slice(0, 2).map(t => t.textContent).join(' ')", "∂ 14.86 ∂ 1.962")
     browser.value("step.value, (e => { e.value = 6; e.dispatchEvent(new Event('input')); })(document.getElementById('step'))")
     expect(COUNT, "6 of 10")
     browser.picture(folder / "light.png")
