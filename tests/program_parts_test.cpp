@@ -489,7 +489,7 @@ TEST_CASE("pictures remember what they depend on, and nothing that would write a
   for (const Option& option : options()) {
     const bool known = is_of_picture(option) || option.group == "Stopping and going on" ||
                        option.group == "Reports" || option.group == "Many pictures" ||
-                       option.group == kAnswers;
+                       option.group == kStudio || option.group == kAnswers;
     INFO(option.name, " of ", option.group);
     CHECK((known || option.name == "--output" || option.name == "--no-metadata" ||
            option.name == "--save-stages" || option.name == "--threads"));
