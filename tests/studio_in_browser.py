@@ -96,7 +96,7 @@ with Browser() as page:
         assert text(page, "strength-value") == "95 %", text(page, "strength-value")
         page.click("summary")
         page.value("document.getElementById('steps').focus()")
-        page.call("Input.insertText", text="300")
+        page.call("Input.insertText", text="6000")
         page.value("document.getElementById('paint').focus()")
         page.key("Enter", 13, "\r")
 
@@ -171,7 +171,7 @@ with Browser() as page:
         page.wait_for("document.querySelectorAll('.well.full').length === 2")
         assert page.value("[...document.querySelectorAll('.well .note')].map(e => e.textContent).join()") == "cat,suns"
         assert text(page, "strength-value") == "95 %" and text(page, "size-value") == "64 pixels"
-        assert page.value("document.getElementById('steps').value") == "300"
+        assert page.value("document.getElementById('steps').value") == "6000"
 
         # What options do not go together is said in the page.
         page.value("document.getElementById('size').min = 16; document.getElementById('size').value = 16")
