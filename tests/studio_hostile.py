@@ -119,7 +119,7 @@ def paths(studio, picture):
                  json.dumps({"content": "/etc/passwd", "style": picture, "name": "x", "settings": {}}),
                  *(json.dumps({"content": picture, "style": picture, "name": "x", "settings": settings}) for settings in (
                      {"output": "/tmp/x.png"}, {"checkpoint": "/tmp/x"}, {"weights": "/etc/passwd"}, {"report": "x.html"}, {"size": 1},
-                     {"size": 1e99}, {"size": "64; rm"}, {"size": [64]}, {"method": {"a": 1}}, {"method": "gram", "strength": 0.5},
+                     {"size": 1e99}, {"size": "64; rm"}, {"size": [64]}, {"method": {"a": 1}}, {"method": "gram", "preset": "gatys"},
                      {"iterations": -1}, {"preset": "x" * 1000}, [], "x", {"--size": 64}, {"folder": "/"}, {"jobs": "/etc/passwd"}))):
         status, _, said = studio.ask("POST", "/jobs", body)
         assert status in (400, 413, 422), (body[:80], status, said)
