@@ -13,7 +13,7 @@
 
 #include "sfumato/core/error.hpp"
 #include "sfumato/core/tensor.hpp"
-#include "sfumato/cpu/cpu.hpp"
+#include "sfumato/cpu/device.hpp"
 #include "sfumato/style/colors.hpp"
 
 /// Masks: pictures that show by plain colours where regions are. What is between two colours, as

@@ -7,6 +7,7 @@
 
 #include "sfumato/core/error.hpp"
 #include "sfumato/core/tensor.hpp"
+#include "sfumato/cpu/device.hpp"
 
 namespace sfumato::style {
 

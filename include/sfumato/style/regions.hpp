@@ -10,6 +10,7 @@
 #include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/interpolate.hpp"
 #include "sfumato/ops/layout.hpp"
+#include "sfumato/ops/reduction.hpp"
 #include "sfumato/ops/sum.hpp"
 
 namespace sfumato::style {

@@ -9,9 +9,11 @@
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/error.hpp"
 #include "sfumato/core/tensor.hpp"
+#include "sfumato/cpu/device.hpp"
 #include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/layout.hpp"
 #include "sfumato/ops/math.hpp"
+#include "sfumato/ops/reduction.hpp"
 #include "sfumato/ops/sum.hpp"
 #include "sfumato/style/term.hpp"
 
