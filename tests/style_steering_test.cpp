@@ -215,8 +215,13 @@ TEST_CASE("neighbours are drawn from the styles in the ratio of their weights") 
   const std::vector<std::string> layers{"relu1_1", "relu2_1"};
   const style::Styles<double> styles{{{image<double>(3), 1.0}, {image<double>(5), 3.0}}};
   std::vector<style::detail::GridFeatures<double, Cpu>> seen;
-  for (const auto& each : styles.pictures) seen.emplace_back(network, each.image, layers);
-  const auto pool = style::detail::pool_of(seen, styles, 0);
+  std::vector<style::detail::GridRegions> regions;
+  for (const auto& each : styles.pictures) {
+    seen.emplace_back(network, each.image, layers);
+    regions.push_back(
+        style::detail::regions_on_grid(each.regions, seen.back().positions(), each.image.shape()));
+  }
+  const auto pool = style::detail::pool_of(seen, regions, styles, 0);
   CHECK(pool.positions() == 64 + 21);
   // No position is drawn twice.
   std::vector<double> first = ops::select(pool.vectors[0], 1, 0).value().to_vector();

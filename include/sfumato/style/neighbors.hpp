@@ -91,17 +91,19 @@ struct GridFeatures {
   }
 };
 
-/// Regions on the grid of an image, each of which has a number for every position, from 0 to 1;
-/// one of all positions where none are given.
+/// Regions on the grid of an image, each of which has a number for every position, from 0 to 1.
+using GridRegions = std::vector<std::vector<double>>;
+
+/// Those of an image; one of all positions where none are given.
 template <class T, class Device>
-std::vector<std::vector<double>> regions_on_grid(const Tensor<T, Device>& regions,
-                                                 std::int64_t positions, const Shape& image) {
+GridRegions regions_on_grid(const Tensor<T, Device>& regions, std::int64_t positions,
+                            const Shape& image) {
   const auto n = static_cast<std::size_t>(positions);
   if (!regions.defined()) return {std::vector<double>(n, 1.0)};
   const NoGrad off;
   const auto maps =
       ops::transpose(on_grid<T>(Variable<T, Device>(regions), image)).value().to_vector();
-  std::vector<std::vector<double>> all;
+  GridRegions all;
   for (std::size_t begin = 0; begin < maps.size(); begin += n) {
     const auto first = maps.begin() + static_cast<std::ptrdiff_t>(begin);
     all.emplace_back(first, first + positions);
@@ -111,8 +113,7 @@ std::vector<std::vector<double>> regions_on_grid(const Tensor<T, Device>& region
 
 /// The positions that a region has more of than any other; of a region that has none such, the one
 /// of which it has most; none where it is not at all.
-inline std::vector<std::int64_t> positions_of(const std::vector<std::vector<double>>& regions,
-                                              std::size_t region) {
+inline std::vector<std::int64_t> positions_of(const GridRegions& regions, std::size_t region) {
   const std::vector<double>& own = regions[region];
   std::vector<std::int64_t> positions;
   for (std::size_t i = 0; i < own.size(); ++i) {
@@ -145,23 +146,19 @@ inline std::vector<std::int64_t> in_ratio(const std::vector<std::int64_t>& count
 /// its region, of several as many of each as their weights say, by chance, but always the same.
 template <class T, class Device>
 GridFeatures<T, Device> pool_of(const std::vector<GridFeatures<T, Device>>& seen,
+                                const std::vector<GridRegions>& regions,
                                 const Styles<T, Device>& styles, std::size_t region) {
   if (seen.size() == 1 && !styles.content_regions.defined()) return seen.front();
   std::vector<std::vector<std::int64_t>> positions;
   std::vector<std::int64_t> counts;
   std::vector<double> weights;
   for (std::size_t k = 0; k < seen.size(); ++k) {
-    const StylePicture<T, Device>& style = styles.pictures[k];
-    positions.push_back(positions_of(
-        regions_on_grid(style.regions, seen[k].positions(), style.image.shape()), region));
+    positions.push_back(positions_of(regions[k], region));
     counts.push_back(static_cast<std::int64_t>(positions.back().size()));
-    weights.push_back(style.weight);
+    weights.push_back(styles.pictures[k].weight);
   }
   const std::vector<std::int64_t> some = in_ratio(counts, weights);
-  if (std::count(some.begin(), some.end(), 0) == std::ssize(some)) {
-    throw ValueError(message("style transfer: region ", region,
-                             " of the content is in no style; give it one in a style, too"));
-  }
+  if (std::count(some.begin(), some.end(), 0) == std::ssize(some)) throw no_such_region(region);
   std::vector<std::vector<Variable<T, Device>>> parts(seen.front().vectors.size());
   Random random(1);
   const NoGrad off;
@@ -206,8 +203,11 @@ void add_neighbor_terms(std::vector<typename Objective<Network, T>::FeatureTerm>
   };
   const GridFeatures<T, Device> seen(network, content, names);
   std::vector<GridFeatures<T, Device>> of_styles;
+  std::vector<GridRegions> style_regions;
   for (const StylePicture<T, Device>& style : styles.pictures) {
     of_styles.emplace_back(network, style.image, names);
+    style_regions.push_back(
+        regions_on_grid(style.regions, of_styles.back().positions(), style.image.shape()));
   }
   const std::int64_t n = seen.positions();
   const bool guided = styles.content_regions.defined();
@@ -220,7 +220,7 @@ void add_neighbor_terms(std::vector<typename Objective<Network, T>::FeatureTerm>
       if (regions[r][static_cast<std::size_t>(i)] > 0.0) own.push_back(i);
     }
     if (own.empty()) continue;
-    const GridFeatures<T, Device> pool = pool_of(of_styles, styles, r);
+    const GridFeatures<T, Device> pool = pool_of(of_styles, style_regions, styles, r);
     const GridFeatures<T, Device> looking = guided ? seen.at(own) : seen;
     Indices nearest = losses::nearest_neighbors(looking.together(), pool.together());
     Numbers part;

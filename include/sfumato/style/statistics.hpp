@@ -112,10 +112,7 @@ void add_statistics_terms(std::vector<typename Objective<Network, T>::FeatureTer
     LayerRegions<T, Device> compared;
     for (std::size_t r = 0; r < count; ++r) {
       if (where[i].shares[r] == 0.0) continue;
-      if (!sums[i][r].defined()) {
-        throw ValueError(message("style transfer: region ", r,
-                                 " of the content is in no style; give it one in a style, too"));
-      }
+      if (!sums[i][r].defined()) throw no_such_region(r);
       targets.push_back(statistics.target(sums[i][r] / static_cast<T>(weights[i][r])));
       compared.weights.push_back(where[i].weights[r]);
       compared.shares.push_back(where[i].shares[r]);

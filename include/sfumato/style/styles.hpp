@@ -70,4 +70,14 @@ void check_styles(const Styles<T, Device>& styles, const Shape& content) {
   }
 }
 
+namespace detail {
+
+/// Of a region of the content that no style has.
+inline ValueError no_such_region(std::size_t region) {
+  return ValueError(message("style transfer: region ", region,
+                            " of the content is in no style; give it one in a style, too"));
+}
+
+}  // namespace detail
+
 }  // namespace sfumato::style
