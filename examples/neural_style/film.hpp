@@ -48,11 +48,7 @@ namespace fs = std::filesystem;
 /// What the command line would have to say for one frame alone.
 inline Arguments arguments_of_frame(const Arguments& a, const fs::path& frame,
                                     const fs::path& output) {
-  Settings settings = a.given;
-  std::erase_if(settings, [](const Setting& setting) {
-    return setting.option == "--film" || setting.option == "--frames" ||
-           setting.option == "--output" || setting.option == "--temporal-weight";
-  });
+  Settings settings = without(a.given, {"--film", "--frames", "--output", "--temporal-weight"});
   settings.push_back({"CONTENT", frame.string()});
   settings.push_back({"--output", output.string()});
   Arguments of_frame = check(settings);
@@ -60,6 +56,13 @@ inline Arguments arguments_of_frame(const Arguments& a, const fs::path& frame,
   of_frame.temporal_weight = a.temporal_weight;
   of_frame.given.push_back({"--temporal-weight", detail::show_number(a.temporal_weight)});
   return of_frame;
+}
+
+/// A frame at the size at which it is painted.
+inline sfumato::Tensor<std::uint8_t> read_frame(const Arguments& of_frame) {
+  const auto whole = sfumato::io::read_image(of_frame.content);
+  return sfumato::style::resize_picture(whole, plan_stages(of_frame, whole.shape()).back().size,
+                                        of_frame.pictures.resizing);
 }
 
 /// What a frame is to be like, style::temporal_term()'s target, where the last one is `before` and
@@ -98,29 +101,30 @@ int paint_frames(const Arguments& a, const std::vector<std::filesystem::path>& f
                  const std::filesystem::path& folder, const std::filesystem::path& weights,
                  const Reporter& report, const PaintFrame& paint_frame) {
   using sfumato::Tensor;
-  Tensor<std::uint8_t> before;
-  Tensor<std::uint8_t> painted;
+  Arguments last;               // of the frame before …
+  Tensor<std::uint8_t> before;  // … and that, if it was painted in this run
   bool all_done = true;
   for (std::size_t i = 0; i < frames.size(); ++i) {
     const std::filesystem::path output = folder / (frames[i].stem().string() + ".png");
     const Arguments one = detail::arguments_of_frame(a, frames[i], output);
     const std::string mark = done_mark(one, weights);
     all_done = all_done && is_done(output.string(), mark);
-    const Tensor<std::uint8_t> whole = sfumato::io::read_image(frames[i]);
-    const Tensor<std::uint8_t> now = sfumato::style::resize_picture(
-        whole, plan_stages(one, whole.shape()).back().size, one.pictures.resizing);
     if (!all_done) {
+      const Tensor<std::uint8_t> now = detail::read_frame(one);
       std::optional<Tensor<float>> kept;
-      if (before.defined()) kept = detail::kept_of(before, now, painted);
+      if (i > 0) {
+        if (!before.defined()) before = detail::read_frame(last);
+        kept = detail::kept_of(before, now, sfumato::io::read_image(last.output));
+      }
       report.say("frame %zu of %zu%s\n", i + 1, frames.size(),
                  kept || i == 0 ? "" : ", a new scene");
       const int status = paint_frame(one, kept);
       if (status != 0) return status;
+      before = now;
       const HoldSignals whole_file;
       sfumato::io::write_file_atomically(done_path(output.string()), mark);
     }
-    before = now;
-    painted = sfumato::io::read_image(output);
+    last = one;
   }
   return 0;
 }

@@ -57,11 +57,7 @@ inline std::vector<GridCell> plan_grid(const Arguments& a) {
   if (varied.size() == 2 && varied[0] == varied[1]) {
     throw sfumato::ValueError("--grid: " + a.grid[0].option + " is named twice; name another");
   }
-  Settings common = a.given;
-  std::erase_if(common, [&](const Setting& setting) {
-    return setting.option == "--grid" || setting.option == "--output" ||
-           std::find(varied.begin(), varied.end(), setting.option) != varied.end();
-  });
+  const Settings common = without(without(a.given, varied), {"--grid", "--output"});
   const GridAxis none{"", {""}};
   const GridAxis& columns = a.grid.size() > 1 ? a.grid[1] : none;
   std::vector<GridCell> cells;
@@ -70,8 +66,7 @@ inline std::vector<GridCell> plan_grid(const Arguments& a) {
       GridCell cell{common, {}};
       cell.large.push_back({varied[0], row});
       if (varied.size() > 1) cell.large.push_back({varied[1], column});
-      Settings small = cell.large;
-      std::erase_if(small, [](const Setting& setting) { return setting.option == "--size"; });
+      Settings small = without(cell.large, {"--size"});
       small.push_back({"--size", std::to_string(std::min(a.size.value_or(kDefaultSize), kSmall))});
       small.push_back({"--no-metadata", ""});
       cell.small = arguments_of(small);

@@ -88,7 +88,7 @@ inline Job job_of(const std::string& text, std::size_t line, const Settings& of_
   Settings settings = of_all;
   for (const auto& [name, value] : json.items()) {
     const Option& option = option_of_job(name);
-    std::erase_if(settings, [&](const Setting& old) { return old.option == option.name; });
+    settings = without(std::move(settings), {option.name});
     const bool is_style = option.name == "STYLE";
     if (value.is_array() && (is_style || option.repeats)) {
       for (const nlohmann::json& each : value) {
@@ -117,10 +117,7 @@ inline std::vector<Job> read_jobs(const Arguments& a) {
   constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 26;
   const sfumato::io::FileReader file(a.jobs);
   const std::vector<std::uint8_t> bytes = file.read_all(kMostBytes);
-  Settings of_all = a.given;
-  std::erase_if(of_all, [](const Setting& setting) {
-    return setting.option == "--jobs" || setting.option == "--shard";
-  });
+  const Settings of_all = without(a.given, {"--jobs", "--shard"});
   std::vector<Job> jobs;
   std::map<std::string, std::size_t> lines;  // by the output
   std::size_t number = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "arguments.hpp"
 #include "options.hpp"
@@ -55,6 +56,14 @@ inline Arguments arguments_of(const Settings& given,
 inline bool is_given(const Settings& settings, const std::string& name) {
   return std::any_of(settings.begin(), settings.end(),
                      [&](const Setting& setting) { return setting.option == name; });
+}
+
+/// The settings but those of some options.
+inline Settings without(Settings settings, const std::vector<std::string>& names) {
+  std::erase_if(settings, [&](const Setting& setting) {
+    return std::find(names.begin(), names.end(), setting.option) != names.end();
+  });
+  return settings;
 }
 
 /// Throws ValueError for options that do not go together.
