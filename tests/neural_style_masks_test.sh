@@ -4,7 +4,6 @@ set -euo pipefail
 
 program=$SFUMATO_BUILD_DIR/neural_style
 . "$SFUMATO_SOURCE_DIR/tests/support/program.sh"
-command -v python3 >/dev/null || { echo "SKIPPED: no python3 to make pictures with"; exit 77; }
 . "$SFUMATO_SOURCE_DIR/tests/support/pictures.sh"
 export SFUMATO_WEIGHTS=$SFUMATO_SOURCE_DIR/weights/vgg19-slim.safetensors
 

@@ -1,4 +1,6 @@
-# For tests of programs that make and read pictures, which source this in a folder of their own; it needs python3.
+# For tests of programs that make and read pictures, which source this in a folder of their own; without python3
+# they skip.
+command -v python3 >/dev/null || { echo "SKIPPED: no python3 to make pictures with"; exit 77; }
 
 # picture NAME WIDTH HEIGHT EXPRESSION: a PNG of red, green, blue and, if there are four, opacity, of x and y.
 cat >png.py <<'PYTHON'
