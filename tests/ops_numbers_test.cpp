@@ -264,6 +264,34 @@ TEST_CASE("what averages over seven elements is exact for multiples of seven") {
   CHECK(ops::mean(x, {2, 3}).value().to_vector() == std::vector<double>{7, 7});
 }
 
+TEST_CASE(
+    "the means of windows of equal floats are what all of them are, and so is their gradient") {
+  const auto all = [](const Variable<float>& means, float value) {
+    return means.value().to_vector() ==
+           std::vector<float>(static_cast<std::size_t>(means.numel()), value);
+  };
+  for (const float value : {1.0F, 0.1F, 0.3F, 0.7F}) {
+    CAPTURE(value);
+    const Variable<float> x(Tensor<float>::full({1, 1, 9, 7}, value), true);
+    for (const std::int64_t rows : {2, 4, 5, 7}) {
+      CHECK(all(ops::adaptive_avg_pool2d(x, {rows, 3}), value));
+    }
+    for (const bool ceil_mode : {false, true}) {
+      CHECK(all(ops::avg_pool2d(x, {.kernel = 3,
+                                    .stride = 2,
+                                    .padding = 1,
+                                    .ceil_mode = ceil_mode,
+                                    .count_include_pad = false}),
+                value));
+    }
+    // Rows 0 to 4 and 4 to 8 by columns 0 to 3 and 3 to 6: 20 elements each.
+    const auto slopes = grad({ops::sum(ops::adaptive_avg_pool2d(x, 2) * value)}, {x})[0];
+    const auto once = static_cast<double>(value) / 20.0;
+    CHECK(slopes.value().to_vector()[0] == static_cast<float>(once));
+    CHECK(slopes.value().to_vector()[4 * 7 + 3] == static_cast<float>(once * 4));
+  }
+}
+
 TEST_CASE("signs of zero survive") {
   const auto x = variable<double>({0.0, -0.0});
   const auto signs = [](const Variable<double>& y) {

@@ -10,8 +10,8 @@
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/geometry.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/cast.hpp"
 #include "sfumato/ops/convolution.hpp"
-#include "sfumato/ops/in_float.hpp"
 #include "sfumato/ops/layout.hpp"
 #include "sfumato/ops/rearrange.hpp"
 #include "sfumato/ops/reduction.hpp"
@@ -188,26 +188,28 @@ Variable<T, Device> max_pool2d(const Variable<T, Device>& x, std::int64_t kernel
 
 namespace detail {
 
-/// How many elements each window counts, over how many it has, for windows that are not whole.
-template <class T, class Device>
-Variable<T, Device> counted_share(const Pool2dGeometry& g, const AvgPool2dOptions& options) {
-  const auto extent = [&](std::int64_t start, std::int64_t kernel, std::int64_t size,
-                          std::int64_t padding) {
-    const std::int64_t edge = options.count_include_pad ? padding : 0;
-    return std::min(start + kernel, size + edge) - std::max(start, -edge);
-  };
-  const auto area = static_cast<double>(g.kernel_h * g.kernel_w);
-  std::vector<T> shares;
-  for (std::int64_t i = 0; i < g.out_h; ++i) {
-    const auto rows = extent(i * g.stride_h - g.padding_h, g.kernel_h, g.in_h, g.padding_h);
-    for (std::int64_t j = 0; j < g.out_w; ++j) {
-      const auto columns = extent(j * g.stride_w - g.padding_w, g.kernel_w, g.in_w, g.padding_w);
-      const std::int64_t count =
-          options.divisor_override > 0 ? options.divisor_override : rows * columns;
-      shares.push_back(static_cast<T>(static_cast<double>(count) / area));
-    }
+/// Windows along one side of images: what each of them sums up, and how many elements it counts.
+struct Windows {
+  SparseMatrix sums;
+  std::vector<double> counts{};
+
+  void add(std::int64_t begin, std::int64_t end, std::int64_t count) {
+    for (std::int64_t i = begin; i < end; ++i) sums.add(i, 1.0);
+    sums.end_row();
+    counts.push_back(static_cast<double>(count));
   }
-  return Variable<T, Device>(Tensor<T, Device>::from(shares, {g.out_h, g.out_w}));
+};
+
+/// The sum of each window of `rows` and of `columns` over how many elements both count: in double
+/// and rounded once, so that what floats are everywhere their means are, too.
+template <class T, class Device>
+Variable<T, Device> mean_of_windows(const char* op, const Variable<T, Device>& x,
+                                    const Windows& rows, const Windows& columns) {
+  using Doubles = Tensor<double, Device>;
+  const Variable<double, Device> high(Doubles::from(rows.counts, {rows.sums.rows(), 1}));
+  const Variable<double, Device> wide(Doubles::from(columns.counts, {columns.sums.rows()}));
+  const auto sums = resample2d(op, cast<double>(x), rows.sums, columns.sums);
+  return cast<T>(div(sums, mul(high, wide)));
 }
 
 }  // namespace detail
@@ -232,10 +234,25 @@ Variable<T, Device> avg_pool2d(const Variable<T, Device>& x, const AvgPool2dOpti
       (options.count_include_pad || !has_padding)) {
     return detail::avg_pool2d(g, out, x);
   }
-  return detail::in_float<T, Device>("avg_pool2d", {x}, [g, out, options](const auto& in) {
-    return div(detail::avg_pool2d(g, out, in[0]),
-               detail::counted_share<Compute<T>, Device>(g, options));
-  });
+  const auto counted = [&](std::int64_t start, std::int64_t kernel, std::int64_t size,
+                           std::int64_t padding) {
+    const std::int64_t edge = options.count_include_pad ? padding : 0;
+    return std::min(start + kernel, size + edge) - std::max(start, -edge);
+  };
+  const std::int64_t divisor = options.divisor_override;
+  detail::Windows rows{{.columns = g.in_h}};
+  for (std::int64_t i = 0; i < g.out_h; ++i) {
+    const std::int64_t start = i * g.stride_h - g.padding_h;
+    rows.add(g.top(i), g.bottom(i),
+             divisor > 0 ? divisor : counted(start, g.kernel_h, g.in_h, g.padding_h));
+  }
+  detail::Windows columns{{.columns = g.in_w}};
+  for (std::int64_t j = 0; j < g.out_w; ++j) {
+    const std::int64_t start = j * g.stride_w - g.padding_w;
+    columns.add(g.left(j), g.right(j),
+                divisor > 0 ? 1 : counted(start, g.kernel_w, g.in_w, g.padding_w));
+  }
+  return detail::mean_of_windows("avg_pool2d", x, rows, columns);
 }
 
 /// avg_pool2d(x, 2) is avg_pool2d(x, {.kernel = 2}).
@@ -254,14 +271,10 @@ struct Ranges {
   std::int64_t begin(std::int64_t i) const { return i * from / to; }
   std::int64_t end(std::int64_t i) const { return ((i + 1) * from + to - 1) / to; }
 
-  /// The (to × from) matrix that adds them up.
-  SparseMatrix sums() const {
-    SparseMatrix matrix{.columns = from};
-    for (std::int64_t i = 0; i < to; ++i) {
-      for (std::int64_t j = begin(i); j < end(i); ++j) matrix.add(j, 1.0);
-      matrix.end_row();
-    }
-    return matrix;
+  Windows windows() const {
+    Windows all{{.columns = from}};
+    for (std::int64_t i = 0; i < to; ++i) all.add(begin(i), end(i), end(i) - begin(i));
+    return all;
   }
 };
 
@@ -272,25 +285,12 @@ inline void check_adaptive(const char* op, const Shape& shape, Size2d size) {
       message(op, ": can't make ", size, " of ", shape, "; the input must be images (n, c, h, w)"));
 }
 
-/// How many elements each of the products of two ranges has; shape (rows.to, columns.to).
-template <class T, class Device>
-Tensor<T, Device> areas(const Ranges& rows, const Ranges& columns) {
-  std::vector<T> sizes;
-  for (std::int64_t i = 0; i < rows.to; ++i) {
-    for (std::int64_t j = 0; j < columns.to; ++j) {
-      sizes.push_back(
-          static_cast<T>((rows.end(i) - rows.begin(i)) * (columns.end(j) - columns.begin(j))));
-    }
-  }
-  return Tensor<T, Device>::from(sizes, {rows.to, columns.to});
-}
-
 }  // namespace detail
 
 /// Images (n, c, h, w) or (c, h, w) averaged over a grid of ranges of about equal size, whatever
 /// the size of the images. An output depends on what is in its range, and on nothing else. The
-/// batch may be empty. Computed in float where images have 16 bits. Throws ShapeError for anything
-/// but images and positive sizes.
+/// batch may be empty. Summed in double and rounded once. Throws ShapeError for anything but images
+/// and positive sizes.
 template <class T, class Device>
 Variable<T, Device> adaptive_avg_pool2d(const Variable<T, Device>& x, Size2d size) {
   if (x.rank() == 3) return squeeze(adaptive_avg_pool2d(unsqueeze(x, 0), size), 0);
@@ -302,11 +302,7 @@ Variable<T, Device> adaptive_avg_pool2d(const Variable<T, Device>& x, Size2d siz
     return avg_pool2d(x, {.kernel = {rows.from / size.h, columns.from / size.w}});
   }
   Tensor<T, Device>::empty({size.h, size.w});  // throws where std::vector would
-  return detail::in_float<T, Device>("adaptive_avg_pool2d", {x}, [rows, columns](const auto& in) {
-    const auto sums = detail::resample2d("adaptive_avg_pool2d", in[0], rows.sums(), columns.sums());
-    return div(sums,
-               Variable<Compute<T>, Device>(detail::areas<Compute<T>, Device>(rows, columns)));
-  });
+  return detail::mean_of_windows("adaptive_avg_pool2d", x, rows.windows(), columns.windows());
 }
 
 /// The largest value of each range; otherwise as adaptive_avg_pool2d. Equal ones in a row, or rows
