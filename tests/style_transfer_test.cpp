@@ -188,8 +188,10 @@ TEST_CASE("a network stored in bfloat16 leads to nearly the same losses") {
   for (std::size_t i = 0; i < exact.history.size(); ++i) {
     CHECK(found.history[i].total == doctest::Approx(exact.history[i].total).epsilon(0.02));
   }
-  // Its last features are 2 × 2: differences of their Gram matrices magnify rounding, so that the
-  // order of sums makes a difference: 3.4 % with AMX, 3.1 % without vectors, less than 2 % else.
+  // What rounding makes of the features of random weights, and no sum. In double, with nothing but
+  // the weights and each convolution's results rounded to bfloat16, the style loss of these
+  // pictures is 3.1 % off and the content loss 0.4 %; of thirty triples 3.6 % and 1.5 % in
+  // the square mean, where this network is 3.3 % and 1.9 % off.
   CHECK(found.history[0].loss("style") ==
         doctest::Approx(exact.history[0].loss("style")).epsilon(0.05));
   CHECK(found.history[0].loss("content") ==

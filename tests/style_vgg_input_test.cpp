@@ -125,7 +125,20 @@ TEST_CASE("Oxford's weights themselves are converted from any kind of pixels") {
     return;
   }
   const io::SafetensorsFile file(*path);
-  check_all_kinds({file.read<float>("features.0.weight"), file.read<float>("features.0.bias")});
+  const auto weight = file.read<float>("features.0.weight");
+  check_all_kinds({weight, file.read<float>("features.0.bias")});
+  // The tables of what its filters answer.
+  const Variable<double> filters(weight.cast<double>().reshape({64, 3, 9}));
+  for (std::int64_t o = 0; o < 64; ++o) {
+    CAPTURE(o);
+    const auto filter = ops::select(filters, 0, o);
+    const double norm = std::sqrt(ops::sum(ops::square(filter)).item());
+    const auto sums = ops::sum(filter, {1}).value().to_vector();
+    const auto at = static_cast<std::size_t>(o);
+    CHECK(std::lround(100 * filter.value().at({1, 4}) / norm) == style::detail::kOxfordGreen[at]);
+    CHECK(std::lround(100 * (sums[0] - sums[2]) / 3 / norm) ==
+          style::detail::kOxfordRedMinusBlue[at]);
+  }
 }
 
 TEST_CASE("other networks are left alone") {

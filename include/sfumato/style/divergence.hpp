@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -16,13 +15,8 @@ template <class T, class Device>
 class LastPictures {
  public:
   void keep(const Tensor<T, Device>& picture) {
-    std::swap(now_, before_);
-    if (now_.defined() && now_.shape() == picture.shape()) {
-      Device::copy(now_.data(), picture.data(),
-                   static_cast<std::size_t>(picture.numel()) * sizeof(T));
-    } else {
-      now_ = picture.clone();
-    }
+    before_ = std::move(now_);
+    now_ = picture.clone();
   }
   /// That of this iteration.
   const Tensor<T, Device>& now() const { return now_; }
