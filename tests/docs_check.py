@@ -21,7 +21,7 @@ CODE = "\n".join(path.read_text(errors="replace") for folder in
                  for path in sorted((SOURCE / folder).rglob("*"))
                  if path.suffix in (".hpp", ".cpp", ".cuh", ".cu", ".py", ".sh", ".cmake", ".txt"))
 CODE += (SOURCE / "CMakeLists.txt").read_text()
-NAMESPACES = ("autodiff", "cpu", "cuda", "data", "io", "losses", "nn", "ops", "optim", "style")
+NAMESPACES = ("autodiff", "cpu", "cuda", "data", "distributed", "io", "losses", "nn", "ops", "optim", "style")
 # What belongs to others, or is named because it is not here.
 OTHERS = re.compile(r"^(std|torch|xt|Eigen|jpeg|png)|^(fork|longjmp|sizeof|exit|main|free|step_by_step)$")
 REFUSED = {"docs/first_guesses.md", "CHANGELOG.md", "docs/pytorch.md"}  # these list other names

@@ -1,5 +1,6 @@
 # Reads every #include under include/sfumato and checks that arrows point one way:
-#   core <- cpu, cuda <- autodiff <- ops <- nn, losses, optim, data;  nn, losses, optim <- style;  io stands on
+#   core <- cpu, cuda <- autodiff <- ops <- nn, losses, optim, data;  nn, losses, optim <- style;  autodiff, optim <-
+#   distributed, which nothing includes and which alone includes MPI;  io stands on
 #   core and the Cpu device, as style's headers of pixels do, and style/pictures.hpp, loss_scales.hpp and weights.hpp
 #   on io. The kernels of cpu/ are a room of their own, cpu/kernels, with one door.
 # Run as: cmake -D SCRATCH=folder -P include_order.cmake
@@ -17,12 +18,14 @@ set(allowed_nn core autodiff ops nn)
 set(allowed_losses core autodiff ops losses)
 set(allowed_optim core autodiff ops optim)
 set(allowed_data core autodiff ops data)
+set(allowed_distributed core autodiff ops optim distributed)
 set(allowed_style core cpu autodiff ops nn losses optim style)
 set(allowed_io core cpu io)
 set(allowed_top core cpu autodiff ops nn losses optim data style)
 
 set(cuda_headers "^(cuda|cudnn|cublas|curand|cufft|cusparse|cusolver|nvrtc|thrust/|cub/)")
 set(eigen_headers "^(Eigen/|unsupported/Eigen/)")
+set(mpi_headers "^(mpi|mpi-ext|mpicxx)\\.h(pp)?$")
 # Headers that <sfumato/sfumato.hpp> must not reach, by whatever way.
 set(heavy_headers "^(iostream$|nlohmann/|png\\.h$|jpeglib\\.h$|webp/|lcms2\\.h$|zip\\.h$|xtensor|xtl/|regex$)")
 
@@ -101,6 +104,9 @@ function(check_tree root result)
       if(included MATCHES "${eigen_headers}" AND NOT folder MATCHES "^(cpu|io)$")
         list(APPEND errors "${header} includes ${included}: Eigen belongs to cpu/ and io/")
       endif()
+      if(included MATCHES "${mpi_headers}" AND NOT folder STREQUAL "distributed")
+        list(APPEND errors "${header} includes ${included}: MPI belongs to distributed/")
+      endif()
     endforeach()
   endforeach()
 
@@ -156,6 +162,10 @@ expect(sfumato/cuda/device.hpp "<cuda_runtime.h>" "")
 expect(sfumato/cuda/kernels.cuh "\"sfumato/ops/relu.hpp\"" "")
 expect(sfumato/cuda/map.hpp "\"sfumato/cuda/kernels.cuh\"" "is for .cu files")
 expect(sfumato/core/tensor.hpp "<Eigen/Core>" "belongs to cpu/")
+expect(sfumato/optim/adam.hpp "<mpi.h>" "belongs to distributed/")
+expect(sfumato/distributed/all_reduce.hpp "<mpi.h>" "")
+expect(sfumato/distributed/all_reduce.hpp "\"sfumato/nn/module.hpp\"" "stands after it")
+expect(sfumato/style/transfer.hpp "\"sfumato/distributed/all_reduce.hpp\"" "stands after it")
 expect(sfumato/cpu/eigen_product.hpp "<Eigen/Core>" "")
 expect(sfumato/cpu/gemm.hpp "\"sfumato/cpu/kernels/kernels.hpp\"" "")
 expect(sfumato/cpu/gemm.hpp "\"sfumato/cpu/kernels/tiles.hpp\"" "is for those outside")

@@ -17,7 +17,7 @@ done
 packages=(g++ cmake ninja-build ccache pkg-config libeigen3-dev libxtensor-dev doctest-dev
   libbenchmark-dev libsimde-dev libjpeg62-turbo-dev libpng-dev libwebp-dev liblcms2-dev libcli11-dev
   nlohmann-json3-dev libzip-dev libcpp-httplib-dev python3 curl)
-[ "$preset" != full ] || packages+=(ffmpeg libopencv-dev)
+[ "$preset" != full ] || packages+=(ffmpeg libopencv-dev libopenmpi-dev openmpi-bin)
 case $preset in asan | tsan) packages+=(clang libclang-rt-dev) ;; esac
 .ci/install "${packages[@]}"
 

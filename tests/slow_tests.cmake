@@ -65,13 +65,24 @@ if(Python3_FOUND)
     list(APPEND compiler -march=native)  # as the kernels: Eigen aligns its memory by the instruction set
   endif()
   file(GLOB reference RELATIVE "${PROJECT_SOURCE_DIR}" CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/docs/reference/*.md")
-  foreach(page README.md CONTRIBUTING.md docs/autodiff.md docs/convolution.md docs/presets.md docs/tasks.md ${reference})
+  foreach(page README.md CONTRIBUTING.md docs/autodiff.md docs/cluster.md docs/convolution.md docs/presets.md docs/tasks.md ${reference})
     get_filename_component(name "${page}" NAME_WE)
     string(TOLOWER "${name}" name)
+    if(name MATCHES "^(cluster|distributed)$")
+      if(NOT TARGET sfumato_distributed)
+        continue()
+      endif()
+      set(mpi ${MPI_CXX_COMPILE_OPTIONS} ${MPI_CXX_LIBRARIES})
+      foreach(folder IN LISTS MPI_CXX_INCLUDE_DIRS)
+        list(APPEND mpi -isystem "${folder}")
+      endforeach()
+    else()
+      set(mpi)
+    endif()
     add_test(NAME docs_code_${name}
       COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/docs_code.py" "${PROJECT_SOURCE_DIR}/${page}" --
               ${compiler} -O0 SOURCE $<TARGET_FILE:sfumato_kernels> -ljpeg -lpng -lwebpdemux -lwebp -llcms2 -lzip -lz
-              -pthread -o BINARY)
+              -pthread ${mpi} -o BINARY)
   endforeach()
   if(NOT TARGET xtensor)
     set_tests_properties(docs_code_tasks PROPERTIES DISABLED ON)
@@ -114,6 +125,16 @@ endif()
 # Films, where there are ffmpeg and OpenCV.
 add_test(NAME film COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/film.sh")
 set_tests_properties(film PROPERTIES SKIP_RETURN_CODE 77
+  ENVIRONMENT "SFUMATO_BUILD_DIR=${PROJECT_BINARY_DIR};SFUMATO_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
+
+# Several ranks, where there is MPI.
+if(TARGET sfumato_distributed)
+  add_executable(distributed_ranks distributed_ranks.cpp)
+  target_link_libraries(distributed_ranks PRIVATE sfumato_own sfumato::kernels sfumato::distributed doctest::doctest)
+  sfumato_optimise(distributed_ranks -O0)
+endif()
+add_test(NAME distributed COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/distributed.sh")
+set_tests_properties(distributed PROPERTIES SKIP_RETURN_CODE 77 PROCESSORS 2
   ENVIRONMENT "SFUMATO_BUILD_DIR=${PROJECT_BINARY_DIR};SFUMATO_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
 
 # The page of explain in a browser.
