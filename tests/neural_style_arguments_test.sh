@@ -109,6 +109,17 @@ run --device cuda:99 2>err.txt || status=$?
 [ "$status" -ne 0 ] && [ "$(wc -l <err.txt)" -eq 1 ] && [ ! -e x.png ] || fail "cuda:99: $(cat err.txt)"
 grep -qE 'was built without CUDA|no NVIDIA GPU with a driver|cuda:99: there are [0-9]+ GPUs' err.txt ||
   fail "cuda:99 said: $(cat err.txt)"
+# CUDA's libraries are loaded where there is a GPU, and what needs them can be loaded by the program.
+! ldd "$program" | grep -qE 'cudart|cublas|cudnn' || fail "the program itself loads CUDA: $(ldd "$program")"
+driver=$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)
+driver=$(dirname "$(dirname "$driver")")/lib64/stubs/libcuda.so
+if [ -e "$(dirname "$program")/neural_style_gpu.so" ] && [ -e "$driver" ]; then
+  ln -s "$driver" libcuda.so.1  # a driver without a GPU
+  status=0
+  LD_LIBRARY_PATH=$PWD run --device cuda 2>err.txt || status=$?
+  [ "$status" -ne 0 ] && grep -q 'cuda:0: there is no NVIDIA GPU with a driver for CUDA' err.txt ||
+    fail "with a driver that finds no GPU: $(cat err.txt)"
+fi
 
 # What does not go together, from whichever side.
 asks_wrong '--size does not go with --height: it sets both sides' --size 64 --height 64

@@ -7,10 +7,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "gpu.hpp"
 #include "sfumato/core/error.hpp"
-#ifdef SFUMATO_WITH_CUDA
-#include "sfumato/cuda.hpp"
-#endif
 
 namespace neural_style {
 
@@ -18,13 +16,10 @@ namespace neural_style {
 /// that there is not.
 inline std::optional<int> choose_gpu(const std::string& device) {
   if (device == "cpu") return std::nullopt;
-#ifdef SFUMATO_WITH_CUDA
   if (device == "auto") {
-    return sfumato::cuda::device_count() > 0 ? std::optional<int>(0) : std::nullopt;
+    const auto count = gpu_half().count;
+    return count != nullptr && count() > 0 ? std::optional<int>(0) : std::nullopt;
   }
-#else
-  if (device == "auto") return std::nullopt;
-#endif
   const std::string_view name = "cuda";
   const std::string_view text = device;
   int index = 0;
@@ -38,14 +33,9 @@ inline std::optional<int> choose_gpu(const std::string& device) {
     throw sfumato::ValueError(
         sfumato::message("--device ", device, " is none of auto, cpu, cuda and cuda:INDEX"));
   }
-#ifndef SFUMATO_WITH_CUDA
+  if (gpu_half().trouble.empty()) return index;
   throw sfumato::ValueError(
-      sfumato::message("--device ", device,
-                       ": this program was built without CUDA; build it where the CUDA "
-                       "toolkit and cuDNN are, or use --device cpu"));
-#else
-  return index;
-#endif
+      sfumato::message("--device ", device, ": ", gpu_half().trouble, "; or use --device cpu"));
 }
 
 }  // namespace neural_style

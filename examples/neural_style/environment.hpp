@@ -60,8 +60,7 @@ inline std::string libraries() {
   text += sfumato::message(", libjpeg ", JPEG_LIB_VERSION);
 #endif
 #ifdef SFUMATO_WITH_CUDA
-  text += sfumato::message(", CUDA ", CUDART_VERSION / 1000, ".", CUDART_VERSION % 1000 / 10,
-                           ", cuDNN ", CUDNN_MAJOR, ".", CUDNN_MINOR);
+  text += ", " SFUMATO_WITH_CUDA;
 #endif
   return text;
 }

@@ -21,6 +21,7 @@
 #include "device.hpp"
 #include "expected_memory.hpp"
 #include "film.hpp"
+#include "gpu.hpp"
 #include "grid.hpp"
 #include "jobs.hpp"
 #include "memory.hpp"
@@ -41,9 +42,6 @@
 #include "stages.hpp"
 #include "studio.hpp"
 #include "watch.hpp"
-#ifdef SFUMATO_WITH_CUDA
-#include "sfumato/cuda.hpp"
-#endif
 
 namespace neural_style {
 
@@ -329,16 +327,7 @@ int run(const Arguments& a, const char* program) {
 /// Runs where --device says. Returns the exit status.
 inline int run_on_device(const Arguments& a, const char* program) {
   const std::optional<int> gpu = choose_gpu(a.device);
-#ifdef SFUMATO_WITH_CUDA
-  if (gpu) {
-    sfumato::cuda::select_device(*gpu);
-    // bf16 has 8 bits itself.
-    sfumato::cuda::options().allow_tf32 = a.tf32 || a.precision == "bf16";
-    return run<sfumato::Cuda>(a, program);
-  }
-#else
-  static_cast<void>(gpu);
-#endif
+  if (gpu) return gpu_half().run(a, program, *gpu);
   return run<sfumato::Cpu>(a, program);
 }
 
