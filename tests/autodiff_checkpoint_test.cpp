@@ -11,7 +11,7 @@
 #include "support/device.hpp"
 #include "support/doubles.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::autodiff_checkpoint {
 
 namespace {
 
@@ -314,4 +314,4 @@ TEST_CASE("a parameter that is made in a checkpoint trains") {
   CHECK(grad_of(x) == 2.0);
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::autodiff_checkpoint

@@ -11,7 +11,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::autodiff_debugging {
 
 namespace {
 
@@ -256,4 +256,4 @@ TEST_CASE("anomaly mode finds nothing where all is well") {
   CHECK(complaint([&] { ops::sum(Variable<std::int64_t>(labels)); }) == "nothing");
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::autodiff_debugging

@@ -7,7 +7,7 @@
 
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::autodiff_graph {
 
 namespace {
 Variable<double> scalar(double value, bool requires_grad = true) {
@@ -243,4 +243,4 @@ TEST_CASE("a graph in the language of Graphviz") {
             second + " -> n" + third + ";\n}\n");
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::autodiff_graph

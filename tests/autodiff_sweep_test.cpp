@@ -11,7 +11,7 @@
 #include "support/device.hpp"
 #include "support/doubles.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::autodiff_sweep {
 
 namespace {
 
@@ -255,4 +255,4 @@ TEST_CASE("gradcheck reports which element is wrong, and NaN is wrong") {
   CHECK(gradgradcheck(right, in));
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::autodiff_sweep

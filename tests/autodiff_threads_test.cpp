@@ -10,7 +10,7 @@
 
 #include "sfumato/sfumato.hpp"
 
-using namespace sfumato;
+namespace sfumato::autodiff_threads_test {
 
 namespace {
 
@@ -67,3 +67,5 @@ TEST_CASE("each thread records or not on its own") {
   CHECK(recorded == std::vector<int>{100, 0});
   CHECK(grad_enabled());
 }
+
+}  // namespace sfumato::autodiff_threads_test

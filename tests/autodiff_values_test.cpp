@@ -11,7 +11,7 @@
 #include "support/device.hpp"
 #include "support/doubles.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::autodiff_values {
 
 namespace {
 
@@ -360,4 +360,4 @@ TEST_CASE("one result given twice counts twice") {
   CHECK(grad({y, y}, {x})[0].item() == 12.0);
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::autodiff_values

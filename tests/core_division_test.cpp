@@ -7,7 +7,7 @@
 
 #include "sfumato/sfumato.hpp"
 
-using namespace sfumato;
+namespace sfumato::core_division_test {
 
 TEST_CASE("quotients and multiples are rounded up") {
   static_assert(ceil_div(0, 4) == 0 && ceil_div(1, 4) == 1);
@@ -17,3 +17,5 @@ TEST_CASE("quotients and multiples are rounded up") {
   CHECK(ceil_div(std::int64_t{1} << 40, 3) == 366503875926);
   CHECK(round_up(std::size_t{4097}, 4096) == 8192);
 }
+
+}  // namespace sfumato::core_division_test

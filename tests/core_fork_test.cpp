@@ -19,7 +19,7 @@
 #include "support/sanitizers.hpp"
 #include "support/threads.hpp"
 
-using namespace sfumato;
+namespace sfumato::core_fork_test {
 
 namespace {
 
@@ -139,3 +139,5 @@ TEST_CASE("a child forked inside a loop is told that it can't end the loop") {
 }
 
 #endif
+
+}  // namespace sfumato::core_fork_test

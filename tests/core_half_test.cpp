@@ -12,7 +12,7 @@
 #include "sfumato/core/random.hpp"
 #include "sfumato/cpu/cpu.hpp"
 
-using namespace sfumato;
+namespace sfumato::core_half_test {
 
 namespace {
 
@@ -179,3 +179,5 @@ TEST_CASE("random floats end at the nearest half") {
   }
   CHECK(wrong == 0);
 }
+
+}  // namespace sfumato::core_half_test

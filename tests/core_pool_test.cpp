@@ -17,7 +17,7 @@
 #include "sfumato/cpu/cpu.hpp"
 #include "support/complaint.hpp"
 
-using namespace sfumato;
+namespace sfumato::core_pool_test {
 
 namespace {
 
@@ -280,3 +280,5 @@ TEST_CASE("in a scope, memory comes from another pool, which lives as long as it
   CHECK(Device::blocks.empty());
   CHECK(Device::room == room);
 }
+
+}  // namespace sfumato::core_pool_test

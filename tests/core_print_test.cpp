@@ -9,7 +9,7 @@
 
 #include "sfumato/sfumato.hpp"
 
-using namespace sfumato;
+namespace sfumato::core_print_test {
 
 namespace {
 
@@ -73,3 +73,5 @@ TEST_CASE("one element is read and assigned by its indices, and reading is no ch
   CHECK(constant(1, 0) == 5.0F);
   CHECK_THROWS_WITH_AS(t(2, 0), "at: index 2 is out of range at axis 0 of (2, 2)", ShapeError);
 }
+
+}  // namespace sfumato::core_print_test

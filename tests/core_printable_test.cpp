@@ -9,7 +9,7 @@
 #include "sfumato/core/error.hpp"
 #include "sfumato/core/random.hpp"
 
-using namespace sfumato;
+namespace sfumato::core_printable_test {
 
 TEST_CASE("what can be shown is shown as it is") {
   for (const char* const text :
@@ -74,3 +74,5 @@ TEST_CASE("numbers in a message have the digits that they need") {
   CHECK(message(-3, " and ", std::size_t{7}, " and ", 100.0, " and ", std::nan("")) ==
         "-3 and 7 and 100 and nan");
 }
+
+}  // namespace sfumato::core_printable_test

@@ -10,9 +10,8 @@
 #include "sfumato/core/threads.hpp"
 #include "support/fake_system.hpp"
 
+namespace sfumato::core_processors_test {
 namespace {
-
-using namespace sfumato;
 
 constexpr const char* kSecond =
     "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 none rw\n";
@@ -87,3 +86,5 @@ TEST_CASE("processors that the process may not run on are not counted") {
   REQUIRE(sched_setaffinity(0, sizeof(before), &before) == 0);
 }
 #endif
+
+}  // namespace sfumato::core_processors_test

@@ -13,7 +13,7 @@
 #include "sfumato/core/random_journal.hpp"
 #include "support/complaint.hpp"
 
-using namespace sfumato;
+namespace sfumato::core_random_test {
 
 namespace {
 std::vector<double> normals(Random& random, int count) {
@@ -124,3 +124,5 @@ TEST_CASE("a journal repeats the random numbers of what it has seen and nothing 
   CHECK(unused.state() != at_unused);
   CHECK(again() != seen);
 }
+
+}  // namespace sfumato::core_random_test

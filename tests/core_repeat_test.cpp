@@ -8,7 +8,7 @@
 #include "sfumato/core/repeat.hpp"
 #include "sfumato/cpu/cpu.hpp"
 
-using namespace sfumato;
+namespace sfumato::core_repeat_test {
 
 namespace {
 
@@ -40,3 +40,5 @@ TEST_CASE("the work is done every time, unless the device records and nobody min
   CHECK(run_twice(Repeat<Recorder>(work)) == "[w][w]");
   CHECK(run_twice(Repeat<Recorder>(work, false)) == "ww");
 }
+
+}  // namespace sfumato::core_repeat_test

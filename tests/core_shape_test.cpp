@@ -11,7 +11,7 @@
 #include "sfumato/core/shape.hpp"
 #include "support/complaint.hpp"
 
-using namespace sfumato;
+namespace sfumato::core_shape_test {
 
 namespace {
 constexpr std::int64_t kMost = std::int64_t{1} << 59;
@@ -178,3 +178,5 @@ TEST_CASE("window_count counts the places of a window") {
   CHECK(window_count(2, 3, 5, 0) == 0);
   CHECK(window_count(0, 1, 1, 0) == 0);
 }
+
+}  // namespace sfumato::core_shape_test

@@ -11,7 +11,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::core_tensor {
 
 TEST_CASE_TEMPLATE("tensors are made and read", T, float, double, std::uint8_t, std::int32_t,
                    std::int64_t) {
@@ -437,4 +437,4 @@ TEST_CASE_TEMPLATE("uniform numbers fill their interval and stay below its end",
   CHECK(Tensor<T>::rand({1}, fixed, T(2), T(2)).item() == T(2));
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::core_tensor

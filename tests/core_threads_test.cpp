@@ -20,7 +20,7 @@
 #include "support/complaint.hpp"
 #include "support/threads.hpp"
 
-using namespace sfumato;
+namespace sfumato::core_threads_test {
 
 namespace {
 
@@ -292,3 +292,5 @@ TEST_CASE("softmax and pooling have the same bits for any number of threads") {
                        grad({ops::sum(ops::square(y))}, {x})[0].value().to_vector()};
   });
 }
+
+}  // namespace sfumato::core_threads_test

@@ -12,7 +12,7 @@
 
 #include "sfumato/sfumato.hpp"
 
-using namespace sfumato;
+namespace sfumato::cpu_convolution_test {
 
 namespace {
 
@@ -426,3 +426,5 @@ TEST_CASE("relu and gate of rows of any length") {
     CHECK(right);
   }
 }
+
+}  // namespace sfumato::cpu_convolution_test

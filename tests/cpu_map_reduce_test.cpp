@@ -12,7 +12,7 @@
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/cpu/cpu.hpp"
 
-using namespace sfumato;
+namespace sfumato::cpu_map_reduce_test {
 
 namespace {
 
@@ -259,3 +259,5 @@ TEST_CASE("long sums of floats lose nothing to rounding") {
     CHECK(std::abs(static_cast<double>(column) - exact / 10) < 1e-6 * exact / 10);
   }
 }
+
+}  // namespace sfumato::cpu_map_reduce_test

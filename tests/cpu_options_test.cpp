@@ -7,7 +7,7 @@
 #include "sfumato/sfumato.hpp"
 #include "support/complaint.hpp"
 
-using namespace sfumato;
+namespace sfumato::cpu_options_test {
 using cpu::InstructionSet;
 
 TEST_CASE("instruction sets are called by their names") {
@@ -51,3 +51,5 @@ TEST_CASE("kernels follow a highest instruction set that is changed") {
   CHECK(first == portable);
 #endif
 }
+
+}  // namespace sfumato::cpu_options_test

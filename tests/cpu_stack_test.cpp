@@ -13,7 +13,7 @@
 #include "sfumato/sfumato.hpp"
 #include "support/sanitizers.hpp"
 
-using namespace sfumato;
+namespace sfumato::cpu_stack_test {
 
 namespace {
 
@@ -106,3 +106,5 @@ TEST_CASE("a stack of a quarter of a mebibyte is enough") {
   pthread_attr_destroy(&small);
   set_thread_count(before);
 }
+
+}  // namespace sfumato::cpu_stack_test

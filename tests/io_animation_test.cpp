@@ -13,9 +13,8 @@
 #include "support/complaint.hpp"
 #include "support/temporary_directory.hpp"
 
+namespace sfumato::io_animation_test {
 namespace {
-
-using namespace sfumato;
 using Bytes = std::vector<std::uint8_t>;
 
 /// Of few colours, or of many.
@@ -196,3 +195,5 @@ TEST_CASE("an animation that can't be is refused, and none stays behind without 
   }
   CHECK(std::filesystem::is_empty(folder.path()));
 }
+
+}  // namespace sfumato::io_animation_test

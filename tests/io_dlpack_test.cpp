@@ -14,7 +14,7 @@
 #include "sfumato/sfumato.hpp"
 #include "support/complaint.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_dlpack_test {
 using io::DLManagedTensorVersioned;
 
 namespace {
@@ -259,3 +259,5 @@ TEST_CASE("no kernel reads beyond an array that ends where memory does") {
   }
   munmap(mapped, 2 * kBytes);
 }
+
+}  // namespace sfumato::io_dlpack_test

@@ -12,7 +12,7 @@
 #include "sfumato/io/eigen.hpp"
 #include "support/complaint.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_eigen_test {
 
 TEST_CASE_TEMPLATE("a matrix shares the tensor's memory in both directions", T, float, double,
                    std::int32_t, std::int64_t, std::uint8_t) {
@@ -69,3 +69,5 @@ TEST_CASE("other ranks are refused") {
   CHECK(complaint([&] { io::as_eigen_vector(x); }) ==
         "as_eigen: (2, 2, 2) has 3 dimensions, and not 1; reshape() it");
 }
+
+}  // namespace sfumato::io_eigen_test

@@ -13,7 +13,7 @@
 #include "sfumato/io/image.hpp"
 #include "support/temporary_directory.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_exif_test {
 
 namespace {
 
@@ -244,3 +244,5 @@ TEST_CASE("cut-off and damaged EXIF data never lead out of the file") {
   }
   CHECK(outside == 0);
 }
+
+}  // namespace sfumato::io_exif_test

@@ -18,7 +18,7 @@
 #include "support/complaint.hpp"
 #include "support/temporary_directory.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_file_test {
 
 namespace {
 
@@ -236,3 +236,5 @@ TEST_CASE("a whole file is written at once and replaces an old one") {
   CHECK(read_bytes(folder / "x").empty());
   CHECK(names_in(folder) == Names{"x"});
 }
+
+}  // namespace sfumato::io_file_test

@@ -16,7 +16,7 @@
 #include "support/complaint.hpp"
 #include "support/temporary_directory.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_image_test {
 
 namespace {
 
@@ -413,3 +413,5 @@ TEST_CASE("a picture that can't be written leaves the old file alone") {
             (folder / "no").string());
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 3);
 }
+
+}  // namespace sfumato::io_image_test

@@ -14,7 +14,7 @@
 #include "support/complaint.hpp"
 #include "support/temporary_directory.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_npy_test {
 
 namespace {
 
@@ -346,3 +346,5 @@ TEST_CASE("single damaged bytes give an error or a tensor, never a crash") {
     if (says(bytes) == "nothing") REQUIRE(read<float>(bytes).numel() == 6);
   }
 }
+
+}  // namespace sfumato::io_npy_test

@@ -16,7 +16,7 @@
 #include "support/complaint.hpp"
 #include "support/temporary_directory.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_picture_test {
 
 namespace {
 
@@ -543,3 +543,5 @@ TEST_CASE("a profile in a BMP is obeyed") {
   bytes += jpeg.substr(start, length);
   CHECK(read(bytes).to_vector() == read(png).to_vector());
 }
+
+}  // namespace sfumato::io_picture_test

@@ -15,7 +15,7 @@
 #include "support/complaint.hpp"
 #include "support/shared_data.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_pillow_test {
 
 namespace {
 
@@ -161,3 +161,5 @@ TEST_CASE("JPEGs are turned as their EXIF orientation says") {
     CHECK(seen == expected[static_cast<std::size_t>(orientation - 1)]);
   }
 }
+
+}  // namespace sfumato::io_pillow_test

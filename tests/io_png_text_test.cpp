@@ -15,7 +15,7 @@
 #include "support/complaint.hpp"
 #include "support/temporary_directory.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_png_text_test {
 
 namespace {
 
@@ -93,3 +93,5 @@ TEST_CASE("damaged PNGs have no text, or an error says so") {
   }
   CHECK(refused > 60);
 }
+
+}  // namespace sfumato::io_png_text_test

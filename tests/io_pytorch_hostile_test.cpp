@@ -12,7 +12,7 @@
 #include "support/pytorch_file.hpp"
 #include "support/temporary_directory.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_pytorch_hostile_test {
 using namespace pytorch_file;
 
 namespace {
@@ -95,3 +95,5 @@ TEST_CASE("checkpoints with an optimiser and masks give their weights in both fo
           }).ends_with("tensor 'mask' is a BoolStorage, which is not supported"));
   }
 }
+
+}  // namespace sfumato::io_pytorch_hostile_test

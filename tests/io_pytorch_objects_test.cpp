@@ -15,7 +15,7 @@
 #include "support/shared_data.hpp"
 #include "support/temporary_directory.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_pytorch_objects_test {
 using namespace pytorch_file;
 
 namespace {
@@ -418,3 +418,5 @@ TEST_CASE("the files of other people's programs are read") {
   CHECK(found);
   CHECK(io::PytorchFile(*path("ckpt_model.pth")).choice().empty());
 }
+
+}  // namespace sfumato::io_pytorch_objects_test

@@ -14,7 +14,7 @@
 #include "support/hostile_files.hpp"
 #include "support/temporary_directory.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_pytorch_test {
 
 namespace {
 
@@ -106,3 +106,5 @@ TEST_CASE("a pickle can describe any call and make none") {
              "a.") == "nothing");  // a list that holds itself does no harm
   CHECK(says("").find("truncated") != std::string::npos);
 }
+
+}  // namespace sfumato::io_pytorch_test

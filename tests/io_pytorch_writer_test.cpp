@@ -13,7 +13,7 @@
 #include "support/complaint.hpp"
 #include "support/temporary_directory.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_pytorch_writer_test {
 
 TEST_CASE_TEMPLATE("what is written as .pth is read again", T, float, double, Half, BFloat16,
                    std::uint8_t, std::int32_t, std::int64_t) {
@@ -67,3 +67,5 @@ TEST_CASE("what can't be written is said, and leaves what was there") {
           io::write_pytorch(folder.path(), good);
         }).ends_with("can't be written: it is a folder; name a file in it"));
 }
+
+}  // namespace sfumato::io_pytorch_writer_test

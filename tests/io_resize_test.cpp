@@ -18,7 +18,7 @@
 #include "support/complaint.hpp"
 #include "support/shared_data.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_resize_test {
 using io::Filter;
 
 namespace {
@@ -218,3 +218,5 @@ TEST_CASE("a real photograph shrinks as with Pillow") {
     }
   }
 }
+
+}  // namespace sfumato::io_resize_test

@@ -14,7 +14,7 @@
 #include "support/complaint.hpp"
 #include "support/temporary_directory.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_safetensors_hostile_test {
 
 namespace {
 
@@ -275,3 +275,5 @@ TEST_CASE("cut-off and damaged safetensors give errors or tensors, never a crash
     CHECK_NOTHROW(says(folder, bytes));  // which lets through what is not a sfumato::Error
   }
 }
+
+}  // namespace sfumato::io_safetensors_hostile_test

@@ -17,7 +17,7 @@
 #include "support/shared_data.hpp"
 #include "support/temporary_directory.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_safetensors_test {
 
 namespace {
 
@@ -189,3 +189,5 @@ TEST_CASE("the VGG-19 weights have the tensors of the paper") {
   const auto weights = file.read<float>("features.0.weight").to_vector();
   CHECK(std::all_of(weights.begin(), weights.end(), [](float w) { return std::abs(w) < 10.0F; }));
 }
+
+}  // namespace sfumato::io_safetensors_test

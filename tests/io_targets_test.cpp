@@ -17,7 +17,7 @@
 #include "support/complaint.hpp"
 #include "support/temporary_directory.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_targets_test {
 namespace fs = std::filesystem;
 
 namespace {
@@ -251,3 +251,5 @@ TEST_CASE("a name with control characters is shown in one harmless line") {
   CHECK(complaint([&] { const io::FileReader file(path); }) ==
         message((folder / "").string(), R"(no\n\x1b[31m\u{9b}/file\xff: no such file)"));
 }
+
+}  // namespace sfumato::io_targets_test

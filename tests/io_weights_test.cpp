@@ -16,7 +16,7 @@
 #include "support/shared_data.hpp"
 #include "support/temporary_directory.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_weights_test {
 
 namespace {
 
@@ -170,3 +170,5 @@ TEST_CASE("a file that holds no weights is called what it is") {
   CHECK(says("weights") == "this is text, not weights");
   CHECK(says("\1\2\3") == "neither safetensors nor a file of PyTorch");
 }
+
+}  // namespace sfumato::io_weights_test

@@ -15,7 +15,7 @@
 #include "sfumato/io/xtensor.hpp"
 #include "support/complaint.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_xtensor_test {
 
 using Floats = std::vector<float>;
 
@@ -133,3 +133,5 @@ TEST_CASE("arrays of more dimensions than tensors have are refused") {
   const xt::xarray<float> deep = xt::zeros<float>(nine);
   CHECK(complaint([&] { io::from_xtensor<float>(deep); }) == "shape: more than 8 dimensions");
 }
+
+}  // namespace sfumato::io_xtensor_test

@@ -15,7 +15,7 @@
 #include "support/pytorch_file.hpp"
 #include "support/temporary_directory.hpp"
 
-using namespace sfumato;
+namespace sfumato::io_zip_test {
 
 namespace {
 
@@ -211,3 +211,5 @@ TEST_CASE("deflated archives of tensors and arrays are read") {
   CHECK(io::read_npz<float>(folder / "x.npz", "a").to_vector() ==
         Tensor<float>::arange(24).to_vector());
 }
+
+}  // namespace sfumato::io_zip_test

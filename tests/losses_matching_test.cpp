@@ -12,7 +12,7 @@
 #include "support/derivatives.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::losses_matching {
 
 namespace {
 
@@ -193,4 +193,4 @@ TEST_CASE("losses of sets have derivatives of both orders") {
                     {a, c});
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::losses_matching

@@ -11,7 +11,7 @@
 #include "support/derivatives.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::losses_more {
 
 namespace {
 
@@ -293,4 +293,4 @@ TEST_CASE("losses of 16 bits are rounded once") {
   check(losses::cosine_similarity(x, q), losses::cosine_similarity(wide, p));
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::losses_more

@@ -10,7 +10,7 @@
 #include "support/derivatives.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::losses_values {
 
 namespace {
 Variable<double> random_variable(const Shape& shape, std::uint64_t seed) {
@@ -117,4 +117,4 @@ TEST_CASE("total variation") {
                        ShapeError);
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::losses_values

@@ -9,7 +9,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::nn_activations {
 
 namespace {
 
@@ -99,4 +99,4 @@ TEST_CASE("a ResNet of bottlenecks has torchvision's parameters in its order") {
   CHECK(network.layer_names().back() == "layer4.2");
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::nn_activations

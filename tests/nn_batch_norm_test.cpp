@@ -11,7 +11,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::nn_batch_norm {
 
 namespace {
 
@@ -151,4 +151,4 @@ TEST_CASE("batch normalisation says what does not fit") {
         "what has been learnt");
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::nn_batch_norm

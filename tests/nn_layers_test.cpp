@@ -11,7 +11,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::nn_layers {
 
 namespace {
 
@@ -219,4 +219,4 @@ TEST_CASE("dropout goes on with the same masks where its random state is restore
   CHECK(resumed(x).value().to_vector() == expected);
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::nn_layers

@@ -10,7 +10,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::nn_module {
 
 namespace {
 
@@ -391,4 +391,4 @@ TEST_CASE("a summary has a line for each parameter and buffer") {
         "120 to train, 9 not");
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::nn_module

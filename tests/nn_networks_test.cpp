@@ -9,7 +9,7 @@
 
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::nn_networks {
 
 namespace {
 
@@ -202,4 +202,4 @@ TEST_CASE("VGG networks are built from weights, classify, and pool by average if
                        "Vgg: there is no VGG-12; depths are 11, 13, 16 and 19", ValueError);
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::nn_networks

@@ -17,7 +17,7 @@
 
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::nn_resnet {
 
 namespace {
 
@@ -159,4 +159,4 @@ TEST_CASE("double precision: ResNet-50 learns as in PyTorch") {
   check_against(full ? "resnet50.txt" : "resnet50_short.txt");
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::nn_resnet

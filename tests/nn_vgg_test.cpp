@@ -11,7 +11,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::nn_vgg {
 
 namespace {
 
@@ -250,4 +250,4 @@ TEST_CASE("the widths of a network are read off its weights") {
         "3)");
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::nn_vgg

@@ -10,7 +10,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::ops_cast {
 
 namespace {
 
@@ -162,4 +162,4 @@ TEST_CASE("a gradient of another element type is named") {
         "ops::cast and ops::to");
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::ops_cast

@@ -14,7 +14,7 @@
 #include "support/derivatives.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::ops_composed {
 
 namespace {
 
@@ -438,4 +438,4 @@ TEST_CASE("hardtanh and the approximate gelu") {
               {-0.15880800939172324, 0.34571400982514394, 1.954597694087775});
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::ops_composed

@@ -13,7 +13,7 @@
 #include "sfumato/io/xtensor.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::ops_convolution {
 
 namespace {
 
@@ -455,4 +455,4 @@ TEST_CASE("conv2d says what does not fit") {
                        ShapeError);
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::ops_convolution

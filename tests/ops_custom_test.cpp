@@ -8,7 +8,7 @@
 
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::ops_custom {
 
 namespace {
 
@@ -80,4 +80,4 @@ TEST_CASE("an op of the user's own names itself in errors and graphs") {
   CHECK(to_graphviz(softplus(a)).find("softplus\\n(3,)") != std::string::npos);
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::ops_custom

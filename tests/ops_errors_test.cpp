@@ -13,7 +13,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::ops_errors {
 
 namespace {
 
@@ -207,4 +207,4 @@ TEST_CASE("an op that refuses leaves no memory behind") {
   CHECK(Pool<Device>::shared().statistics().bytes_in_use == before);
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::ops_errors

@@ -13,7 +13,7 @@
 #include "support/derivatives.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::ops_functions {
 
 namespace {
 
@@ -231,4 +231,4 @@ TEST_CASE("members of Variable are the ops of the same names") {
   CHECK(grad({sum.sum()}, {x})[0].shape() == x.shape());
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::ops_functions

@@ -11,7 +11,7 @@
 
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::ops_fuzz {
 
 namespace {
 
@@ -279,4 +279,4 @@ TEST_CASE("random products, parts and paddings") {
   }
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::ops_fuzz

@@ -7,7 +7,7 @@
 #include "support/derivatives.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::ops_gradients {
 
 namespace {
 
@@ -235,4 +235,4 @@ TEST_CASE("gradients of upsampling") {
       in);
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::ops_gradients

@@ -11,7 +11,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::ops_half {
 
 namespace {
 
@@ -167,4 +167,4 @@ TEST_CASE_TEMPLATE("losses in float of features in 16 bits", S, Half, BFloat16) 
   CHECK(norm(weight.grad() - exact_weight.grad()) < 1e-3F * norm(exact_weight.grad()));
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::ops_half

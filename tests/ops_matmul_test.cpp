@@ -11,7 +11,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::ops_matmul {
 
 namespace {
 
@@ -185,4 +185,4 @@ TEST_CASE("matmul names shapes, transpositions and inner extents that do not agr
         "aligned at the last dimension");
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::ops_matmul

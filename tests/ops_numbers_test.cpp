@@ -11,7 +11,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::ops_numbers {
 
 namespace {
 
@@ -490,4 +490,4 @@ TEST_CASE("sum_to is refused where nothing was broadcast") {
         std::vector<float>{0, 0, 0});
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::ops_numbers

@@ -10,7 +10,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::ops_pooling {
 
 namespace {
 
@@ -176,4 +176,4 @@ TEST_CASE("windows that do not fit are refused") {
         "at most 1073741824");
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::ops_pooling

@@ -22,7 +22,7 @@
 
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::ops_pytorch_samples {
 
 namespace {
 
@@ -517,4 +517,4 @@ TEST_CASE("operations agree with PyTorch on its own samples, to the second deriv
   CHECK(names.size() == calls().size());
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::ops_pytorch_samples

@@ -13,7 +13,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::ops_singular {
 
 namespace {
 
@@ -378,4 +378,4 @@ TEST_CASE("resampling equals plain loops at every size, and so do its gradients"
   }
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::ops_singular

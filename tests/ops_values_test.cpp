@@ -12,7 +12,7 @@
 #include "support/device.hpp"
 #include "support/real_gpu.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::ops_values {
 
 namespace {
 
@@ -372,4 +372,4 @@ TEST_CASE("upsampling gives PyTorch's numbers") {
         }) == "interpolate: input (1,) must have four dimensions (n, c, h, w), none of them empty");
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::ops_values

@@ -9,7 +9,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::optim_lbfgs {
 
 namespace {
 
@@ -185,4 +185,4 @@ TEST_CASE("L-BFGS says what it can't minimise") {
         }).starts_with("optimizer: parameters 0 and 1 are one"));
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::optim_lbfgs

@@ -12,7 +12,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::optim_updates {
 
 namespace {
 
@@ -688,4 +688,4 @@ TEST_CASE("gradients are scaled down together to a norm") {
         "clip_grad_norm: a gradient is not finite, or its square is not");
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::optim_updates

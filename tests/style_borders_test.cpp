@@ -12,7 +12,7 @@
 #include "support/device.hpp"
 #include "support/real_gpu.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::style_borders {
 
 namespace {
 
@@ -209,4 +209,4 @@ TEST_CASE("sides that fit are painted as they are, and plain borders always") {
   CHECK(paint(odd, style::Borders::kExtend) != paint(odd, style::Borders::kPlain));
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::style_borders

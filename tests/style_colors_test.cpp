@@ -10,7 +10,7 @@
 #include "sfumato/sfumato.hpp"
 #include "support/complaint.hpp"
 
-using namespace sfumato;
+namespace sfumato::style_colors_test {
 
 namespace {
 
@@ -123,3 +123,5 @@ TEST_CASE("opacity is split off and put on again") {
           style::with_opacity(colors, Pixels::zeros({3, 1, 1}));
         }).find("(h, w, 1)") != std::string::npos);
 }
+
+}  // namespace sfumato::style_colors_test

@@ -10,7 +10,7 @@
 #include "sfumato/sfumato.hpp"
 #include "support/complaint.hpp"
 
-using namespace sfumato;
+namespace sfumato::style_frequency_scale_test {
 
 namespace {
 
@@ -55,3 +55,5 @@ TEST_CASE("each frequency is divided by itself") {
         "FrequencyScale: images of 0 x 4 are empty");
   CHECK(complaint([&] { scale(Tensor<double>::zeros({1, 1, 12, 21})); }).starts_with("matmul: "));
 }
+
+}  // namespace sfumato::style_frequency_scale_test

@@ -11,7 +11,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::style_methods {
 
 namespace {
 
@@ -125,4 +125,4 @@ TEST_CASE("strength goes from the content to the style") {
   }
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::style_methods

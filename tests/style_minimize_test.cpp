@@ -10,7 +10,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::style_minimize {
 
 namespace {
 
@@ -232,4 +232,4 @@ TEST_CASE("steps without a line search may diverge, and say so") {
                   "large; take a smaller one") != std::string::npos);
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::style_minimize

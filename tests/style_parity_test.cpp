@@ -18,7 +18,7 @@
 #include "support/sanitizers.hpp"
 #include "support/shared_data.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::style_parity {
 
 namespace {
 
@@ -208,4 +208,4 @@ TEST_CASE("the losses of the JPEG files, read and resized here, agree with PyTor
                0.02);
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::style_parity

@@ -21,7 +21,7 @@
 #include "sfumato/style/weights.hpp"
 #include "support/shared_data.hpp"
 
-namespace sfumato {
+namespace sfumato::style_peers_test {
 
 namespace {
 
@@ -175,4 +175,4 @@ TEST_CASE("crowson is style-transfer-pytorch") {
   check_crowson("w2-multiscale", preset);
 }
 
-}  // namespace sfumato
+}  // namespace sfumato::style_peers_test

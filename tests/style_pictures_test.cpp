@@ -14,7 +14,7 @@
 #include "sfumato/style/pictures.hpp"
 #include "support/complaint.hpp"
 
-using namespace sfumato;
+namespace sfumato::style_pictures_test {
 using style::PictureSize;
 
 namespace {
@@ -143,3 +143,5 @@ TEST_CASE("a stage starts from what can be shown of the last one's picture") {
   CHECK(clipped.at({0, 1, 0, 0}) == doctest::Approx((1.0 - 0.456) / 0.224));
   CHECK(clipped.at({0, 2, 0, 1}) == doctest::Approx(-0.406 / 0.225));
 }
+
+}  // namespace sfumato::style_pictures_test

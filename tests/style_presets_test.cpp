@@ -21,7 +21,7 @@
 #include "support/sanitizers.hpp"
 #include "support/shared_data.hpp"
 
-using namespace sfumato;
+namespace sfumato::style_presets_test {
 
 namespace {
 
@@ -213,3 +213,5 @@ TEST_CASE("pictures are read as MXNet reads them") {
     CHECK(largest_difference(prepared, golden<float>(name)) < 0.001);
   }
 }
+
+}  // namespace sfumato::style_presets_test

@@ -12,7 +12,7 @@
 #include "sfumato/style/state_tensors.hpp"
 #include "support/complaint.hpp"
 
-using namespace sfumato;
+namespace sfumato::style_resume_test {
 
 namespace {
 
@@ -171,3 +171,5 @@ TEST_CASE("a state that is not of the run is refused") {
   CHECK(complaint([&] { run(lbfgs, {}, style::state_from<float>(right)); }) ==
         "load_state_dict: the optimiser's state has no loss");
 }
+
+}  // namespace sfumato::style_resume_test

@@ -18,7 +18,7 @@
 #include "sfumato/style/weights.hpp"
 #include "support/shared_data.hpp"
 
-using namespace sfumato;
+namespace sfumato::style_slim_weights_test {
 
 namespace {
 
@@ -157,3 +157,5 @@ TEST_CASE("what the slim network paints has the style in the eyes of the full on
   };
   CHECK(style_loss(painted) < 0.35 * style_loss(content));
 }
+
+}  // namespace sfumato::style_slim_weights_test

@@ -12,7 +12,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::style_steering {
 
 namespace {
 
@@ -346,4 +346,4 @@ TEST_CASE("masks: regions by colour, with soft edges") {
   CHECK(says(mask(many), soft).find("has 0 plain colours") != std::string::npos);
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::style_steering

@@ -9,7 +9,7 @@
 #include "sfumato/sfumato.hpp"
 #include "support/complaint.hpp"
 
-using namespace sfumato;
+namespace sfumato::style_temporal_test {
 
 namespace {
 
@@ -119,3 +119,5 @@ TEST_CASE("what is no flow, and what is of another size, is refused") {
   CHECK(complaint([&] { style::temporal_term(x, 1.0); }) ==
         "temporal_term: a target (1, 3, 4, 4) must be (1, 4, h, w)");
 }
+
+}  // namespace sfumato::style_temporal_test

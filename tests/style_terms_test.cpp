@@ -8,7 +8,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::style_terms {
 
 namespace {
 
@@ -139,4 +139,4 @@ TEST_CASE("a ResNet has torchvision's names, and forward() gives features or log
         "ResNet: there is no ResNet-20 here; depths are 18, 34 and 50");
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::style_terms

@@ -10,7 +10,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::style_transfer {
 
 namespace {
 
@@ -267,4 +267,4 @@ TEST_CASE("layers may have weights of their own, and have 1 where none is given"
   }
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::style_transfer

@@ -18,7 +18,7 @@
 #include "support/shared_data.hpp"
 #include "support/temporary_directory.hpp"
 
-using namespace sfumato;
+namespace sfumato::style_vgg_input_test {
 
 namespace {
 
@@ -215,3 +215,5 @@ TEST_CASE("a file in Caffe's convention is loaded as torchvision's") {
   CHECK(largest_difference(loaded.at("features.0.bias"), wanted.bias) < 1e-5);
   CHECK(largest_difference(loaded.at("features.2.weight"), state.at("features.2.weight")) == 0);
 }
+
+}  // namespace sfumato::style_vgg_input_test

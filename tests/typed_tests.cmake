@@ -22,6 +22,7 @@ target_link_libraries(sfumato_test_main_emulated PUBLIC sfumato_own sfumato::ker
 get_target_property(definitions sfumato_test_main INTERFACE_COMPILE_DEFINITIONS)
 target_compile_definitions(sfumato_test_main_emulated PUBLIC ${definitions} SFUMATO_TEST_CUDA)
 target_include_directories(sfumato_test_main_emulated PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}")
+sfumato_optimise(sfumato_test_main_emulated -O0)
 
 # A test source compiled by nvcc, without our warnings, which code of nvcc's own would set off.
 function(sfumato_add_nvcc_object name source)
@@ -41,6 +42,7 @@ function(sfumato_add_typed_tests prefix main has_entries)
     set(program ${prefix}_${family})
     if(NOT TARGET ${program})
       add_executable(${program})
+      sfumato_unite(${program})
       target_link_libraries(${program} PRIVATE ${main})
       if(NOT has_entries)
         sfumato_optimise(${program} -O0)
@@ -82,6 +84,7 @@ endif()
 # The Cuda device's own tests, cuda_device/NAME_test.cpp.
 file(GLOB device_tests CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/cuda_device/*_test.cpp")
 add_executable(cuda_device_tests ${device_tests})
+sfumato_unite(cuda_device_tests)
 target_link_libraries(cuda_device_tests PRIVATE sfumato_test_main_emulated)
 sfumato_optimise(cuda_device_tests -O0)
 foreach(source IN LISTS device_tests)

@@ -11,7 +11,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::captured_step {
 
 namespace {
 
@@ -161,4 +161,4 @@ TEST_CASE("failures while recording or replaying are reported and leave the devi
   CHECK(pool_bytes() == before);
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::captured_step

@@ -9,7 +9,7 @@
 #include "support/complaint.hpp"
 #include "support/device.hpp"
 
-namespace sfumato::tested {
+namespace sfumato::tested::choices {
 
 namespace {
 
@@ -113,4 +113,4 @@ TEST_CASE("TF32 is used only where it is allowed") {
   CHECK(rounded.first == 1.0F);
 }
 
-}  // namespace sfumato::tested
+}  // namespace sfumato::tested::choices

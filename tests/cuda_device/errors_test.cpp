@@ -5,7 +5,7 @@
 #include "sfumato/cuda.hpp"
 #include "sfumato/sfumato.hpp"
 
-using namespace sfumato;
+namespace sfumato::errors_test {
 using emulator_tests::caught;
 using emulator_tests::death;
 
@@ -104,3 +104,5 @@ TEST_CASE("a tensor that was not filled is not read") {
   CHECK(again.to_vector().size() == 4);
   CHECK(caught("never written"));
 }
+
+}  // namespace sfumato::errors_test

@@ -7,7 +7,7 @@
 #include "sfumato/cuda.hpp"
 #include "sfumato/sfumato.hpp"
 
-using namespace sfumato;
+namespace sfumato::every_call_fails_test {
 
 namespace {
 
@@ -174,3 +174,5 @@ TEST_CASE("out of memory at any place in a step leaves the library usable") {
   cuda::shutdown();
   CHECK(emulator::live_objects().empty());
 }
+
+}  // namespace sfumato::every_call_fails_test
