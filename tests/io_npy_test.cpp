@@ -238,7 +238,8 @@ TEST_CASE("other types are refused by name") {
     CAPTURE(descr);
     CHECK(says(of_type(descr, 1, "3fc00000")) ==
           message("x: holds values of type '", descr,
-                  "' but '<f4' is asked for; bool, whole and floating-point numbers are read"));
+                  "' but '<f4' is asked for; bool, whole numbers and floating-point ones of 16, "
+                  "32 and 64 bits are read"));
   }
   CHECK(says(of_type("\x1b[2J\n", 1, "00"))
             .starts_with(R"(x: holds values of type '\x1b[2J\n' but)"));

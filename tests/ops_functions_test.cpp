@@ -117,6 +117,15 @@ TEST_CASE_TEMPLATE("what has 16 bits is computed in float", S, Half, BFloat16) {
   same(ops::silu(x), ops::silu(wide));
   same(ops::elu(x, 2.0), ops::elu(wide, 2.0));
   same(ops::rsqrt(ops::abs(x)), ops::rsqrt(ops::abs(wide)));
+  // Numbers that 16 bits do not hold are not rounded to them, either.
+  const sfumato::Variable<S, Device> many(Tensor<float>::arange(1, 250).template cast<S>(), true);
+  const auto wide_many = ops::cast<float>(many);
+  same(ops::leaky_relu(-many, 0.1), ops::leaky_relu(-wide_many, 0.1));
+  const auto root = ops::pow(many, 0.3F);
+  same(root, ops::pow(wide_many, 0.3F));
+  same(grad({ops::sum(root)}, {many})[0], ops::pow(wide_many, -0.7F) * 0.3F);
+  same(sfumato::nn::Dropout<S, Device>(0.1, 3)(many),
+       sfumato::nn::Dropout<float, Device>(0.1, 3)(wide_many));
 }
 
 TEST_CASE("comparisons are masks, and false beside NaN but for !=") {

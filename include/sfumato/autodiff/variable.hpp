@@ -158,7 +158,7 @@ class Variable {
   Variable log() const;
   Variable sqrt() const;
   Variable square() const;
-  Variable pow(T exponent) const;
+  Variable pow(Compute<T> exponent) const;
   Variable clamp(T low, T high) const;
   Variable relu() const;
   Variable sigmoid() const;

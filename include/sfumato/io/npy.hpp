@@ -135,7 +135,7 @@ Tensor<T> npy_values(const NpyHeader& header, bool big_endian, std::span<const s
 }  // namespace detail
 
 /// A tensor from the bytes of a .npy file, which may hold bool, integers and floating-point numbers
-/// of any size and order of bytes; `source` names them in errors. Floating-point numbers are
+/// of 8 to 64 bits in any order of bytes; `source` names them in errors. Floating-point numbers are
 /// rounded to T if T has a fraction too; all else is converted if no value changes. Throws IoError
 /// that names both types and the value where one would, or is too large for T, and for anything
 /// else.
@@ -167,7 +167,8 @@ Tensor<T> read_npy_bytes(std::span<const std::uint8_t> bytes, const std::string&
   if (is('u', 8)) return as(std::uint64_t{}, same);
   throw IoError(message(source, ": holds values of type '", excerpt(header.descr), "' but '",
                         detail::npy_descr<T>(),
-                        "' is asked for; bool, whole and floating-point numbers are read"));
+                        "' is asked for; bool, whole numbers and floating-point ones of 16, 32 and "
+                        "64 bits are read"));
 }
 
 /// A tensor from a .npy file; see read_npy_bytes.

@@ -34,9 +34,9 @@ class GELU : public detail::FunctionOf<T, Device, bool, ops::gelu<T, Device>> {
 
 /// ops::leaky_relu.
 template <class T = float, class Device = Cpu>
-class LeakyReLU : public detail::FunctionOf<T, Device, T, ops::leaky_relu<T, Device>> {
+class LeakyReLU : public detail::FunctionOf<T, Device, double, ops::leaky_relu<T, Device>> {
  public:
-  explicit LeakyReLU(double slope = 0.01) : LeakyReLU::FunctionOf(static_cast<T>(slope)) {}
+  explicit LeakyReLU(double slope = 0.01) : LeakyReLU::FunctionOf(slope) {}
 };
 
 /// ops::elu.

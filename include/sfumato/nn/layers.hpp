@@ -179,9 +179,9 @@ class Dropout : public Module<T, Device> {
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
     if (!this->training() || probability_ == 0.0) return x;
     std::vector<T> mask(static_cast<std::size_t>(x.numel()));
-    const T scale = static_cast<T>(1.0 / (1.0 - probability_));
-    for (T& value : mask) value = random_.uniform() < probability_ ? T{0} : scale;
-    return x * Variable<T, Device>(Tensor<T, Device>::from(mask, x.shape()));
+    for (T& value : mask) value = random_.uniform() < probability_ ? T{0} : T{1};
+    const auto scale = static_cast<Compute<T>>(1.0 / (1.0 - probability_));
+    return x * Variable<T, Device>(Tensor<T, Device>::from(mask, x.shape())) * scale;
   }
 
   /// Where masks are drawn from: with its state() restored, training goes on with the same masks.

@@ -72,14 +72,18 @@ Variable<T, Device> normal_cdf(const Variable<T, Device>& x) {
 }
 }  // namespace detail
 
-/// x above 0, slope · x below, element by element.
+/// x above 0, slope · x below, element by element; computed in float where x has 16 bits.
 template <Real T, class Device>
-Variable<T, Device> leaky_relu(const Variable<T, Device>& x,
-                               std::type_identity_t<T> slope = static_cast<T>(0.01)) {
-  Variable<T, Device> steps(apply("leaky_relu", detail::Step<T>{slope}, x.value()));
-  return record("leaky_relu", apply("leaky_relu", detail::Multiply{}, x.value(), steps.value()),
-                {x},
-                [steps](const Backward<T, Device>& ctx) { return mul(ctx.gradient(), steps); });
+Variable<T, Device> leaky_relu(const Variable<T, Device>& x, double slope = 0.01) {
+  using Number = Compute<T>;
+  return detail::in_float<T, Device>("leaky_relu", {x}, [slope](const auto& in) {
+    const detail::Step<Number> step{static_cast<Number>(slope)};
+    const Variable<Number, Device> steps(apply("leaky_relu", step, in[0].value()));
+    return record(
+        "leaky_relu", apply("leaky_relu", detail::Multiply{}, in[0].value(), steps.value()),
+        {in[0]},
+        [steps](const Backward<Number, Device>& ctx) { return mul(ctx.gradient(), steps); });
+  });
 }
 
 /// tanh x element by element; d/dx = 1 - tanh² x.

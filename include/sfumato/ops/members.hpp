@@ -92,7 +92,7 @@ Variable<T, Device> Variable<T, Device>::square() const {
   return ops::square(*this);
 }
 template <class T, class Device>
-Variable<T, Device> Variable<T, Device>::pow(T exponent) const {
+Variable<T, Device> Variable<T, Device>::pow(Compute<T> exponent) const {
   return ops::pow(*this, exponent);
 }
 template <class T, class Device>

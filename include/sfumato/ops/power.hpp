@@ -10,6 +10,7 @@
 #include "sfumato/core/half.hpp"
 #include "sfumato/ops/apply.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/in_float.hpp"
 #include "sfumato/ops/share.hpp"
 #include "sfumato/ops/sum.hpp"
 
@@ -120,16 +121,20 @@ Variable<T, Device> power_derivative(const Variable<T, Device>& base,
 
 /// x^exponent element by element, for a constant exponent: d/dx = exponent · x^(exponent - 1), and
 /// 0 for the exponent 0. Integers are exact modulo 2^bits; throws ValueError for negative powers of
-/// them.
+/// them. Computed in float where x has 16 bits.
 template <class T, class Device>
-Variable<T, Device> pow(const Variable<T, Device>& x, std::type_identity_t<T> exponent) {
+Variable<T, Device> pow(const Variable<T, Device>& x, std::type_identity_t<Compute<T>> exponent) {
   if constexpr (std::integral<T>) detail::check_exponents(Tensor<T, Device>::scalar(exponent));
-  return record("pow", apply("pow", detail::ScalarPower<T>{exponent}, x.value()), {x},
-                [x, exponent](const Backward<T, Device>& ctx) {
-                  if (exponent == T{0}) return detail::nothing_of("pow", ctx.gradient());
-                  const auto slope = pow(x, static_cast<T>(exponent - T{1}));
-                  return scale(mul(ctx.gradient(), slope), exponent);
-                });
+  return detail::in_float<T, Device>("pow", {x}, [exponent](const auto& in) {
+    using Number = Compute<T>;
+    const auto& base = in[0];
+    return record("pow", apply("pow", detail::ScalarPower<Number>{exponent}, base.value()), {base},
+                  [base, exponent](const Backward<Number, Device>& ctx) {
+                    if (exponent == Number{0}) return detail::nothing_of("pow", ctx.gradient());
+                    const auto slope = pow(base, static_cast<Number>(exponent - Number{1}));
+                    return scale(mul(ctx.gradient(), slope), exponent);
+                  });
+  });
 }
 
 /// base^exponent element by element, broadcast together. At base 0 derivatives of every order are
