@@ -90,6 +90,15 @@ done
 frames -o parts --temporal-weight 7 >log.txt
 grep -q 'frame 1 of 8' log.txt || fail "another weight is another film"
 
+# Another film begins anew, whatever the first one has left.
+"$program" "$style" --film in.mp4 -o again.mp4 --size 48 --iterations 30 --min-size 48 >log.txt 2>&1 &
+process=$!
+waits_for 'frame 3 of 8' log.txt $process
+kill -INT $process
+ends_with 130 $process
+film --film plain.mp4 -o again.mp4 --quiet
+[ "$(told again.mp4 v:0 nb_frames)" = 1 ] || fail "frames of another film are in this one"
+
 # Flicker: noise in front of a picture that stands still. psnr FOLDER: the mean of consecutive frames' squared differences.
 mkdir noisy
 ffmpeg -v error -nostdin -loop 1 -i cat.jpg -frames:v 5 -vf scale=96:-2,noise=alls=25:allf=t noisy/%03d.png

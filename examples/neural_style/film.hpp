@@ -19,6 +19,7 @@
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/image.hpp"
+#include "sfumato/io/sha256.hpp"
 #include "sfumato/ops/ops.hpp"
 #include "sfumato/style/pictures.hpp"
 #include "sfumato/style/preprocess.hpp"
@@ -160,16 +161,17 @@ int paint_film(const Arguments& a, const std::filesystem::path& weights, const R
   sfumato::io::check_writable(a.output);
   const Video video = probe(a.film);
   const fs::path work = fs::absolute(a.output + ".frames");
-  const fs::path content = work / "content";
+  const fs::path content = work / sfumato::io::sha256_of_file(a.film);  // no other film's
+  const fs::path painted = work / "painted";
   if (!fs::exists(content)) {
     const fs::path part = work / "part";
     fs::remove_all(part);
+    fs::remove_all(painted);
     fs::create_directories(part);
     report.say("taking %s apart, into %s\n", a.film.c_str(), work.c_str());
     extract_frames(a.film, video, part);
     fs::rename(part, content);
   }
-  const fs::path painted = work / "painted";
   fs::create_directories(painted);
   const int status = paint_frames(a, pictures_in(content), painted, weights, report, paint_frame);
   if (status != 0) {
