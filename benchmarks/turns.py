@@ -27,7 +27,7 @@ import compare_pytorch
 from compare_pytorch import Failed, measure, parse_size
 
 
-PYTORCH_ITERATIONS = 500  # as many as neural_style makes by default
+PYTORCH_ITERATIONS = 500  # as many as neural_style --method gram makes by default
 
 
 def processor():
