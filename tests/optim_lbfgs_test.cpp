@@ -173,6 +173,11 @@ TEST_CASE("what L-BFGS has learnt is saved and restored, to the same bits") {
   other.emplace("velocity.0", Tensor<float>::zeros({3}));
   CHECK(complaint([&] { restored.load_state_dict(other); }) ==
         "load_state_dict: L-BFGS has no velocity.0");
+  // Nor is there anything to know before the first step, the loss either.
+  restored.load_state_dict(LBFGS<float>({x}).state_dict());
+  CHECK(restored.evaluations() == 0);
+  CHECK(std::isnan(restored.loss()));
+  CHECK(restored.step([&] { return rosenbrock(y); }));
 }
 
 TEST_CASE("L-BFGS says what it can't minimise") {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <string>
 #include <utility>
@@ -189,7 +190,7 @@ class LBFGS {
     evaluations_ = static_cast<std::int64_t>(evaluations);
   }
 
-  /// The loss at the parameters as they are now.
+  /// The loss at the parameters as they are now; NaN before the first step.
   double loss() const { return loss_; }
   /// How often the loss was computed.
   std::int64_t evaluations() const { return evaluations_; }
@@ -343,7 +344,7 @@ class LBFGS {
   Tensors last_;       // at the step that was evaluated last
   Tensors direction_;  // of the last step without a line search
   double last_step_ = 0.0;
-  double loss_ = 0.0;
+  double loss_ = std::numeric_limits<double>::quiet_NaN();
   std::int64_t evaluations_ = 0;
 };
 
