@@ -69,11 +69,16 @@ void print_all_gone() {
   }
 }
 
-/// Last of all that the program does, behind its static destructors.
+/// Last of all that the program does, behind its static destructors. Whoever sets the variable runs
+/// a program as users write it, which leaves to the system what it has at the end.
 void finish() {
-  check_leaks();
+  const bool strict = std::getenv("SFUMATO_EMULATOR_FORGIVES_LEAKS") == nullptr;
+  if (strict) check_leaks();
   print_untaken();
-  if (!report().doomed) return print_all_gone();
+  if (!report().doomed) {
+    if (strict) print_all_gone();
+    return;
+  }
   std::fputs("cuda emulator: no test took these wrong uses\n", stderr);
   std::fflush(nullptr);
   ::_exit(kUntakenExit);
