@@ -4,9 +4,9 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <vector>
 
 #include "sfumato/core/tensor.hpp"
+#include "sfumato/cpu/device.hpp"
 
 namespace sfumato::style {
 
@@ -26,15 +26,16 @@ Tensor<T, Device> normalize(const Tensor<std::uint8_t>& pixels) {
     throw ShapeError(message("normalize: pixels ", pixels.shape(), " must be (height, width, 3)"));
   }
   const auto plane = static_cast<std::size_t>(pixels.shape()[0] * pixels.shape()[1]);
-  const std::vector<std::uint8_t> source = pixels.to_vector();
-  std::vector<T> values(plane * 3);
+  auto image = Tensor<T>::empty({1, 3, pixels.shape()[0], pixels.shape()[1]});
+  const std::uint8_t* const source = pixels.data();
+  T* const values = image.data();
   for (std::size_t i = 0; i < plane; ++i) {
     for (std::size_t c = 0; c < 3; ++c) {
       const double value = static_cast<double>(source[i * 3 + c]) / 255.0;
       values[c * plane + i] = static_cast<T>((value - kImageNetMean[c]) / kImageNetDeviation[c]);
     }
   }
-  return Tensor<T, Device>::from(values, {1, 3, pixels.shape()[0], pixels.shape()[1]});
+  return image.template to<Device>();
 }
 
 /// How a value between two of 8 bits becomes one of them.
@@ -53,8 +54,10 @@ Tensor<std::uint8_t> denormalize(const Tensor<T, Device>& image,
         message("denormalize: image ", image.shape(), " must be (1, 3, height, width)"));
   }
   const auto plane = static_cast<std::size_t>(image.shape()[2] * image.shape()[3]);
-  const std::vector<T> values = image.to_vector();
-  std::vector<std::uint8_t> pixels(plane * 3);
+  const Tensor<T> there = image.template to<Cpu>();
+  const T* const values = there.data();
+  auto painted = Tensor<std::uint8_t>::empty({image.shape()[2], image.shape()[3], 3});
+  std::uint8_t* const pixels = painted.data();
   // Each step is rounded to T, as where other programs cut off, a last bit decides about a level.
   const auto as_t = [](double value) { return static_cast<double>(static_cast<T>(value)); };
   for (std::size_t i = 0; i < plane; ++i) {
@@ -68,7 +71,7 @@ Tensor<std::uint8_t> denormalize(const Tensor<T, Device>& image,
           rounding == Rounding::kNearest ? std::lround(level) : static_cast<long>(level));
     }
   }
-  return Tensor<std::uint8_t>::from(pixels, {image.shape()[2], image.shape()[3], 3});
+  return painted;
 }
 
 }  // namespace sfumato::style
