@@ -111,6 +111,27 @@ auto wasserstein_target(const Variable<T, Device>& features, int iterations = 20
       .target(iterations);
 }
 
+/// wasserstein_loss() of features that have these feature_moments() (c, 1 + c).
+template <Real T, class Device>
+Variable<T, Device> wasserstein_loss_of_moments(
+    const Variable<T, Device>& moments, const Variable<T, Device>& target, int iterations = 20,
+    ops::RootGradient gradient = ops::RootGradient::kInverse) {
+  const std::int64_t c = moments.size(0);
+  if (moments.shape() != Shape{c, 1 + c} || target.shape() != Shape{c, 2 + c}) {
+    throw ShapeError(message("wasserstein_loss: target ", target.shape(), " does not fit moments ",
+                             moments.shape(), "; make it by wasserstein_target"));
+  }
+  const detail::Gaussian<T, Device> own(
+      {ops::select(moments, 1, 0), ops::slice(moments, 1, {.start = 1})});
+  const auto mean = ops::select(target, 1, 0);
+  const auto variances = ops::select(target, 1, 1);
+  const auto root = ops::slice(target, 1, {.start = 2});
+  const auto product = ops::matmul(ops::matmul(root, own.covariance), root);
+  const auto spread = ops::sum(own.variances() + variances) -
+                      ops::sqrtm_trace(product, iterations, gradient) * T{2};
+  return (ops::sum(ops::square(own.mean - mean)) + spread) / static_cast<T>(c);
+}
+
 /// The squared distance of features (1, c, h, w) from those that `target` was made of, over c; in
 /// the target's element type. Covariances have 1e-4 added to their diagonals. Each position of the
 /// features counts as much as `weights` (1, 1, h, w) say, whose mean is 1, if they are defined.
@@ -120,19 +141,8 @@ Variable<U, Device> wasserstein_loss(const Variable<T, Device>& features,
                                      const Variable<U, Device>& target, int iterations = 20,
                                      ops::RootGradient gradient = ops::RootGradient::kInverse,
                                      const Variable<U, Device>& weights = {}) {
-  const detail::Gaussian<U, Device> own(detail::moments_of<U>(features, weights));
-  const std::int64_t c = own.mean.numel();
-  if (target.shape() != Shape{c, 2 + c}) {
-    throw ShapeError(message("wasserstein_loss: target ", target.shape(), " does not fit features ",
-                             features.shape(), "; make it by wasserstein_target"));
-  }
-  const auto mean = ops::select(target, 1, 0);
-  const auto variances = ops::select(target, 1, 1);
-  const auto root = ops::slice(target, 1, {.start = 2});
-  const auto product = ops::matmul(ops::matmul(root, own.covariance), root);
-  const auto spread = ops::sum(own.variances() + variances) -
-                      ops::sqrtm_trace(product, iterations, gradient) * U{2};
-  return (ops::sum(ops::square(own.mean - mean)) + spread) / static_cast<U>(c);
+  return wasserstein_loss_of_moments(feature_moments<U>(features, weights), target, iterations,
+                                     gradient);
 }
 
 }  // namespace sfumato::losses

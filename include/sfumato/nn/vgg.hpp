@@ -173,6 +173,17 @@ class Vgg : public Module<T, Device> {
     return side;
   }
 
+  /// How many pixels on each side of what one value of a layer stands for have a part in it: one
+  /// step of each convolution. Where a picture is cut at a multiple of the layer's stride, no value
+  /// that is farther from there changes.
+  std::int64_t reach(std::size_t layer) const {
+    std::int64_t pixels = 0;
+    for (std::size_t i = 0; i <= layer; ++i) {
+      if (layer_names_[i].starts_with("conv")) pixels += stride(i);
+    }
+    return pixels;
+  }
+
   /// What the given layers make of images (n, 3, h, w), in the order asked for. Nothing beyond the
   /// last of them is computed. Throws ValueError for an index that the network does not have.
   std::vector<Variable<T, Device>> features(const Variable<T, Device>& x,

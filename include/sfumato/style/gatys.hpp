@@ -13,18 +13,17 @@
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/error.hpp"
 #include "sfumato/core/printable.hpp"
-#include "sfumato/losses/gradient_size.hpp"
 #include "sfumato/losses/style.hpp"
-#include "sfumato/losses/total_variation.hpp"
 #include "sfumato/ops/cast.hpp"
 #include "sfumato/style/feature_extractor.hpp"
 #include "sfumato/style/neighbors.hpp"
 #include "sfumato/style/objective.hpp"
 #include "sfumato/style/options.hpp"
-#include "sfumato/style/pixels.hpp"
 #include "sfumato/style/statistics.hpp"
 #include "sfumato/style/styles.hpp"
 #include "sfumato/style/term.hpp"
+#include "sfumato/style/tiles.hpp"
+#include "sfumato/style/variation.hpp"
 
 /// The objective of Gatys, Ecker and Bethge, "Image style transfer using convolutional neural
 /// networks" (2016), with the weights of the book "Dive into Deep Learning".
@@ -44,50 +43,41 @@ std::int64_t deepest_pixel(const Network& network, const ObjectiveOptions& optio
 
 namespace detail {
 
-/// The terms of content layers.
+/// The terms of content layers, whose features are kept tile by tile.
 template <class Network, class T, class Device>
 void add_content_terms(std::vector<typename Objective<Network, T>::FeatureTerm>& terms,
                        Network& network, const Tensor<T, Device>& content,
-                       const ObjectiveOptions& options) {
+                       const ObjectiveOptions& options, const TileCut& cut) {
   using Numbers = Variable<T, Device>;
-  const auto loss = [sums = options.sums](const auto& x, const Numbers& target) {
-    const auto mean = losses::content_loss(x, target);
-    return sums ? mean * static_cast<T>(static_cast<double>(x.numel()) / 2.0) : mean;
-  };
   std::vector<std::size_t> layers;
-  const std::size_t first = terms.size();
   for (const std::string& name : options.content_layers) {
     layers.push_back(network.layer_index(name));
-    const double size =
-        options.content_weight * layer_weight(network, name, options.content_layer_weights);
-    terms.push_back({name, {}, size, "content", loss});
-    if (!options.normalize_gradients) continue;
-    terms.back().loss = [loss, size](const auto& x, const Numbers& target) {
-      return loss(losses::with_gradient_size(x, size), target);
-    };
   }
+  std::vector<std::vector<Numbers>> of_tiles(layers.size());
   no_grad([&] {
-    network.visit_features(Numbers(content), layers, [&](std::size_t i, const auto& features) {
-      terms[first + i].target = ops::cast<T>(features);
-    });
+    visit_tiles(network, Numbers(content), layers, cut,
+                [&](std::size_t i, const auto& seen, const Tile& tile) {
+                  of_tiles[i].push_back(ops::cast<T>(inner(seen, tile)));
+                });
   });
-}
-
-/// The loss of a picture's smoothness, with what it needs made once and not in every iteration.
-template <class T, class Device>
-typename Term<T, Device>::Loss variation_loss(Variation variation) {
-  using Numbers = Variable<T, Device>;
-  if (variation == Variation::kSum) {
-    return [scale = PixelScale<T, Device>(Pixels::kLevels)](const Numbers& image, const Numbers&) {
-      return losses::total_variation_sum(scale.pixels(image));
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const std::string& name = options.content_layers[i];
+    terms.push_back(
+        {name,
+         {},
+         options.content_weight * layer_weight(network, name, options.content_layer_weights),
+         "content"});
+    terms.back().sums = [targets = of_tiles[i], sums = options.sums](const auto& seen,
+                                                                     const Tile& tile) {
+      const auto x = inner(seen, tile);
+      if (tile.number >= targets.size()) {
+        throw ShapeError("style transfer: the picture and its content have other sizes");
+      }
+      const double part = sums ? static_cast<double>(x.numel()) / 2.0 : tile.share();
+      return losses::content_loss(x, targets[tile.number]) * static_cast<T>(part);
     };
+    if (options.normalize_gradients) pull_equally(terms.back());
   }
-  if (variation == Variation::kNinePoint) {
-    return [scale = PixelScale<T, Device>(Pixels::kUnit)](const Numbers& image, const Numbers&) {
-      return losses::nine_point_variation(scale.pixels(image));
-    };
-  }
-  return [](const Numbers& image, const Numbers&) { return losses::total_variation_loss(image); };
 }
 
 /// A layer that is named twice, perhaps by another of its names, would count twice, and have one
@@ -119,8 +109,9 @@ void refuse_small(const char* which, const Tensor<T, Device>& image, std::int64_
 ///
 /// Content and style are normalised images (1, 3, h, w); their sizes may differ. The style may be
 /// several (Styles). Losses are computed in T, whatever the network's element type. Throws
-/// ValueError for layers that the network does not have, that are named twice, or none, and for a
-/// strength out of range, and ShapeError for images too small for them.
+/// ValueError for layers that the network does not have, that are named twice, or none, for a
+/// strength out of range, and for tiles with kNeighbors or normalize_gradients, and ShapeError for
+/// images too small for them.
 template <class Network, class T, class Device>
 Objective<Network, T> gatys_objective(Network& network, const Tensor<T, Device>& content,
                                       const std::type_identity_t<Styles<T, Device>>& styles,
@@ -142,22 +133,22 @@ Objective<Network, T> gatys_objective(Network& network, const Tensor<T, Device>&
   }
   using Goal = Objective<Network, T>;
   std::vector<typename Goal::FeatureTerm> terms;
-  detail::add_content_terms<Network, T>(terms, network, content, options);
+  const TileCut cut = tile_cut(network, layers_of(options), options.tile);
+  detail::add_content_terms<Network, T>(terms, network, content, options, cut);
   const std::size_t first_style = terms.size();
   if (options.style_loss == StyleLoss::kNeighbors) {
     detail::add_neighbor_terms<Network, T>(terms, network, content, styles, options);
   } else {
-    detail::add_statistics_terms<Network, T>(terms, network, content, styles, options);
+    detail::add_statistics_terms<Network, T>(terms, network, content, styles, options, cut);
   }
   constexpr std::int64_t kLargestStride = 2;
   for (std::size_t i = first_style; i < terms.size(); ++i) {
     terms[i].recompute =
         options.low_memory && network.stride(network.layer_index(terms[i].layer)) <= kLargestStride;
   }
-  picture_terms.insert(
-      picture_terms.begin(),
-      {"", {}, options.tv_weight, "tv", detail::variation_loss<T, Device>(options.variation)});
-  return Goal(network, std::move(terms), std::move(picture_terms));
+  picture_terms.insert(picture_terms.begin(), {"", {}, options.tv_weight, "tv"});
+  picture_terms.front().sums = detail::variation_sums<T, Device>(options.variation);
+  return Goal(network, std::move(terms), std::move(picture_terms), cut);
 }
 
 }  // namespace sfumato::style

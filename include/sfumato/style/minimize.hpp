@@ -41,29 +41,13 @@ struct View {
 
 namespace detail {
 
-inline void check(const TransferOptions& options) {
-  if (options.iterations < 0 || options.lr_decay_every < 1) {
-    throw ValueError(message("style transfer: ", options.iterations,
-                             " iterations with decay every ", options.lr_decay_every,
-                             "; they must be at least 0 and 1"));
-  }
-  if (options.losses_every < 1) {
-    throw ValueError(message("style transfer: losses every ", options.losses_every,
-                             " iterations; it must be at least 1"));
-  }
-  if (!(options.average_decay >= 0.0 && options.average_decay < 1.0)) {
-    throw ValueError(message("style transfer: a decay of the average of ", options.average_decay,
-                             "; it must be at least 0 and less than 1"));
-  }
-}
-
 /// One run of an optimiser.
 template <class Network, class T>
 class Minimization {
  public:
   using Device = typename Network::device_type;
 
-  Minimization(const Objective<Network, T>& objective, const Tensor<T, Device>& initial,
+  Minimization(const Objective<Network, T>& objective, Tensor<T, Device> initial,
                const TransferOptions& options, const Progress<T, Device>& progress,
                const View<Network, T>& view, const MinimizerState<T, Device>& from)
       : objective_(objective),
@@ -82,6 +66,7 @@ class Minimization {
     iteration_.number = from.iterations;
     iteration_.picture = [this] { return shown(result()).value(); };
     restore(from, initial.shape());
+    initial = {};  // a parameter may live as long as the run
     if (options.average_decay == 0.0) return;
     average_ = {options.average_decay, from.average.count, from.average.sum.clone()};
     if (average_.count > 0) return;
@@ -119,10 +104,10 @@ class Minimization {
     };
     const optim::StepDecay schedule{options_.learning_rate, options_.lr_decay_every,
                                     options_.lr_decay};
-    // In a form that can be captured: what it reports stays on the device.
+    // Both in a form that can be captured: what is reported stays on the device.
+    Repeat<Device> evaluation([&] { evaluate(); }, options_.capture);
     Repeat<Device> step(
         [&] {
-          evaluate();
           adam.apply_gradients();
           auto pixels = image_.mutable_value();
           if (options_.clip) scale_.clip(pixels);
@@ -133,6 +118,8 @@ class Minimization {
       adam.set_learning_rate(schedule(iteration_.number));
       steps_ = message("of the learning rate ", adam.learning_rate());
       begin_iteration();
+      evaluation();
+      check_losses();
       adam.begin_step();
       step();
       ++average_.count;
@@ -164,6 +151,7 @@ class Minimization {
       if (is_done()) throw Finished{};
       begin_iteration();
       evaluation();
+      check_losses();
       end_iteration();
       return static_cast<double>(painted_.total());
     };
@@ -183,7 +171,7 @@ class Minimization {
 
   MinimizerState<T, Device> state_without_history() const {
     MinimizerState<T, Device> state{iteration_.number, image_.value(), {}, average_};
-    state.before = pictures_.now();
+    state.before = last_;
     state.best = best_;
     state.least = least_;
     state.reached = result_.reached;
@@ -210,7 +198,7 @@ class Minimization {
                                from.iterations, averaged ? ", with" : ", without",
                                " an average, is not of these options"));
     }
-    if (from.before.defined()) pictures_.keep(from.before);
+    if (from.before.defined()) last_ = from.before.clone();
     best_ = from.best;
     least_ = from.least;
     result_.reached = from.reached;
@@ -225,8 +213,13 @@ class Minimization {
     backward(losses.total);
     painted_.keep(losses);
     // Adam would take no step at all with a gradient whose square is infinite.
-    const Variable<T, Device> gradient(image_.grad().value());
-    painted_.keep_last(no_grad([&] { return ops::sum(ops::square(gradient)); }));
+    const Tensor<T, Device> channels = image_.grad().value()[0];
+    const NoGrad off;
+    Variable<T, Device> size(Tensor<T, Device>::zeros({}));
+    for (std::int64_t c = 0; c < channels.size(0); ++c) {  // one by one, for the memory
+      size = size + ops::sum(ops::square(Variable<T, Device>(channels[c])));
+    }
+    painted_.keep_last(size);
   }
 
   bool is_done() const {
@@ -238,24 +231,30 @@ class Minimization {
     iteration_.has_losses = iteration_.number == 1 || options_.until_loss ||
                             iteration_.number % options_.losses_every == 0 ||
                             iteration_.number == options_.iterations;
-    pictures_.keep(image_.value());
     if (view_.objective != nullptr && iteration_.has_losses) look_();
   }
 
-  void end_iteration() {
+  /// While the picture is still the one that the losses are of; then that is the last good one.
+  void check_losses() {
     painted_.read();
     const bool is_trial = searches_ && iteration_.number > 1;  // which may go too far
-    check_finite("the loss", painted_.total(), pictures_.before(), is_trial);
-    check_finite("the gradient", painted_.last(), pictures_.now(), is_trial);
+    const Tensor<T, Device>& before = last_.defined() ? last_ : image_.value();
+    check_finite("the loss", painted_.total(), before, is_trial);
+    check_finite("the gradient", painted_.last(), image_.value(), is_trial);
     if (iteration_.has_losses) {
       if (view_.objective == nullptr) {
         painted_.write_to(iteration_);
       } else {
         seen_.read();
-        check_finite("the loss", seen_.total(), pictures_.before(), is_trial);
+        check_finite("the loss", seen_.total(), before, is_trial);
         if (iteration_.has_losses) seen_.write_to(iteration_);
       }
     }
+    last_ = {};  // so that its memory is there for the next one
+    last_ = image_.value().clone();
+  }
+
+  void end_iteration() {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start_;
     iteration_.seconds = seconds_before_ + seconds.count();
     if (iteration_.has_losses) result_.history.push_back(iteration_);
@@ -264,7 +263,7 @@ class Minimization {
     result_.stopped = progress_ && !progress_(iteration_);
     if (static_cast<double>(painted_.total()) < least_) {
       least_ = static_cast<double>(painted_.total());
-      if (searches_) best_ = pictures_.now().clone();
+      if (searches_) best_ = last_.clone();
     }
   }
 
@@ -282,7 +281,7 @@ class Minimization {
   /// What comes out, in pixels.
   Tensor<T, Device> result() const {
     if (average_.sum.defined()) return average_.mean();
-    if (result_.reached) return pictures_.now();
+    if (result_.reached) return last_;
     return searches_ && best_.defined() ? best_ : image_.value();
   }
   /// Pixels as a normalised picture, of which only what is to be seen.
@@ -305,7 +304,7 @@ class Minimization {
   Report<T, Device> painted_;  // of the picture that is painted: its losses, the gradient's square
   Report<T, Device> seen_;     // of the picture that comes out, where its losses are others
   Repeat<Device> look_;
-  LastPictures<T, Device> pictures_;
+  Tensor<T, Device> last_;  // the picture of the last losses, in pixels
   Moment<T, Device> iteration_;
   TransferResult<T, Device> result_;
   std::string steps_;                                       // of which kind they are, for messages
@@ -328,13 +327,13 @@ class Minimization {
 ///     auto result = style::minimize(objective, content, {.iterations = 200});
 template <class Network, class T, class Device>
 TransferResult<T, Device> minimize(const Objective<Network, T>& objective,
-                                   const Tensor<T, Device>& initial,
-                                   const TransferOptions& options = {},
+                                   Tensor<T, Device> initial, const TransferOptions& options = {},
                                    const std::type_identity_t<Progress<T, Device>>& progress = {},
                                    const View<Network, T>& view = {},
                                    const MinimizerState<T, Device>& from = {}) {
   detail::check(options);
-  return detail::Minimization<Network, T>(objective, initial, options, progress, view, from)
+  return detail::Minimization<Network, T>(objective, std::move(initial), options, progress, view,
+                                          from)
       .run(from.optimizer);
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -11,8 +13,11 @@
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/error.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/layout.hpp"
 #include "sfumato/style/feature_extractor.hpp"
+#include "sfumato/style/sum_over_tiles.hpp"
 #include "sfumato/style/term.hpp"
+#include "sfumato/style/tiles.hpp"
 
 namespace sfumato::style {
 
@@ -29,19 +34,26 @@ class Objective {
   using FeatureTerm = Term<T, Device, Features>;
   using PictureTerm = Term<T, Device, T>;
 
-  /// The network must outlive the objective, and the objective its losses. Throws ValueError for
-  /// layers that the network does not have, for a term without a loss, and for no terms at all.
+  /// The network must outlive the objective, and the objective its losses. Where pictures are cut
+  /// into tiles, no more is kept of them than what one tile needs: see sum_over_tiles(). Throws
+  /// ValueError for layers that the network does not have, for a term without a loss, or, of a
+  /// layer, without sums where there are tiles, and for no terms at all.
   Objective(Network& network, std::vector<FeatureTerm> feature_terms,
-            std::vector<PictureTerm> picture_terms)
+            std::vector<PictureTerm> picture_terms, const TileCut& cut = {})
       : network_(network),
         feature_terms_(std::move(feature_terms)),
-        picture_terms_(std::move(picture_terms)) {
+        picture_terms_(std::move(picture_terms)),
+        cut_(feature_terms_.empty() ? TileCut{} : cut) {
     if (feature_terms_.empty() && picture_terms_.empty()) {
       throw ValueError("style transfer: an objective needs at least one term");
     }
     for (const PictureTerm& term : picture_terms_) add_kind(term);
     for (const FeatureTerm& term : feature_terms_) {
       add_kind(term);
+      if (cut.side > 0 && !term.sums) {
+        throw ValueError(message("style transfer: the term '", names_.back(),
+                                 "' is of all positions at once, and can't be had tile by tile"));
+      }
       const std::size_t layer = network_.layer_index(term.layer);
       layers_.push_back(layer);
       starts_.push_back(term.recompute ? start_of(layer) : layer);
@@ -59,30 +71,18 @@ class Objective {
 
   /// The losses of a picture (1, 3, h, w): first those of terms of the picture itself.
   Losses<T, Device> operator()(const Variable<T, Device>& image) const {
-    Losses<T, Device> losses{std::vector<Variable<T, Device>>(kinds_.size()), kinds_, {}};
-    const auto add = [&](std::size_t i, const Variable<T, Device>& loss) {
+    const std::vector<Tile> tiles = tiles_of(image.shape(), cut_);
+    Losses<T, Device> losses{tiles.size() > 1 ? tiled(image, tiles) : measured(image), kinds_, {}};
+    for (const Variable<T, Device>& loss : losses.terms) {
       losses.total = losses.total.defined() ? losses.total + loss : loss;
-      losses.terms[i] = loss;
-    };
-    for (std::size_t i = 0; i < picture_terms_.size(); ++i) {
-      add(i, weighted(picture_terms_[i], image));
     }
-    const std::size_t offset = picture_terms_.size();
-    for (std::size_t i = 0; i < feature_terms_.size(); ++i) {
-      if (!starts_[i]) add(offset + i, recomputed(i, image, 0));
-    }
-    network_.visit_features(image, visited_layers_, [&](std::size_t k, const auto& features) {
-      const std::size_t i = visited_terms_[k];
-      add(offset + i, *starts_[i] == layers_[i] ? weighted(feature_terms_[i], features)
-                                                : recomputed(i, features, *starts_[i] + 1));
-    });
     return losses;
   }
 
  private:
   template <class AnyTerm>
   void add_kind(const AnyTerm& term) {
-    if (term.loss == nullptr) {
+    if (term.loss == nullptr && term.sums == nullptr) {
       throw ValueError(message("style transfer: the term of layer '", term.layer, "' has no loss"));
     }
     kinds_.push_back(term.kind);
@@ -98,29 +98,91 @@ class Objective {
     return std::nullopt;
   }
 
+  /// The weighted loss of a term, or its sums in a tile.
   template <class AnyTerm, class Input>
-  static Variable<T, Device> weighted(const AnyTerm& term, const Input& features) {
-    return term.loss(features, term.target) * static_cast<T>(term.weight);
+  static Variable<T, Device> measure(const AnyTerm& term, const Input& features,
+                                     std::int64_t stride, const std::optional<Tile>& tile) {
+    if (tile) return term.sums(features, tile->over(stride));
+    return term.loss_of(features) * static_cast<T>(term.weight);
+  }
+
+  /// Of all terms, in the order of kinds; of an image, or what is seen of one for a tile, in which
+  /// case those without sums are undefined.
+  std::vector<Variable<T, Device>> measured(const Variable<T, Device>& image,
+                                            const std::optional<Tile>& tile = {}) const {
+    const std::size_t offset = picture_terms_.size();
+    std::vector<Variable<T, Device>> all(kinds_.size());
+    for (std::size_t i = 0; i < offset; ++i) {
+      if (!tile || picture_terms_[i].sums) all[i] = measure(picture_terms_[i], image, 1, tile);
+    }
+    for (std::size_t i = 0; i < feature_terms_.size(); ++i) {
+      if (!starts_[i]) all[offset + i] = recomputed(i, image, 0, tile);
+    }
+    network_.visit_features(image, visited_layers_, [&](std::size_t k, const auto& features) {
+      const std::size_t i = visited_terms_[k];
+      all[offset + i] = *starts_[i] == layers_[i] ? measure(feature_terms_[i], features,
+                                                            network_.stride(layers_[i]), tile)
+                                                  : recomputed(i, features, *starts_[i] + 1, tile);
+    });
+    return all;
   }
 
   /// A term whose features are computed from the input of layer `first`, and again for the
   /// gradient.
   template <class Input>
-  Variable<T, Device> recomputed(std::size_t i, const Input& input, std::size_t first) const {
+  Variable<T, Device> recomputed(std::size_t i, const Input& input, std::size_t first,
+                                 const std::optional<Tile>& tile) const {
     return checkpoint(
-        [this, i, first](const std::vector<Input>& inputs) {
-          Variable<T, Device> loss;
+        [this, i, first, tile](const std::vector<Input>& inputs) {
+          Variable<T, Device> result;
           network_.visit_features(
               inputs[0], {layers_[i]},
-              [&](std::size_t, const auto& x) { loss = weighted(feature_terms_[i], x); }, first);
-          return loss;
+              [&](std::size_t, const auto& x) {
+                result = measure(feature_terms_[i], x, network_.stride(layers_[i]), tile);
+              },
+              first);
+          return result;
         },
         {input});
+  }
+
+  /// The weighted losses, of sums over tiles; of the picture itself where there are no sums.
+  std::vector<Variable<T, Device>> tiled(const Variable<T, Device>& image,
+                                         const std::vector<Tile>& tiles) const {
+    const auto shapes = std::make_shared<std::vector<Shape>>(kinds_.size());  // of the sums
+    const auto sums = sum_over_tiles(
+        image, tiles, [this, shapes](const Variable<T, Device>& seen, const Tile& tile) {
+          std::vector<Variable<T, Device>> parts;
+          const auto all = measured(seen, tile);
+          for (std::size_t i = 0; i < all.size(); ++i) {
+            if (!all[i].defined()) continue;
+            (*shapes)[i] = all[i].shape();
+            parts.push_back(ops::reshape(all[i], {-1}));
+          }
+          return ops::cat(parts, 0);
+        });
+    std::vector<Variable<T, Device>> losses;
+    std::int64_t begin = 0;
+    const auto of_sums = [&](const auto& term) {
+      const Shape& shape = (*shapes)[losses.size()];
+      const std::int64_t end = begin + shape.numel();
+      const auto own = ops::slice(sums, 0, {.start = std::exchange(begin, end), .stop = end});
+      return term.of_sums(ops::reshape(own, shape));
+    };
+    for (const PictureTerm& term : picture_terms_) {
+      const auto loss = term.sums ? of_sums(term) : term.loss_of(image);
+      losses.push_back(loss * static_cast<T>(term.weight));
+    }
+    for (const FeatureTerm& term : feature_terms_) {
+      losses.push_back(of_sums(term) * static_cast<T>(term.weight));
+    }
+    return losses;
   }
 
   Network& network_;
   std::vector<FeatureTerm> feature_terms_;
   std::vector<PictureTerm> picture_terms_;
+  TileCut cut_;
   std::vector<std::string> kinds_;  // of the picture's terms, then of the features'
   std::vector<std::string> names_;  // the same order
   std::vector<std::size_t> layers_;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "sfumato/core/error.hpp"
 #include "sfumato/ops/linalg.hpp"
 #include "sfumato/optim/adam.hpp"
 #include "sfumato/optim/lbfgs.hpp"
@@ -59,6 +60,10 @@ struct ObjectiveOptions {
   /// Do not keep the features of the style layers at most a step of 2 pixels apart, which are the
   /// largest, but compute them again for their gradients.
   bool low_memory = false;
+  /// Not 0: pictures are looked at in tiles whose sides are at most this many pixels (multiples of
+  /// deepest_pixel(), but for what is left over), so that only the features of one are in memory at
+  /// a time. Losses and gradients are the same to rounding, and take about 1.6 times as long.
+  std::int64_t tile = 0;
 };
 
 /// All layers that the objective asks for: the content's, then the style's.
@@ -106,5 +111,26 @@ struct TransferOptions {
   std::int64_t losses_every = 1;
   bool capture = true;  ///< on a device that can, capture a step once and run that again
 };
+
+namespace detail {
+
+/// Throws ValueError for numbers that no run can have.
+inline void check(const TransferOptions& options) {
+  if (options.iterations < 0 || options.lr_decay_every < 1) {
+    throw ValueError(message("style transfer: ", options.iterations,
+                             " iterations with decay every ", options.lr_decay_every,
+                             "; they must be at least 0 and 1"));
+  }
+  if (options.losses_every < 1) {
+    throw ValueError(message("style transfer: losses every ", options.losses_every,
+                             " iterations; it must be at least 1"));
+  }
+  if (!(options.average_decay >= 0.0 && options.average_decay < 1.0)) {
+    throw ValueError(message("style transfer: a decay of the average of ", options.average_decay,
+                             "; it must be at least 0 and less than 1"));
+  }
+}
+
+}  // namespace detail
 
 }  // namespace sfumato::style

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,8 +10,8 @@
 #include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/error.hpp"
-#include "sfumato/losses/gradient_size.hpp"
 #include "sfumato/losses/guided.hpp"
+#include "sfumato/losses/mse_loss.hpp"
 #include "sfumato/losses/style.hpp"
 #include "sfumato/losses/wasserstein.hpp"
 #include "sfumato/ops/layout.hpp"
@@ -20,12 +21,14 @@
 #include "sfumato/style/options.hpp"
 #include "sfumato/style/regions.hpp"
 #include "sfumato/style/styles.hpp"
+#include "sfumato/style/term.hpp"
+#include "sfumato/style/tiles.hpp"
 
 namespace sfumato::style::detail {
 
 /// How features are compared by numbers that are means over positions, of which those of several
-/// pictures together are the mean: Gram matrices or moments. `weights` are those of positions, or
-/// undefined.
+/// pictures, or tiles, together are the mean: Gram matrices or moments. Weights are those of
+/// positions, or undefined.
 template <class T, class Device>
 class FeatureStatistics {
  public:
@@ -37,8 +40,12 @@ class FeatureStatistics {
         roots_(options.root_iterations),
         gradient_(options.root_gradient) {}
 
+  /// Those of a tile, of what is seen for it.
   template <class Features>
-  Numbers operator()(const Variable<Features, Device>& x, const Numbers& weights) const {
+  Numbers operator()(const Variable<Features, Device>& seen, const Numbers& weights_of_all,
+                     const Tile& tile) const {
+    const auto x = inner(seen, tile);
+    const Numbers weights = weights_of_all.defined() ? part_of(weights_of_all, tile) : Numbers();
     if (wasserstein_) return losses::feature_moments<T>(x, weights);
     return weights.defined() ? losses::gram_matrix<T>(losses::guided_features(x, weights))
                              : losses::gram_matrix<T>(x);
@@ -49,13 +56,11 @@ class FeatureStatistics {
     return wasserstein_ ? losses::wasserstein_target_of_moments(statistics, roots_) : statistics;
   }
 
-  template <class Features>
-  Numbers loss(const Variable<Features, Device>& x, const Numbers& weights,
-               const Numbers& target) const {
-    if (wasserstein_) return losses::wasserstein_loss(x, target, roots_, gradient_, weights);
-    const auto mean = weights.defined()
-                          ? losses::style_loss(losses::guided_features(x, weights), target)
-                          : losses::style_loss(x, target);
+  Numbers loss(const Numbers& statistics, const Numbers& target) const {
+    if (wasserstein_) {
+      return losses::wasserstein_loss_of_moments(statistics, target, roots_, gradient_);
+    }
+    const auto mean = losses::mse_loss(statistics, target);
     return sums_ ? mean * static_cast<T>(static_cast<double>(target.numel()) / 4.0) : mean;
   }
 
@@ -68,11 +73,12 @@ class FeatureStatistics {
 
 /// The terms of style layers that are compared by statistics: of all styles together, each with its
 /// weight's part, and, with a strength s below 1, with 1 - s of the content's own. Each region has
-/// its own, and counts as much as its share of the picture.
+/// its own, and counts as much as its share of the picture. All pictures are looked at in tiles.
 template <class Network, class T, class Device>
 void add_statistics_terms(std::vector<typename Objective<Network, T>::FeatureTerm>& terms,
                           Network& network, const Tensor<T, Device>& content,
-                          const Styles<T, Device>& styles, const ObjectiveOptions& options) {
+                          const Styles<T, Device>& styles, const ObjectiveOptions& options,
+                          const TileCut& cut) {
   using Numbers = Variable<T, Device>;
   const FeatureStatistics<T, Device> statistics(options);
   const std::vector<std::string>& names = options.style_layers;
@@ -83,16 +89,28 @@ void add_statistics_terms(std::vector<typename Objective<Network, T>::FeatureTer
   std::vector<std::vector<Numbers>> sums(names.size(), std::vector<Numbers>(count));
   std::vector<std::vector<double>> weights(names.size(), std::vector<double>(count, 0.0));
   const NoGrad off;
+  using Layers = std::vector<std::optional<LayerRegions<T, Device>>>;
+  const auto visit = [&](const Tensor<T, Device>& image, const Tensor<T, Device>& regions,
+                         const auto& use) {
+    Layers where(names.size());
+    visit_tiles(network, Numbers(image), layers, cut,
+                [&](std::size_t i, const auto& x, const Tile& tile) {
+                  const Shape whole{1, x.size(1), tile.rows.of, tile.columns.of};
+                  if (!where[i]) where[i] = regions_of_layer(regions, whole);
+                  use(i, x, tile, *where[i]);
+                });
+    return where;
+  };
   const auto add = [&](const Tensor<T, Device>& image, const Tensor<T, Device>& regions,
                        double weight) {
     if (weight == 0.0) return;
-    network.visit_features(Numbers(image), layers, [&](std::size_t i, const auto& x) {
-      const auto seen = regions_of_layer(regions, x.shape());
+    visit(image, regions, [&](std::size_t i, const auto& x, const Tile& tile, const auto& seen) {
+      const double part = weight * tile.share();
       for (std::size_t r = 0; r < count; ++r) {
         if (seen.shares[r] == 0.0) continue;
-        const auto own = statistics(x, seen.weights[r]) * static_cast<T>(weight);
+        const auto own = statistics(x, seen.weights[r], tile) * static_cast<T>(part);
         sums[i][r] = sums[i][r].defined() ? sums[i][r] + own : own;
-        weights[i][r] += weight;
+        weights[i][r] += part;
       }
     });
   };
@@ -101,39 +119,39 @@ void add_statistics_terms(std::vector<typename Objective<Network, T>::FeatureTer
   }
   add(content, styles.content_regions, 1.0 - options.strength);
 
-  std::vector<LayerRegions<T, Device>> where(names.size(), regions_of_layer<T, Device>({}, {}));
-  if (guided) {
-    network.visit_features(Numbers(content), layers, [&](std::size_t i, const auto& x) {
-      where[i] = regions_of_layer(styles.content_regions, x.shape());
-    });
-  }
+  const Layers where = guided ? visit(content, styles.content_regions, [](const auto&...) {})
+                              : Layers(names.size(), regions_of_layer<T, Device>({}, {}));
   for (std::size_t i = 0; i < names.size(); ++i) {
     std::vector<Numbers> targets;
     LayerRegions<T, Device> compared;
     for (std::size_t r = 0; r < count; ++r) {
-      if (where[i].shares[r] == 0.0) continue;
+      if (where[i]->shares[r] == 0.0) continue;
       if (!sums[i][r].defined()) throw no_such_region(r);
       targets.push_back(statistics.target(sums[i][r] / static_cast<T>(weights[i][r])));
-      compared.weights.push_back(where[i].weights[r]);
-      compared.shares.push_back(where[i].shares[r]);
+      compared.weights.push_back(where[i]->weights[r]);
+      compared.shares.push_back(where[i]->shares[r]);
     }
     const double size =
         options.style_weight * layer_weight(network, names[i], options.style_layer_weights);
-    const auto loss = [statistics, compared](const auto& x, const Numbers& target) {
+    terms.push_back({names[i], ops::stack(targets), size, "style"});
+    terms.back().sums = [statistics, compared](const auto& x, const Tile& tile) {
+      std::vector<Numbers> own;
+      for (const Numbers& region : compared.weights) own.push_back(statistics(x, region, tile));
+      return ops::stack(own) * static_cast<T>(tile.share());
+    };
+    terms.back().loss_of_sums = [statistics, shares = compared.shares](const Numbers& all,
+                                                                       const Numbers& target) {
       Numbers sum;
-      for (std::size_t r = 0; r < compared.shares.size(); ++r) {
-        const auto own = statistics.loss(x, compared.weights[r],
-                                         ops::select(target, 0, static_cast<std::int64_t>(r))) *
-                         static_cast<T>(compared.shares[r]);
+      for (std::size_t r = 0; r < shares.size(); ++r) {
+        const auto region = static_cast<std::int64_t>(r);
+        const auto own =
+            statistics.loss(ops::select(all, 0, region), ops::select(target, 0, region)) *
+            static_cast<T>(shares[r]);
         sum = sum.defined() ? sum + own : own;
       }
       return sum;
     };
-    terms.push_back({names[i], ops::stack(targets), size, "style", loss});
-    if (!options.normalize_gradients) continue;
-    terms.back().loss = [loss, size](const auto& x, const Numbers& target) {
-      return loss(losses::with_gradient_size(x, size), target);
-    };
+    if (options.normalize_gradients) pull_equally(terms.back());
   }
 }
 

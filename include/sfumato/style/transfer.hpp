@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "sfumato/autodiff/variable.hpp"
@@ -23,15 +24,15 @@ namespace sfumato::style {
 /// the network, whose element type may be another one; see gatys_objective. Throws ShapeError or
 /// ValueError for images or layers that do not fit, and what minimize() throws. `from` is
 /// minimize()'s; its optimiser's moments may have the content's size. `picture_terms` are
-/// further terms of the picture, whose targets, if they have any, are images of its size.
+/// further terms of the picture, whose targets, if they have any, are images of its size. Images
+/// that are moved here are let go of as soon as they are not needed any more.
 ///
 ///     auto result = style::transfer(network, content, painting, content);
 ///     io::write_image("out.png", style::denormalize(result.image));
 template <class Network, class T, class Device>
 requires FeatureExtractor<Network, T> TransferResult<T, Device> transfer(
-    Network& network, const Tensor<T, Device>& content,
-    const std::type_identity_t<Styles<T, Device>>& styles, const Tensor<T, Device>& initial,
-    const TransferOptions& options = {},
+    Network& network, Tensor<T, Device> content, std::type_identity_t<Styles<T, Device>> styles,
+    Tensor<T, Device> initial, const TransferOptions& options = {},
     const std::type_identity_t<Progress<T, Device>>& progress = {},
     MinimizerState<T, Device> from = {}, const std::vector<Term<T, Device>>& picture_terms = {}) {
   if (initial.shape() != content.shape()) {
@@ -41,9 +42,16 @@ requires FeatureExtractor<Network, T> TransferResult<T, Device> transfer(
   detail::check(options);
   network.freeze();
   const std::int64_t pixel = deepest_pixel(network, options.objective);
+  const auto forget_sources = [&] {
+    content = {};
+    styles.pictures.clear();
+    styles.content_regions = {};
+  };
   if (options.borders == Borders::kPlain || !needs_extension(content.shape(), pixel)) {
-    return minimize(gatys_objective(network, content, styles, options.objective, picture_terms),
-                    initial, options, progress, {}, from);
+    const auto objective =
+        gatys_objective(network, content, styles, options.objective, picture_terms);
+    forget_sources();
+    return minimize(objective, std::move(initial), options, progress, {}, from);
   }
   const auto extended = [&](const Tensor<T, Device>& picture) {
     return extend_borders(Variable<T, Device>(picture), pixel).value();
@@ -72,7 +80,9 @@ requires FeatureExtractor<Network, T> TransferResult<T, Device> transfer(
   for (auto& [name, moment] : from.optimizer) {
     if (moment.shape() == content.shape()) moment = extended(moment);
   }
-  return minimize(objective, extended(initial), options, progress, view, from);
+  initial = extended(initial);
+  forget_sources();
+  return minimize(objective, std::move(initial), options, progress, view, from);
 }
 
 }  // namespace sfumato::style
