@@ -253,12 +253,18 @@ TEST_CASE("memory is counted of targets, of what losses keep, and of the largest
   stage.transfer.objective = {.content_layers = {"relu2_2"}, .style_layers = {}};
   const double plain_pixels = 150.0 * 225.0;
   const double painted_pixels = 150.0 * 226.0;
+  constexpr double kAnyway = 8.0 * 1024.0 * 1024.0;
   CHECK(expected_memory(network, stage, {{32, 32}}) ==
-        painted_pixels * (170.0 + 96.0 + 16.0) + plain_pixels * 16.0);
+        kAnyway + painted_pixels * (90.0 + 96.0 + 16.0) + plain_pixels * 16.0);
   stage.transfer.borders = sfumato::style::Borders::kPlain;
-  CHECK(expected_memory(network, stage, {{32, 32}}) == plain_pixels * (170.0 + 96.0 + 16.0));
+  CHECK(expected_memory(network, stage, {{32, 32}}) ==
+        kAnyway + plain_pixels * (90.0 + 96.0 + 16.0));
   CHECK(expected_memory(network, stage, {{300, 225}}) ==
-        2.0 * plain_pixels * (170.0 + 64.0) + plain_pixels * 16.0);
+        kAnyway + 2.0 * plain_pixels * (90.0 + 64.0) + plain_pixels * 16.0);
+  // Tiles of 50 x 56 pixels, with six all around.
+  stage.transfer.objective.tile = 64;
+  CHECK(expected_memory(network, stage, {{32, 32}}) ==
+        2.0 * kAnyway + plain_pixels * (66.0 + 16.0) + 62.0 * 68.0 * 96.0);
 }
 
 TEST_CASE("a side in proportion is no longer than a side may be") {
@@ -492,7 +498,8 @@ TEST_CASE("pictures remember what they depend on, and nothing that would write a
                        option.group == kStudio || option.group == kAnswers;
     INFO(option.name, " of ", option.group);
     CHECK((known || option.name == "--output" || option.name == "--no-metadata" ||
-           option.name == "--save-stages" || option.name == "--threads"));
+           option.name == "--save-stages" || option.name == "--threads" ||
+           option.name == "--max-memory"));
     const bool reads = option.is_positional() || option.name == "--weights" ||
                        option.name == "--style" || option.name == "--init" ||
                        option.name == "--content-mask" || option.name == "--style-mask";

@@ -72,6 +72,8 @@ struct Arguments {
   std::string device = "auto";
   std::string precision = "float32";
   std::string memory = "normal";
+  std::optional<double> max_memory;  ///< in bytes
+  std::optional<std::int64_t> tile;  ///< side in pixels
   std::optional<std::int64_t> height;
   std::optional<std::int64_t> width;
   std::optional<std::int64_t> size;

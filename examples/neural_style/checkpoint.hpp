@@ -95,6 +95,24 @@ void write_checkpoint(const std::string& path, const Record& record,
       {{detail::kCheckpoint, text}, {detail::kChecksum, detail::checksum_of(tensors, text)}});
 }
 
+/// The side of the tiles in which the run of a checkpoint is painted; 0 for none, also where the
+/// file can't be read: read_checkpoint() says why.
+inline std::int64_t tile_of_checkpoint(const std::string& path) {
+  Arguments a;
+  try {
+    const sfumato::io::SafetensorsFile file(path);
+    const auto text = file.metadata().find(detail::kCheckpoint);
+    if (text == file.metadata().end()) return 0;
+    const nlohmann::json json = nlohmann::json::parse(text->second, nullptr, false);
+    if (!json.is_object() || !json.contains("record")) return 0;
+    for (const Setting& setting : record_from(json["record"]).options) {
+      if (setting.option == "--tile") find_option("--tile")->value.read(a, setting.text);
+    }
+  } catch (const sfumato::IoError&) {
+  }
+  return a.tile.value_or(0);
+}
+
 /// Reads what write_checkpoint() wrote, or anybody. Throws IoError for what is none, is damaged, or
 /// is of another run than that of `record`; and ValueError for a state that is none.
 template <class Device>

@@ -84,11 +84,28 @@ FeatureBytes feature_bytes(const sfumato::nn::Vgg<T, Device>& network,
   return bytes;
 }
 
+/// The most pixels that are in memory at once of a picture in tiles of at most `side`, or in one
+/// piece where that is 0.
+template <class Network>
+double pixels_at_once(const Network& network, const sfumato::style::ObjectiveOptions& objective,
+                      std::int64_t height, std::int64_t width) {
+  namespace library = sfumato::style;
+  const auto cut = library::tile_cut(network, library::layers_of(objective), objective.tile);
+  double most = 0.0;
+  for (const library::Tile& tile : library::tiles_of({1, 3, height, width}, cut)) {
+    const auto seen = [](const library::TileSpan& span) {
+      return static_cast<double>(span.seen_end - span.seen_begin);
+    };
+    most = std::max(most, seen(tile.rows) * seen(tile.columns));
+  }
+  return most;
+}
+
 /// How many bytes a stage is expected to add at its peak, on the CPU, to what the program has
-/// before its first iteration. Of each pixel painted there are features, and what is about as large
-/// as the picture: its gradient, Adam's moments, copies. Where the picture that comes out is not
-/// the one that is painted, its losses have targets of their own. The style pictures' features are
-/// computed once, one picture after the other, and not kept.
+/// before its first iteration. Of each pixel painted there are features, or of those of one tile,
+/// and what is about as large as the picture: its gradient, Adam's moments, copies. Where the
+/// picture that comes out is not the one that is painted, its losses have targets of their own. The
+/// style pictures' features are computed once, one picture after the other, and not kept.
 template <class Device, class Stored>
 double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const Stage& stage,
                        const std::vector<sfumato::style::PictureSize>& styles) {
@@ -100,7 +117,10 @@ double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const St
                       static_cast<std::int64_t>(stage.transfer.lbfgs.history),
                       stage.transfer.iterations))
           : 0.0;
-  constexpr double kPicture = 170.0;  // bytes per pixel, measured
+  constexpr double kMebi = 1024.0 * 1024.0;
+  const bool tiled = stage.transfer.objective.tile > 0;
+  const double picture = tiled ? 66.0 : 90.0;                // bytes per pixel, measured …
+  const double anyway = tiled ? 16.0 * kMebi : 8.0 * kMebi;  // … and of any picture
   const auto pixels = [](std::int64_t height, std::int64_t width) {
     return static_cast<double>(height) * static_cast<double>(width);
   };
@@ -109,15 +129,22 @@ double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const St
   const auto side = [&](std::int64_t asked) {
     return extends ? library::extended_side(asked, deepest) : asked;
   };
+  const library::ObjectiveOptions& objective = stage.transfer.objective;
+  const auto at_once = [&](std::int64_t height, std::int64_t width) {
+    return pixels_at_once(network, objective, height, width);
+  };
   const double painted = pixels(side(stage.size.height), side(stage.size.width));
+  const double tile = at_once(side(stage.size.height), side(stage.size.width));
   const double shown = pixels(stage.size.height, stage.size.width);
-  const FeatureBytes bytes = feature_bytes(network, stage.transfer.objective);
+  const FeatureBytes bytes = feature_bytes(network, objective);
   const double targets = bytes.targets * (painted == shown ? painted : painted + shown);
   double all = 0.0;  // pixels of styles
   double largest = 0.0;
+  double seen = 0.0;  // of one at once
   for (const library::PictureSize& style : styles) {
     all += pixels(style.height, style.width);
     largest = std::max(largest, pixels(style.height, style.width));
+    seen = std::max(seen, at_once(style.height, style.width));
   }
   // Of the pairs whose distances are in memory at once: those, and where they are least.
   constexpr double kPairs = 4194304.0;
@@ -125,10 +152,10 @@ double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const St
   const double matching = stage.transfer.objective.style_loss == library::StyleLoss::kNeighbors
                               ? kPair * std::min(kPairs, painted / 16.0 * all / 16.0)
                               : 0.0;
-  return targets + (all - largest) * kColours +
+  return anyway + targets + (all - largest) * kColours +
          std::max(
-             painted * (kPicture + kColours * steps + bytes.painting),
-             matching + (all - largest) * bytes.choices + largest * (kPicture + bytes.looking));
+             painted * (picture + kColours * steps) + tile * bytes.painting,
+             matching + (all - largest) * bytes.choices + largest * picture + seen * bytes.looking);
 }
 
 }  // namespace neural_style

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "arguments.hpp"
+#include "byte_sizes.hpp"
 #include "reporter.hpp"
 #include "sfumato/core/control_group.hpp"
 #include "sfumato/core/error.hpp"
@@ -70,16 +71,6 @@ inline std::optional<MemoryLimit> memory_limit(const std::string& root = "") {
     }
   }
   return limit;
-}
-
-/// "640 MiB", "1.25 GiB".
-inline std::string readable_bytes(double bytes) {
-  constexpr double kMebi = 1024.0 * 1024.0;
-  constexpr double kGibi = 1024.0 * kMebi;
-  char text[32];
-  std::snprintf(text, sizeof(text), bytes < kGibi ? "%.0f MiB" : "%.2f GiB",
-                bytes / (bytes < kGibi ? kMebi : kGibi));
-  return text;
 }
 
 /// What takes less memory than the present options: "a smaller --size, --memory low or …".

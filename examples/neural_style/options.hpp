@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "arguments.hpp"
+#include "byte_sizes.hpp"
 #include "option.hpp"
 #include "picture_options.hpp"
 #include "presets.hpp"
@@ -191,6 +192,19 @@ inline const std::vector<Option>& further_options() {
        "normal, or low, which computes the largest features again instead of keeping them",
        choice(at(&A::memory), {"normal", "low"}),
        {{"low", "--precision", "bf16", "what it computes again is float32"}}},
+      {"--max-memory", "", "SIZE", kMachine,
+       "How much the program may take, such as 800M or 2.3G (default: what the system can give). "
+       "Where a picture would need more, it is painted in tiles: more slowly, but the same",
+       bytes(at(&A::max_memory))},
+      {"--tile",
+       "",
+       "PIXELS",
+       kMachine,
+       "Paint in tiles with sides of at most this; otherwise they are as large as the memory "
+       "allows",
+       number(at(&A::tile), std::int64_t{64}, kLargest),
+       {{{}, "--method", "neighbors", "a neighbour may be anywhere in the picture"},
+        {{}, "--normalize-gradients", {}, "how much a layer pulls is known of the whole only"}}},
       {"--tf32",
        "",
        "",

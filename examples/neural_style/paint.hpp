@@ -162,10 +162,9 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
     if (number < stages.size()) stage.transfer.until_loss.reset();
     // The file gets every row; who only looks on waits for as few as are shown.
     stage.transfer.losses_every = a.losses.empty() ? a.report_every : 1;
-    const auto content =
-        style::prepare_picture<float, Device>(sources.content, stage.size, a.pictures);
-    const auto styles = prepare_styles<Device>(
-        sources, stage, style::deepest_pixel(network, stage.transfer.objective));
+    auto content = style::prepare_picture<float, Device>(sources.content, stage.size, a.pictures);
+    auto styles = prepare_styles<Device>(sources, stage,
+                                         style::deepest_pixel(network, stage.transfer.objective));
     Tensor<float, Device> picture = content;
     std::vector<style::Term<float, Device>> terms;
     if (painting.kept) {
@@ -189,7 +188,7 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
     }
     painting.iterations += state.iterations;
     auto result = style::transfer(
-        network, content, styles, picture, stage.transfer,
+        network, std::move(content), std::move(styles), std::move(picture), stage.transfer,
         [&](const style::Moment<float, Device>& now) {
           ++painting.iterations;
           watch(now, painting.iterations, [&] { return painting.pixels(a, now.picture()); });

@@ -48,8 +48,8 @@ inline constexpr const char* kRecordKeyword = "neural_style";
 inline bool is_of_picture(const Option& option) {
   constexpr std::array<std::string_view, 5> kGroups{"Pictures", "Size", "Optimiser", "Objective",
                                                     "Network and machine"};
-  constexpr std::array<std::string_view, 4> kOthers{"--output", "--no-metadata", "--save-stages",
-                                                    "--threads"};
+  constexpr std::array<std::string_view, 5> kOthers{"--output", "--no-metadata", "--save-stages",
+                                                    "--threads", "--max-memory"};
   const auto holds = [](const auto& names, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };

@@ -19,12 +19,12 @@
 #include "arguments.hpp"
 #include "checkpoint.hpp"
 #include "device.hpp"
-#include "expected_memory.hpp"
 #include "film.hpp"
 #include "gpu.hpp"
 #include "grid.hpp"
 #include "jobs.hpp"
 #include "memory.hpp"
+#include "memory_plan.hpp"
 #include "onlooker.hpp"
 #include "outputs.hpp"
 #include "paint.hpp"
@@ -141,10 +141,6 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
   const std::filesystem::path& weights = loaded.weights;
   if (a.threads) set_thread_count(*a.threads);
   const bool keeps = !a.checkpoint.empty() || !a.resume.empty();
-  if (keeps || (!a.no_metadata && io::detail::image_extension(a.output) == ".png")) {
-    // Beside the painting, as a large network takes seconds.
-    painting.record = std::async([a, weights] { return record_for(a, weights); });
-  }
   const Sources sources = read_sources(a, report);
   std::vector<Stage> stages = plan_stages(a, sources.content.shape());
   if (painting.kept) {
@@ -165,18 +161,14 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
   const std::int64_t least_side = style::deepest_pixel(network, a.transfer.objective);
   for (const Stage& stage : stages) refuse_thin(stage, least_side);
 
-  if constexpr (std::same_as<Device, Cpu>) {
-    double expected = 0.0;
-    for (const Stage& stage : stages) {
-      std::vector<style::PictureSize> of_styles;
-      for (const StyleSource& style : sources.styles) {
-        of_styles.push_back(
-            style::style_size(style.pixels.shape(), stage.size, stage.pictures, least_side));
-      }
-      expected = std::max(expected, expected_memory(network, stage, of_styles));
-    }
-    check_memory(memory_in_use() + expected, memory_limit(), memory_remedy(a, usable_processors()),
-                 report);
+  const std::int64_t tile = plan_memory(a, network, sources, report, stages);
+  if (keeps || (!a.no_metadata && io::detail::image_extension(a.output) == ".png")) {
+    // Beside the painting, as a large network takes seconds.
+    painting.record = std::async([a, weights, tile] {
+      Record record = record_for(a, weights);
+      if (tile > 0 && !a.tile) record.options.push_back({"--tile", std::to_string(tile)});
+      return record;
+    });
   }
 
   check_frames(a, weights, stages);

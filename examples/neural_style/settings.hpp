@@ -40,6 +40,7 @@ inline Arguments arguments_of(const Settings& given,
   a = under;
   sfumato::style::ObjectiveOptions& objective = a.transfer.objective;
   objective.low_memory = a.memory == "low";
+  objective.tile = a.tile.value_or(0);
   if (!a.style_layer_weights.empty()) {
     objective.style_layer_weights.clear();
     if (a.style_layer_weights.size() != objective.style_layers.size()) {
@@ -66,25 +67,33 @@ inline Settings without(Settings settings, const std::vector<std::string>& names
   return settings;
 }
 
-/// Throws ValueError for options that do not go together.
-inline void refuse_exclusions(const Arguments& a) {
-  const auto holds = [&](const Option& option, const std::optional<std::string>& value) {
-    return value ? option.value.show(a) == *value : is_given(a.given, option.name);
+/// Why an option does not go together with the others, by the table; nothing where it does. As if
+/// it were given where `supposed`.
+inline std::string exclusion_of(const Option& option, const Arguments& a, bool supposed = false) {
+  const auto holds = [&](const Option& one, const std::optional<std::string>& value) {
+    if (supposed && &one == &option) return true;
+    return value ? one.value.show(a) == *value : is_given(a.given, one.name);
   };
   const auto words = [](const std::string& name, const std::optional<std::string>& value) {
     return value ? name + " " + *value : name;
   };
+  for (const Exclusion& exclusion : option.not_with) {
+    const Option& other = *find_option(exclusion.other);
+    if (!holds(option, exclusion.value) || !holds(other, exclusion.other_value)) continue;
+    return sfumato::message(words(option.name, exclusion.value),
+                            exclusion.other_value == ""
+                                ? " needs " + other.name
+                                : " does not go with " + words(other.name, exclusion.other_value),
+                            ": ", exclusion.why);
+  }
+  return "";
+}
+
+/// Throws ValueError for options that do not go together.
+inline void refuse_exclusions(const Arguments& a) {
   for (const Option& option : options()) {
-    for (const Exclusion& exclusion : option.not_with) {
-      const Option& other = *find_option(exclusion.other);
-      if (!holds(option, exclusion.value) || !holds(other, exclusion.other_value)) continue;
-      throw sfumato::ValueError(
-          sfumato::message(words(option.name, exclusion.value),
-                           exclusion.other_value == ""
-                               ? " needs " + other.name
-                               : " does not go with " + words(other.name, exclusion.other_value),
-                           ": ", exclusion.why));
-    }
+    const std::string why = exclusion_of(option, a);
+    if (!why.empty()) throw sfumato::ValueError(why);
   }
 }
 
