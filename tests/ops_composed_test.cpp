@@ -52,7 +52,7 @@ void check_close(const Variable<double>& x, const List& expected) {
 
 /// A symmetric positive definite matrix that depends on all of x.
 Variable<double> positive_definite(const Variable<double>& x) {
-  const auto identity = Variable<double>(Tensor<double>::from({1, 0, 0, 0, 1, 0, 0, 0, 1}, {3, 3}));
+  const auto identity = Variable<double>(Tensor<double>::eye(x.size(0)));
   return ops::matmul(x, x, {.transpose_b = true}) + identity;
 }
 
@@ -250,8 +250,10 @@ TEST_CASE("Cholesky factors are lower triangular, and their square is what was f
         }) == "cholesky: a matrix of (2, 2) is not positive definite at row 1");
 }
 
+constexpr std::int64_t kSide = kSlowDevice ? 2 : 3;  // of matrices with many derivatives
+
 TEST_CASE("matrix square roots have finite gradients where eigenvalues coincide") {
-  const auto x = random_variable({3, 3}, 8);
+  const auto x = random_variable(Shape{kSide, kSide}, 8);
   const auto root = ops::sqrtm(positive_definite(x));
   check_close(ops::matmul(root, root), values(positive_definite(x)));
   check_derivatives([](const Inputs& in) { return ops::sqrtm(positive_definite(in[0])); }, {x});
@@ -284,10 +286,10 @@ TEST_CASE("matrix square roots have finite gradients where eigenvalues coincide"
 }
 
 TEST_CASE("the trace of a root has half the inverse root as its gradient") {
-  const auto x = random_variable({3, 3}, 9);
+  const auto x = random_variable(Shape{kSide, kSide}, 9);
   const auto square = positive_definite(x);
   const double expected =
-      values(ops::sum(ops::sqrtm(square) * Variable<double>(Tensor<double>::eye(3))))[0];
+      values(ops::sum(ops::sqrtm(square) * Variable<double>(Tensor<double>::eye(kSide))))[0];
   CHECK(values(ops::sqrtm_trace(square))[0] == doctest::Approx(expected));
   for (const auto gradient : {ops::RootGradient::kInverse, ops::RootGradient::kLyapunov}) {
     check_derivatives(

@@ -18,11 +18,13 @@ using Device = Cpu;
 #endif
 
 /// How many operations a long graph has. What they are swept by is the same for all devices, and
-/// the emulated one takes a millisecond for each.
+/// the emulated one, which is slow, takes a millisecond for each.
 #ifdef SFUMATO_CUDA_EMULATED
 inline constexpr int kLongChain = 10000;
+inline constexpr bool kSlowDevice = true;
 #else
 inline constexpr int kLongChain = 100000;
+inline constexpr bool kSlowDevice = false;
 #endif
 
 /// While it lives, convolutions are sums of products: no algorithm that rounds in other ways or in
