@@ -94,7 +94,7 @@ paint "$images/suns.jpg" --init "$images/rocket.jpg" -o started.png
 "$program" repeat started.png "$images" "$weights" -o again.png --quiet
 same started.png again.png "repeat with --init FILE"
 
-refuses 2 "--style must be a file or a folder, and its weight behind = if that is not 1, a number above 0, not 'a.jpg=0'" \
+refuses 2 "--style must be a file or a folder, and its weight after = if that is not 1, a number above 0, not 'a.jpg=0'" \
   paint "$images/suns.jpg" --style a.jpg=0 -o x.png
 refuses 1 'a.jpg' paint "$images/suns.jpg" --style a.jpg=2 -o x.png
 mkdir empty

@@ -239,7 +239,7 @@ inline const std::vector<Option>& further_options() {
        "Iterations between two reports, on the screen, in the log and in drawings",
        number(at(&A::report_every), std::int64_t{1}, kMany)},
       {"--log", "", "FILE", kReports,
-       "File that gets a line of JSON (JSONL) for every report, at once, behind what it holds",
+       "File to which a line of JSON (JSONL) is appended for every report, at once",
        words(at(&A::log), "a file name")},
       {"--plot", "", "FILE", kReports,
        "SVG file for a drawing of the losses, on a logarithmic axis, at the end",
@@ -249,7 +249,7 @@ inline const std::vector<Option>& further_options() {
        "needs no other file",
        words(at(&A::report), "a file name")},
       {"--save-every", "", "COUNT", kReports,
-       "Also write the picture behind every so many iterations (OUT-000100.png)",
+       "Also write the picture after every so many iterations (OUT-000100.png)",
        number(at(&A::save_every), std::int64_t{1}, kMany)},
       {"--animation", "", "FILE", kReports,
        "Animation of the painting (.gif, or .apng, which has all colours), of about 60 pictures or "
@@ -290,7 +290,7 @@ inline const std::vector<Option>& further_options() {
        part(at(&A::shard)),
        {{{}, "--jobs", "", "it is a part of them"}}},
       {"--film", "", "FILE", kJobs,
-       "In the place of CONTENT: paint a film, into another one (.mp4, .mkv or .mov). It takes "
+       "Instead of CONTENT: paint a film, into another one (.mp4, .mkv or .mov). It takes "
        "ffmpeg",
        words(at(&A::film), "a file name"), of_one_picture},
       {"--frames", "", "FOLDER", kJobs,

@@ -77,7 +77,7 @@ inline std::string find_input(const Input& input,
   throw sfumato::IoError(sfumato::message(
       "there is no file with the hash of ", input.option, ", which was called ",
       sfumato::excerpt(input.name), " and begins with ",
-      sfumato::excerpt(input.sha256.substr(0, 8)), "; name it, or its folder, behind the picture"));
+      sfumato::excerpt(input.sha256.substr(0, 8)), "; name it, or its folder, after the picture"));
 }
 
 }  // namespace detail

@@ -245,7 +245,7 @@ Value files(Get get) {
 /// A file or a folder, and behind its last = how much it counts; one more with each text.
 template <class Get>
 Value styles(Get get) {
-  return {"a file or a folder, and its weight behind = if that is not 1, a number above 0",
+  return {"a file or a folder, and its weight after = if that is not 1, a number above 0",
           [=](Arguments& a, const std::string& text) {
             NamedStyle style{text};
             const std::size_t equals = text.rfind('=');
