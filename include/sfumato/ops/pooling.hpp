@@ -12,6 +12,7 @@
 #include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/cast.hpp"
 #include "sfumato/ops/convolution.hpp"
+#include "sfumato/ops/in_float.hpp"
 #include "sfumato/ops/layout.hpp"
 #include "sfumato/ops/rearrange.hpp"
 #include "sfumato/ops/reduction.hpp"
@@ -234,12 +235,21 @@ Variable<T, Device> avg_pool2d(const Variable<T, Device>& x, const AvgPool2dOpti
       (options.count_include_pad || !has_padding)) {
     return detail::avg_pool2d(g, out, x);
   }
+  const std::int64_t divisor = options.divisor_override;
+  if constexpr (Real<T>) {
+    if (divisor > 0) {  // what pools in networks that rescale: fast, and rounded twice
+      const double size =
+          static_cast<double>(g.kernel_h * g.kernel_w) / static_cast<double>(divisor);
+      return detail::in_float<T, Device>("avg_pool2d", {x}, [g, out, size](const auto& in) {
+        return scale(detail::avg_pool2d(g, out, in[0]), static_cast<Compute<T>>(size));
+      });
+    }
+  }
   const auto counted = [&](std::int64_t start, std::int64_t kernel, std::int64_t size,
                            std::int64_t padding) {
     const std::int64_t edge = options.count_include_pad ? padding : 0;
     return std::min(start + kernel, size + edge) - std::max(start, -edge);
   };
-  const std::int64_t divisor = options.divisor_override;
   detail::Windows rows{{.columns = g.in_h}};
   for (std::int64_t i = 0; i < g.out_h; ++i) {
     const std::int64_t start = i * g.stride_h - g.padding_h;
