@@ -181,6 +181,10 @@ TEST_CASE("tiles may be computed elsewhere, and are added in their order") {
   CHECK(here.losses[0] == doctest::Approx(ops::sum(x * ops::square(x)).item()));
   CHECK(difference(here.gradient, (ops::square(x) * (6.0 * here.losses[0])).value()) < 1e-12);
   CHECK(asked.size() == 2 * tiles.size());
+  const auto twice = style::sum_over_tiles(x, tiles, function);
+  backward(twice, {.retain_graph = true});
+  backward(twice);
+  CHECK(difference((ops::square(x) * 6.0 + here.gradient).value(), x.grad().value()) < 1e-12);
   // What others would compute is taken from a run without a split.
   std::vector<std::vector<Tensor<double>>> of_all;
   run({[](std::size_t) { return true; }, [&](auto& parts) { of_all.push_back(parts); }});

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -78,6 +79,11 @@ Variable<T, Device> sum_over_tiles(const Variable<T, Device>& picture,
                                       detail::seen_window(whole.shape(), tile));
     });
   };
+  // The gradient's memory is taken before the tiles cut up what is free.
+  const auto room = std::make_shared<Tensor<T, Device>>();
+  if (grad_enabled() && picture.requires_grad()) {
+    *room = Tensor<T, Device>::zeros(picture.shape());
+  }
   Tensor<T, Device> sums;
   no_grad([&] {
     detail::for_each_tile(
@@ -92,13 +98,14 @@ Variable<T, Device> sum_over_tiles(const Variable<T, Device>& picture,
   });
   return record(
       "sum_over_tiles", std::move(sums), {picture},
-      [picture, tiles, function, split, seen](const Backward<T, Device>& ctx) {
+      [picture, tiles, function, split, seen, room](const Backward<T, Device>& ctx) {
         if (grad_enabled()) {
           throw GraphError(
               "sum_over_tiles: its gradient can't be differentiated again; compute the whole "
               "without tiles for that");
         }
-        auto gradient = Tensor<T, Device>::zeros(picture.shape());
+        auto gradient = std::exchange(*room, {});  // undefined in a second pass
+        if (!gradient.defined()) gradient = Tensor<T, Device>::zeros(picture.shape());
         detail::for_each_tile(
             tiles, split,
             [&](const Tile& tile) {
