@@ -15,6 +15,7 @@
 #include "sfumato/ops/rearrange.hpp"
 #include "sfumato/ops/reduction.hpp"
 #include "sfumato/ops/sum.hpp"
+#include "sfumato/ops/tensor_arithmetic.hpp"
 
 /// The Wasserstein-2 distance of the normal distributions that have the means and covariances of
 /// two sets of features: |μ - ν|² + tr(C + D - 2 (√D C √D)^½). Olkin and Pukelsheim, "The distance
