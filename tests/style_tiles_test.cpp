@@ -160,49 +160,53 @@ TEST_CASE("a picture is painted in tiles as it is in one, borders included") {
   CHECK(tiled.history.back().total == doctest::Approx(whole.history.back().total).epsilon(1e-9));
 }
 
-TEST_CASE("tiles may be computed elsewhere, and are added in their order") {
-  const auto cut = style::TileCut{4, 2, 2};
-  Variable<double> x(image(6, 12, 10), true);
-  const auto tiles = style::tiles_of(x.shape(), cut);
-  std::vector<std::size_t> asked;
+TEST_CASE("of a strip there are its tiles, and what they give is added up elsewhere") {
+  auto cut = style::TileCut{4, 2, 2};
+  const Variable<double> whole(image(6, 12, 10));
   const auto function = [&](const auto& seen, const style::Tile& tile) {
-    asked.push_back(tile.number);
     const auto own = style::inner(seen, tile);
     return ops::reshape(ops::sum(own * ops::square(own)), {1});
   };
-  const auto run = [&](const style::TileSplit<double>& split) {
-    asked.clear();
-    x.zero_grad();
-    const auto sum = style::sum_over_tiles(x, tiles, function, split);
-    backward(ops::square(sum));
-    return Found{{sum.item()}, x.grad().value().clone()};
-  };
-  const Found here = run({});
-  CHECK(here.losses[0] == doctest::Approx(ops::sum(x * ops::square(x)).item()));
-  CHECK(difference(here.gradient, (ops::square(x) * (6.0 * here.losses[0])).value()) < 1e-12);
-  CHECK(asked.size() == 2 * tiles.size());
-  const auto twice = style::sum_over_tiles(x, tiles, function);
+  const auto tiles = style::tiles_of(whole.shape(), cut);
+  const auto all = style::sum_over_tiles(whole, tiles, function);
+  CHECK(all.item() == doctest::Approx(ops::sum(whole * ops::square(whole)).item()));
+
+  Variable<double> all_of_it(whole.value().clone(), true);
+  const auto twice = style::sum_over_tiles(all_of_it, tiles, function);
   backward(twice, {.retain_graph = true});
   backward(twice);
-  CHECK(difference((ops::square(x) * 6.0 + here.gradient).value(), x.grad().value()) < 1e-12);
-  // What others would compute is taken from a run without a split.
-  std::vector<std::vector<Tensor<double>>> of_all;
-  run({[](std::size_t) { return true; }, [&](auto& parts) { of_all.push_back(parts); }});
-  REQUIRE(of_all.size() == 2);
-  std::size_t exchanges = 0;
-  const Found split = run({[](std::size_t tile) { return tile % 2 == 0; },
-                           [&](auto& parts) {
-                             for (std::size_t i = 0; i < parts.size(); ++i) {
-                               CHECK(parts[i].defined() == (i % 2 == 0));
-                               if (i % 2 != 0) parts[i] = of_all[exchanges][i];
-                             }
-                             ++exchanges;
-                           }});
-  CHECK(asked.size() == 2 * ((tiles.size() + 1) / 2));
-  CHECK(split.losses == here.losses);
-  CHECK(split.gradient.to_vector() == here.gradient.to_vector());
+  CHECK(difference((ops::square(whole) * 6.0).value(), all_of_it.grad().value()) < 1e-12);
+
+  cut.strip = {.top = 2, .begin = 4, .end = 8, .of = 12};
+  Variable<double> x(ops::slice(whole, 2, {.start = 2, .stop = 10}).value().clone(), true);
+  const auto here = style::tiles_of(x.shape(), cut);
+  REQUIRE(here.size() == tiles.size() / 3);
+  double sum_here = 0.0;
+  const style::TileSplit<double> split{
+      .strip = cut.strip,
+      .sum =
+          [&](const auto& parts) {
+            for (const auto& part : parts) sum_here += part.item();
+            return all.value();
+          },
+      .gradient =
+          [&](const auto& parts) {
+            auto gradient = Tensor<double>::zeros(x.shape());
+            for (std::size_t i = 0; i < parts.size(); ++i) {
+              CHECK(here[i].number == i);
+              CHECK(here[i].rows.begin == tiles[here.size() + i].rows.begin);
+              style::detail::add_to_window(
+                  gradient, style::detail::seen_window(gradient.shape(), here[i]), parts[i]);
+            }
+            return gradient;
+          }};
+  backward(ops::square(style::sum_over_tiles(x, here, function, split)));
+  const auto own = ops::slice(x, 2, {.start = 2, .stop = 6});
+  CHECK(sum_here == doctest::Approx(ops::sum(own * ops::square(own)).item()));
+  const auto gradient = ops::slice(x.grad(), 2, {.start = 2, .stop = 6}).value();
+  CHECK(difference(gradient, (ops::square(own) * (6.0 * all.item())).value()) < 1e-12);
   CHECK(complaint([&] {
-          const auto sum = style::sum_over_tiles(x, tiles, function);
+          const auto sum = style::sum_over_tiles(x, here, function, split);
           grad({sum}, {x}, {.create_graph = true});
         }) ==
         "sum_over_tiles: its gradient can't be differentiated again; compute the whole without "

@@ -108,15 +108,17 @@ void refuse_small(const char* which, const Tensor<T, Device>& image, std::int64_
 /// terms of the picture that are given.
 ///
 /// Content and style are normalised images (1, 3, h, w); their sizes may differ. The style may be
-/// several (Styles). Losses are computed in T, whatever the network's element type. Throws
-/// ValueError for layers that the network does not have, that are named twice, or none, for a
-/// strength out of range, and for tiles with kNeighbors or normalize_gradients, and ShapeError for
+/// several (Styles). Losses are computed in T, whatever the network's element type. With a split
+/// the content is a strip of one. Throws ValueError for layers that the network does not have, that
+/// are named twice, or none, for a strength out of range, for tiles with kNeighbors or
+/// normalize_gradients, and for strips with a strength below 1 or regions, and ShapeError for
 /// images too small for them.
 template <class Network, class T, class Device>
 Objective<Network, T> gatys_objective(Network& network, const Tensor<T, Device>& content,
                                       const std::type_identity_t<Styles<T, Device>>& styles,
                                       const ObjectiveOptions& options = {},
-                                      std::vector<Term<T, Device>> picture_terms = {}) {
+                                      std::vector<Term<T, Device>> picture_terms = {},
+                                      TileSplit<T, Device> split = {}) {
   if (options.content_layers.empty() && options.style_layers.empty()) {
     throw ValueError("style transfer: name at least one content or style layer");
   }
@@ -134,7 +136,15 @@ Objective<Network, T> gatys_objective(Network& network, const Tensor<T, Device>&
   using Goal = Objective<Network, T>;
   std::vector<typename Goal::FeatureTerm> terms;
   const TileCut cut = tile_cut(network, layers_of(options), options.tile);
-  detail::add_content_terms<Network, T>(terms, network, content, options, cut);
+  TileCut own = cut;
+  own.strip = split.strip;
+  if (!own.strip.is_whole() &&
+      (cut.side == 0 || options.strength < 1.0 || styles.content_regions.defined())) {
+    throw ValueError(
+        "style transfer: a picture in strips needs tiles, and has no regions and no strength "
+        "below 1");
+  }
+  detail::add_content_terms<Network, T>(terms, network, content, options, own);
   const std::size_t first_style = terms.size();
   if (options.style_loss == StyleLoss::kNeighbors) {
     detail::add_neighbor_terms<Network, T>(terms, network, content, styles, options);
@@ -148,7 +158,7 @@ Objective<Network, T> gatys_objective(Network& network, const Tensor<T, Device>&
   }
   picture_terms.insert(picture_terms.begin(), {"", {}, options.tv_weight, "tv"});
   picture_terms.front().sums = detail::variation_sums<T, Device>(options.variation);
-  return Goal(network, std::move(terms), std::move(picture_terms), cut);
+  return Goal(network, std::move(terms), std::move(picture_terms), cut, std::move(split));
 }
 
 }  // namespace sfumato::style

@@ -35,25 +35,29 @@ class Objective {
   using PictureTerm = Term<T, Device, T>;
 
   /// The network must outlive the objective, and the objective its losses. Where pictures are cut
-  /// into tiles, no more is kept of them than what one tile needs: see sum_over_tiles(). Throws
+  /// into tiles, no more is kept of them than what one tile needs: see sum_over_tiles(). With a
+  /// split the picture is a strip of one, and losses and gradients are those of the whole. Throws
   /// ValueError for layers that the network does not have, for a term without a loss, or, of a
   /// layer, without sums where there are tiles, and for no terms at all.
   Objective(Network& network, std::vector<FeatureTerm> feature_terms,
-            std::vector<PictureTerm> picture_terms, const TileCut& cut = {})
+            std::vector<PictureTerm> picture_terms, const TileCut& cut = {},
+            TileSplit<T, Device> split = {})
       : network_(network),
         feature_terms_(std::move(feature_terms)),
         picture_terms_(std::move(picture_terms)),
-        cut_(feature_terms_.empty() ? TileCut{} : cut) {
+        cut_(feature_terms_.empty() ? TileCut{} : cut),
+        split_(std::move(split)) {
+    cut_.strip = split_.strip;
     if (feature_terms_.empty() && picture_terms_.empty()) {
       throw ValueError("style transfer: an objective needs at least one term");
     }
-    for (const PictureTerm& term : picture_terms_) add_kind(term);
+    for (const PictureTerm& term : picture_terms_) {
+      add_kind(term);
+      if (!cut_.strip.is_whole() && !term.sums) throw of_all_at_once();
+    }
     for (const FeatureTerm& term : feature_terms_) {
       add_kind(term);
-      if (cut.side > 0 && !term.sums) {
-        throw ValueError(message("style transfer: the term '", names_.back(),
-                                 "' is of all positions at once, and can't be had tile by tile"));
-      }
+      if (cut.side > 0 && !term.sums) throw of_all_at_once();
       const std::size_t layer = network_.layer_index(term.layer);
       layers_.push_back(layer);
       starts_.push_back(term.recompute ? start_of(layer) : layer);
@@ -72,7 +76,8 @@ class Objective {
   /// The losses of a picture (1, 3, h, w): first those of terms of the picture itself.
   Losses<T, Device> operator()(const Variable<T, Device>& image) const {
     const std::vector<Tile> tiles = tiles_of(image.shape(), cut_);
-    Losses<T, Device> losses{tiles.size() > 1 ? tiled(image, tiles) : measured(image), kinds_, {}};
+    Losses<T, Device> losses{
+        tiles.size() > 1 || split_.sum ? tiled(image, tiles) : measured(image), kinds_, {}};
     for (const Variable<T, Device>& loss : losses.terms) {
       losses.total = losses.total.defined() ? losses.total + loss : loss;
     }
@@ -80,6 +85,12 @@ class Objective {
   }
 
  private:
+  /// What the constructor says of the term that it is at.
+  ValueError of_all_at_once() const {
+    return ValueError(message("style transfer: the term '", names_.back(),
+                              "' is of all positions at once, and can't be had tile by tile"));
+  }
+
   template <class AnyTerm>
   void add_kind(const AnyTerm& term) {
     if (term.loss == nullptr && term.sums == nullptr) {
@@ -151,7 +162,8 @@ class Objective {
                                          const std::vector<Tile>& tiles) const {
     const auto shapes = std::make_shared<std::vector<Shape>>(kinds_.size());  // of the sums
     const auto sums = sum_over_tiles(
-        image, tiles, [this, shapes](const Variable<T, Device>& seen, const Tile& tile) {
+        image, tiles,
+        [this, shapes](const Variable<T, Device>& seen, const Tile& tile) {
           std::vector<Variable<T, Device>> parts;
           const auto all = measured(seen, tile);
           for (std::size_t i = 0; i < all.size(); ++i) {
@@ -160,7 +172,8 @@ class Objective {
             parts.push_back(ops::reshape(all[i], {-1}));
           }
           return ops::cat(parts, 0);
-        });
+        },
+        split_);
     std::vector<Variable<T, Device>> losses;
     std::int64_t begin = 0;
     const auto of_sums = [&](const auto& term) {
@@ -183,6 +196,7 @@ class Objective {
   std::vector<FeatureTerm> feature_terms_;
   std::vector<PictureTerm> picture_terms_;
   TileCut cut_;
+  TileSplit<T, Device> split_;
   std::vector<std::string> kinds_;  // of the picture's terms, then of the features'
   std::vector<std::string> names_;  // the same order
   std::vector<std::size_t> layers_;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -15,36 +14,19 @@
 
 namespace sfumato::style {
 
-/// Which tiles are computed here, and how the others' come here; by default all are.
+/// How sums over tiles come about of which only those of a strip are here; by default all are.
+/// Whoever makes one adds in the order of the tiles: then results do not depend on the strips.
 template <class T, class Device = Cpu>
 struct TileSplit {
-  using Parts = std::vector<Tensor<T, Device>>;  ///< one of each tile
-  using Exchange = std::function<void(Parts&)>;
+  using Parts = std::vector<Tensor<T, Device>>;  ///< one of each tile here
 
-  std::function<bool(std::size_t)> is_mine = {};  ///< by the tile's number
-  /// Is given what came of the tiles that are computed here, by number, and fills in the others';
-  /// then all are added in the order of the tiles, so that the sum does not depend on the split.
-  /// Called once for the sums and once for the parts of their gradient.
-  Exchange exchange = {};
+  TileStrip strip = {};                                     ///< what is here of the picture
+  std::function<Tensor<T, Device>(const Parts&)> sum = {};  ///< of all tiles, of what these give
+  /// The gradient of the strip, of what tiles here give for what is seen of each.
+  std::function<Tensor<T, Device>(const Parts&)> gradient = {};
 };
 
 namespace detail {
-
-/// compute(tile) of each tile and add(tile, result) in their order.
-template <class T, class Device, class Compute, class Add>
-void for_each_tile(const std::vector<Tile>& tiles, const TileSplit<T, Device>& split,
-                   const Compute& compute, const Add& add) {
-  if (!split.exchange) {
-    for (const Tile& tile : tiles) add(tile, compute(tile));
-    return;
-  }
-  std::vector<Tensor<T, Device>> results(tiles.size());
-  for (const Tile& tile : tiles) {
-    if (split.is_mine(tile.number)) results[tile.number] = compute(tile);
-  }
-  split.exchange(results);
-  for (const Tile& tile : tiles) add(tile, results[tile.number]);
-}
 
 /// The window of `whole` += part.
 template <class T, class Device>
@@ -81,20 +63,23 @@ Variable<T, Device> sum_over_tiles(const Variable<T, Device>& picture,
   };
   // The gradient's memory is taken before the tiles cut up what is free.
   const auto room = std::make_shared<Tensor<T, Device>>();
-  if (grad_enabled() && picture.requires_grad()) {
+  if (!split.gradient && grad_enabled() && picture.requires_grad()) {
     *room = Tensor<T, Device>::zeros(picture.shape());
   }
   Tensor<T, Device> sums;
+  typename TileSplit<T, Device>::Parts parts;
   no_grad([&] {
-    detail::for_each_tile(
-        tiles, split, [&](const Tile& tile) { return function(seen(picture, tile), tile).value(); },
-        [&](const Tile&, const Tensor<T, Device>& own) {
-          if (sums.defined()) {
-            sfumato::detail::add_into(sums, sums, own);
-          } else {
-            sums = own.clone();
-          }
-        });
+    for (const Tile& tile : tiles) {
+      const Tensor<T, Device> own = function(seen(picture, tile), tile).value();
+      if (split.sum) {
+        parts.push_back(own);
+      } else if (sums.defined()) {
+        sfumato::detail::add_into(sums, sums, own);
+      } else {
+        sums = own.clone();
+      }
+    }
+    if (split.sum) sums = split.sum(std::exchange(parts, {}));
   });
   return record(
       "sum_over_tiles", std::move(sums), {picture},
@@ -105,18 +90,22 @@ Variable<T, Device> sum_over_tiles(const Variable<T, Device>& picture,
               "without tiles for that");
         }
         auto gradient = std::exchange(*room, {});  // undefined in a second pass
-        if (!gradient.defined()) gradient = Tensor<T, Device>::zeros(picture.shape());
-        detail::for_each_tile(
-            tiles, split,
-            [&](const Tile& tile) {
-              const Variable<T, Device> own(seen(picture, tile).value(), true);
-              const GradMode recorded(true);
-              backward(function(own, tile), {}, ctx.gradient());
-              return own.grad().value();
-            },
-            [&](const Tile& tile, const Tensor<T, Device>& part) {
-              detail::add_to_window(gradient, detail::seen_window(gradient.shape(), tile), part);
-            });
+        if (!gradient.defined() && !split.gradient) {
+          gradient = Tensor<T, Device>::zeros(picture.shape());
+        }
+        typename TileSplit<T, Device>::Parts of_tiles;
+        for (const Tile& tile : tiles) {
+          const Variable<T, Device> own(seen(picture, tile).value(), true);
+          const GradMode recorded(true);
+          backward(function(own, tile), {}, ctx.gradient());
+          if (split.gradient) {
+            of_tiles.push_back(own.grad().value());
+          } else {
+            detail::add_to_window(gradient, detail::seen_window(gradient.shape(), tile),
+                                  own.grad().value());
+          }
+        }
+        if (split.gradient) gradient = split.gradient(of_tiles);
         return Variable<T, Device>(std::move(gradient));
       });
 }

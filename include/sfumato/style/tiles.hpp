@@ -36,17 +36,30 @@ struct Tile {
   std::size_t number = 0;
   TileSpan rows;
   TileSpan columns;
+  std::int64_t top = 0;  ///< the row of the whole that is the first here: see TileStrip
 
   /// All of images or features (n, c, h, w).
   static Tile whole(const Shape& shape) {
     return {0, {0, shape[2], 0, shape[2], shape[2]}, {0, shape[3], 0, shape[3], shape[3]}};
   }
-  Tile over(std::int64_t stride) const { return {number, rows.over(stride), columns.over(stride)}; }
+  Tile over(std::int64_t stride) const {
+    return {number, rows.over(stride), columns.over(stride), top / stride};
+  }
   /// Of the positions of the whole.
   double share() const {
     return static_cast<double>(rows.size()) * static_cast<double>(columns.size()) /
            (static_cast<double>(rows.of) * static_cast<double>(columns.of));
   }
+};
+
+/// The rows of a picture that are here, where the others are elsewhere.
+struct TileStrip {
+  std::int64_t top = 0;    ///< the row of the whole that is the first here
+  std::int64_t begin = 0;  ///< tiles are computed here that begin in this row of the whole …
+  std::int64_t end = 0;    ///< … up to before this one; 0: the whole is here
+  std::int64_t of = 0;     ///< rows of the whole
+
+  bool is_whole() const { return end == 0; }
 };
 
 /// How pictures are cut into tiles, so that some layers of a network see in each what they see in
@@ -55,6 +68,7 @@ struct TileCut {
   std::int64_t side = 0;   ///< of a tile at most, but for what is left of a `pixel`; 0: no tiles
   std::int64_t halo = 0;   ///< pixels around a tile that are computed along
   std::int64_t pixel = 1;  ///< what sides are multiples of
+  TileStrip strip = {};    ///< what is here of a picture
 };
 
 namespace detail {
@@ -85,19 +99,23 @@ inline ops::detail::Window tile_window(const Shape& whole, std::int64_t top, std
 
 /// What is seen for a tile of images (n, c, h, w).
 inline ops::detail::Window seen_window(const Shape& whole, const Tile& tile) {
-  return tile_window(whole, tile.rows.seen_begin, tile.rows.seen_end - tile.rows.seen_begin,
-                     tile.columns.seen_begin, tile.columns.seen_end - tile.columns.seen_begin);
+  return tile_window(whole, tile.rows.seen_begin - tile.top,
+                     tile.rows.seen_end - tile.rows.seen_begin, tile.columns.seen_begin,
+                     tile.columns.seen_end - tile.columns.seen_begin);
 }
 
 }  // namespace detail
 
 /// The tiles of images (n, c, h, w), row by row. Inside a picture they have a halo all around; at
-/// its own edges they have none, so that a network sees there what it sees in the whole.
+/// its own edges they have none, so that a network sees there what it sees in the whole. Of a
+/// strip, those that are computed here, whose numbers begin with 0, too.
 inline std::vector<Tile> tiles_of(const Shape& image, const TileCut& cut) {
   std::vector<Tile> tiles;
-  for (const TileSpan& rows : detail::cut_side(image[2], cut)) {
+  const TileStrip& strip = cut.strip;
+  for (const TileSpan& rows : detail::cut_side(strip.is_whole() ? image[2] : strip.of, cut)) {
+    if (!strip.is_whole() && (rows.begin < strip.begin || rows.begin >= strip.end)) continue;
     for (const TileSpan& columns : detail::cut_side(image[3], cut)) {
-      tiles.push_back({tiles.size(), rows, columns});
+      tiles.push_back({tiles.size(), rows, columns, strip.top});
     }
   }
   return tiles;
@@ -129,7 +147,7 @@ TileCut tile_cut(const Network& network, const std::vector<std::string>& layers,
 /// A tile's own of what was seen for it, without what is around: features (n, c, h', w').
 template <class T, class Device>
 Variable<T, Device> inner(const Variable<T, Device>& seen, const Tile& tile) {
-  const auto& [number, rows, columns] = tile;
+  const auto& [number, rows, columns, top] = tile;
   if (seen.size(2) == rows.size() && seen.size(3) == columns.size()) return seen;
   return ops::detail::read_window(
       "inner", seen,
@@ -154,7 +172,7 @@ void visit_tiles(Network& network, const Variable<T, Device>& image,
                  const std::vector<std::size_t>& layers, const TileCut& cut, const Visit& visit) {
   const std::vector<Tile> tiles = tiles_of(image.shape(), cut);
   for (const Tile& tile : tiles) {
-    const bool whole = tiles.size() == 1;
+    const bool whole = tiles.size() == 1 && cut.strip.is_whole();
     const Variable<T, Device> seen =
         whole ? image
               : ops::detail::read_window("seen", image, detail::seen_window(image.shape(), tile));
