@@ -23,3 +23,34 @@ for number in 2 4; do
   grep -q "^distributed_ranks: rank $((number - 1)) has no more data" out.txt || fail "no message: $(cat out.txt)"
 done
 ! pgrep -f "$program (killed|thrown)" || fail "ranks are left"
+
+# One picture: the same bytes by any number of ranks, and from the checkpoint of a run of which a rank was killed.
+export SFUMATO_WEIGHTS=$SFUMATO_SOURCE_DIR/weights/vgg19-slim.safetensors
+# paint RANKS OUT [OPTION...]: of four rows of tiles.
+paint() {
+  local number=$1 out=$2
+  shift 2
+  ranks "$number" "$SFUMATO_BUILD_DIR/cluster_style" "$images/mosaic.jpg" "$images/suns.jpg" "$out" --size 166 --style-size 96 \
+    --tile "${tile:-32}" --threads 1 --iterations 4 "$@"
+}
+for number in 1 2 4; do
+  paint "$number" "$number.png" >out.txt 2>&1 || fail "$number ranks: $(cat out.txt)"
+  [ "$(grep -c '^rank .* MiB at most' out.txt)" -eq "$number" ] || fail "$number ranks: $(cat out.txt)"
+  is_picture "$number.png"
+  cmp 1.png "$number.png"
+done
+! tile=512 paint 4 x.png >out.txt 2>&1 || fail "there is no row of tiles for each rank"
+grep -q 'rows of tiles for 4 ranks; take smaller tiles, or fewer ranks' out.txt || fail "no message: $(cat out.txt)"
+paint 2 "$folder/killed.png" --checkpoint run.ckpt --checkpoint-every 1 >out.txt 2>&1 &
+mpirun=$!
+waits_for 'iteration 2' out.txt $mpirun
+for process in $(pgrep -f "cluster_style .*$folder/killed.png"); do
+  [ "$(cat "/proc/$process/comm")" != cluster_style ] || rank=$process
+done
+kill -KILL "$rank"
+! wait $mpirun || fail "a rank was killed, and nobody minded: $(cat out.txt)"
+grep -q 'exited on signal 9' out.txt || fail "no message: $(cat out.txt)"
+[ ! -e killed.png ] || fail "there is a picture of a run that was killed"
+paint 4 resumed.png --resume run.ckpt >out.txt 2>&1 || fail "going on: $(cat out.txt)"
+! grep -q '^iteration 1:' out.txt || fail "it began again"
+cmp 1.png resumed.png

@@ -18,13 +18,17 @@
 #include "sfumato/cpu/cpu.hpp"
 #include "sfumato/distributed/all_reduce.hpp"
 #include "sfumato/distributed/broadcast.hpp"
+#include "sfumato/distributed/strips.hpp"
 #include "sfumato/losses/cross_entropy.hpp"
 #include "sfumato/nn/activations.hpp"
 #include "sfumato/nn/batch_norm.hpp"
 #include "sfumato/nn/layers.hpp"
 #include "sfumato/nn/sequential.hpp"
+#include "sfumato/nn/vgg.hpp"
 #include "sfumato/ops/ops.hpp"
 #include "sfumato/optim/adam.hpp"
+#include "sfumato/style/gatys.hpp"
+#include "sfumato/style/minimize.hpp"
 
 using namespace sfumato;
 
@@ -137,7 +141,8 @@ TEST_CASE_TEMPLATE("gradients become their mean, summed by rank and rounded once
 
   if (world().rank() == 0) model.second_.set_grad(Variable<T>(Tensor<T>::full({2, 2}, T(8.0f))));
   distributed::all_reduce(model);
-  CHECK(static_cast<double>(model.second_.grad().value().at({1, 1})) == 8.0 / ranks);
+  CHECK(static_cast<double>(model.second_.grad().value().at({1, 1})) ==
+        static_cast<double>(static_cast<T>(8.0 / ranks)));
 }
 
 TEST_CASE("many numbers go in parts") {
@@ -219,6 +224,45 @@ TEST_CASE("ranks with a part of each batch learn what one learns with all of it"
   distributed::broadcast(first);
   for (const auto& [name, tensor] : first.state_dict()) {
     CHECK(tensor.to_vector() == together.state_dict().at(name).to_vector());
+  }
+}
+
+TEST_CASE("a picture in strips is painted to the bits that one process paints") {
+  const auto image = [](std::uint64_t seed, std::int64_t height, std::int64_t width) {
+    Random random(seed);
+    return Tensor<float>::randn({1, 3, height, width}, random);
+  };
+  Random random(1);
+  nn::Vgg<float> network({.widths = {3, 4, 3, 4, 3}}, random);
+  network.freeze();
+  style::TransferOptions options{.objective = {.content_layers = {"relu2_2", "relu4_1"},
+                                               .style_layers = {"relu1_1", "relu3_1", "conv5_1"},
+                                               .tile = 32},
+                                 .iterations = 3,
+                                 .learning_rate = 0.05};
+  const auto content = image(2, 150, 70), painting = image(3, 48, 64);
+  const auto alone = style::minimize(
+      style::gatys_objective(network, content, painting, options.objective), content, options);
+  const distributed::Strips strips(style::tiles_of(
+      content.shape(), style::tile_cut(network, style::layers_of(options.objective), 32)));
+  const auto objective = style::gatys_objective(network, strips.cut(content), painting,
+                                                options.objective, {}, strips.split<float>());
+  const auto together = style::minimize(objective, strips.cut(content), options);
+  CHECK(together.image.to_vector() == strips.cut(alone.image).to_vector());
+  CHECK(together.history.back().total == alone.history.back().total);
+  CHECK(strips.scatter(world().rank() == 0 ? content : Tensor<float>()).to_vector() ==
+        strips.cut(content).to_vector());
+  CHECK(together.image.size(2) <= 150 / world().size() + 2 * 96 + 32);
+  const auto whole = strips.gather(together.image);
+  CHECK(whole.defined() == (world().rank() == 0));
+  if (whole.defined()) CHECK(whole.to_vector() == alone.image.to_vector());
+
+  options.objective.strength = 0.5;
+  CHECK_THROWS_AS(style::gatys_objective(network, content, painting, options.objective, {},
+                                         strips.split<float>()),
+                  ValueError);
+  if (world().size() > 1) {
+    CHECK_THROWS_AS(distributed::Strips(style::tiles_of({1, 3, 32, 32}, {32, 0, 16})), ValueError);
   }
 }
 

@@ -1,6 +1,6 @@
 # Reads every #include under include/sfumato and checks that arrows point one way:
 #   core <- cpu, cuda <- autodiff <- ops <- nn, losses, optim, data;  nn, losses, optim <- style;  autodiff, optim <-
-#   distributed, which nothing includes and which alone includes MPI;  io stands on
+#   distributed, which nothing includes and which alone includes MPI, and whose strips.hpp stands on style;  io stands on
 #   core and the Cpu device, as style's headers of pixels do, and style/pictures.hpp, loss_scales.hpp and weights.hpp
 #   on io. The kernels of cpu/ are a room of their own, cpu/kernels, with one door.
 # Run as: cmake -D SCRATCH=folder -P include_order.cmake
@@ -70,6 +70,10 @@ function(check_tree root result)
     # Pictures and networks from files, as style transfer needs them; style.hpp does without.
     if(header MATCHES "^sfumato/style/(pictures|loss_scales|weights)\\.hpp$")
       list(APPEND allowed io)
+    endif()
+    # A picture in strips is one of style transfer.
+    if(header MATCHES "^sfumato/distributed/strips\\.hpp$")
+      list(APPEND allowed style)
     endif()
     if(header MATCHES "^sfumato/(sfumato\\.hpp|instances\\.cpp)$")
       list(APPEND allowed top)
