@@ -14,6 +14,7 @@
 #include "outputs.hpp"
 #include "record.hpp"
 #include "reporter.hpp"
+#include "sfumato/core/pool.hpp"
 #include "sfumato/io/image.hpp"
 #include "sfumato/sfumato.hpp"
 #include "sfumato/style/loss_scales.hpp"
@@ -196,6 +197,7 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
           return goes_on();
         },
         state, terms);
+    if (stage.transfer.objective.tile > 0) Pool<Device>::shared().trim();  // of the tiles
     learnt = std::move(result.state);
     painting.add(result);
     if (result.converged) {
