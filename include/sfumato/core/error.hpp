@@ -1,6 +1,7 @@
 #pragma once
 
 #include <charconv>
+#include <initializer_list>
 #include <iterator>
 #include <stdexcept>
 #include <string>
@@ -76,12 +77,36 @@ std::string to_text(const Value& value) {
   }
 }
 
+/// An argument of message(), and what adds its text. Without types, so that what joins them is
+/// compiled once, and not for each message.
+struct MessagePart {
+  const void* value;
+  void (*add)(std::string& text, const void* value);
+};
+
+inline MessagePart message_part(const char* text) {
+  return {text, [](std::string& to, const void* value) { to += static_cast<const char*>(value); }};
+}
+
+template <class Value>
+MessagePart message_part(const Value& value) {
+  return {&value, [](std::string& to, const void* erased) {
+            to += to_text(*static_cast<const Value*>(erased));
+          }};
+}
+
+inline std::string join(std::initializer_list<MessagePart> parts) {
+  std::string text;
+  for (const MessagePart& part : parts) part.add(text, part.value);
+  return text;
+}
+
 }  // namespace detail
 
 /// Joins its arguments (strings, numbers, shapes) into one string; what error messages are made of.
 template <class... Parts>
 std::string message(const Parts&... parts) {
-  return (std::string() + ... + detail::to_text(parts));
+  return detail::join({detail::message_part(parts)...});
 }
 
 }  // namespace sfumato
