@@ -19,7 +19,8 @@ sets=("--size 40 --iterations 60 --init noise --seed 3"
   "--size 48 --min-size 36 --iterations 15 --optimizer scaled-lbfgs"
   "--size 40 --iterations 40 --method wasserstein --original-colors luminance"
   "--size 48 --borders plain --iterations 24 --precision bf16 --learning-rate 0.05 --lr-decay-every 10"
-  "--size 33 --iterations 80 --until-loss 1e-3 --optimizer adam")
+  "--size 33 --iterations 80 --until-loss 1e-3 --optimizer adam"
+  "--size 100 --borders plain --iterations 20 --method gram --tile 48")
 paint() { "$program" "$cat" "$suns" --no-metadata "$@"; }
 same() {
   cmp whole-$1.png out.png || fail "after kills ($2) the picture of ${sets[$1]} is another"
