@@ -229,6 +229,16 @@ TEST_CASE("what is no sum over positions is refused") {
   options.content_layers = {};
   options.style_loss = StyleLoss::kNeighbors;
   CHECK(refused(options).starts_with("style transfer: the term 'style relu1_1' is of all"));
+  using Goal = style::Objective<nn::Vgg<double>, double>;
+  Goal::PictureTerm bright;
+  bright.kind = "bright";
+  bright.sums = [](const auto& seen, const style::Tile&) { return ops::sum(seen); };
+  const Goal of_strip(network, {}, {bright}, {},
+                      {.sum = [](const auto& parts) { return parts[0]; }, .gradient = {}});
+  CHECK(complaint([&] {
+          style::minimize(of_strip, image(2, 32, 32), {.optimizer = style::Optimizer::kLbfgs});
+        }) ==
+        "style transfer: L-BFGS needs sums over a whole picture; paint strips of one by Adam");
   CHECK(complaint([&] { style::tile_cut(network, {"relu1_1"}, -1); }) ==
         "style transfer: tiles of -1 pixels");
   CHECK(complaint([&] {

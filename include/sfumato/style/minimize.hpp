@@ -321,8 +321,8 @@ class Minimization {
 /// (1, 3, h, w); of the options, `objective` and `borders` don't matter here. `from` is where
 /// another run ended, with as much as there is of it: it goes on with what the optimiser has
 /// learnt, and without an `optimizer` begins that anew. Throws ValueError for options out of range,
-/// and DivergenceError, which has the last good picture, at the first loss or gradient that is not
-/// finite.
+/// or another optimiser than Adam for strips of a picture, and DivergenceError, which has the last
+/// good picture, at the first loss or gradient that is not finite.
 ///
 ///     auto result = style::minimize(objective, content, {.iterations = 200});
 template <class Network, class T, class Device>
@@ -332,6 +332,10 @@ TransferResult<T, Device> minimize(const Objective<Network, T>& objective,
                                    const View<Network, T>& view = {},
                                    const MinimizerState<T, Device>& from = {}) {
   detail::check(options);
+  if (objective.of_strips() && options.optimizer != Optimizer::kAdam) {
+    throw ValueError(
+        "style transfer: L-BFGS needs sums over a whole picture; paint strips of one by Adam");
+  }
   return detail::Minimization<Network, T>(objective, std::move(initial), options, progress, view,
                                           from)
       .run(from.optimizer);

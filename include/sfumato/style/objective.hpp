@@ -70,6 +70,9 @@ class Objective {
 
   const std::vector<std::string>& kinds() const { return kinds_; }
 
+  /// Whether pictures are strips of one, of which others have the rest.
+  bool of_strips() const { return static_cast<bool>(split_.sum); }
+
   /// The kind of each term, and its layer where it has one: "style relu1_1".
   const std::vector<std::string>& names() const { return names_; }
 
