@@ -41,6 +41,9 @@ for number in 1 2 4; do
 done
 ! tile=512 paint 4 x.png >out.txt 2>&1 || fail "there is no row of tiles for each rank"
 grep -q 'rows of tiles for 4 ranks; take smaller tiles, or fewer ranks' out.txt || fail "no message: $(cat out.txt)"
+! paint 1 x.png : -np 1 "$SFUMATO_BUILD_DIR/cluster_style" "$images/mosaic.jpg" "$images/mosaic.jpg" x.png --threads 1 >out.txt 2>&1 ||
+  fail "ranks with other options"
+grep -q 'rank 1 has other options or another style picture than rank 0' out.txt || fail "no message: $(cat out.txt)"
 paint 2 "$folder/killed.png" --checkpoint run.ckpt --checkpoint-every 1 >out.txt 2>&1 &
 mpirun=$!
 waits_for 'iteration 2' out.txt $mpirun

@@ -8,12 +8,14 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "../find_weights.hpp"
+#include "sfumato/distributed/broadcast.hpp"
 #include "sfumato/distributed/strips.hpp"
 #include "sfumato/io/image.hpp"
 #include "sfumato/io/safetensors.hpp"
@@ -37,6 +39,17 @@ style::MinimizerState<float> gathered(const distributed::Strips& strips,
   for (auto* const tensor : {&state.before, &state.best, &state.average.sum}) gather(*tensor);
   gather(state.pixels);
   return state;
+}
+
+/// Throws on a rank that was given other options or pictures than rank 0: ranks would wait for each
+/// other for ever, or paint what nobody asked for.
+void check_same(const distributed::Communicator& world, const std::string& given) {
+  const std::uint64_t own = std::hash<std::string>()(given);
+  std::uint64_t first = own;
+  world.check(MPI_Bcast(&first, 1, MPI_UINT64_T, 0, world.handle()), "cluster_style");
+  if (own == first) return;
+  throw ValueError(
+      message("rank ", world.rank(), " has other options or another style picture than rank 0"));
 }
 
 /// The most memory that each rank has had, in MiB, on rank 0.
@@ -80,6 +93,12 @@ int main(int argc, char** argv) try {
   options.objective.tile = tile;
   auto network = style::load_vgg<float>(examples::find_weights(weights, argv[0]));
   network.freeze();
+  distributed::broadcast(network);
+  const Tensor<float> style = prepared(style_file, style_longer);
+  check_same(world,
+             message(tile, ' ', iterations, ' ', checkpoint.empty() ? 0 : every, ' ', resume, ' ') +
+                 std::string(reinterpret_cast<const char*>(style.data()),
+                             static_cast<std::size_t>(style.numel()) * sizeof(float)));
 
   Tensor<float> content;  // the whole is on rank 0 alone, and not for long
   if (world.rank() == 0) content = prepared(content_file, longer);
@@ -91,8 +110,7 @@ int main(int argc, char** argv) try {
       style::tiles_of(whole, style::tile_cut(network, style::layers_of(options.objective), tile)));
   content = strips.scatter(content);
   const auto objective =
-      style::gatys_objective(network, content, prepared(style_file, style_longer),
-                             options.objective, {}, strips.split<float>());
+      style::gatys_objective(network, content, style, options.objective, {}, strips.split<float>());
   style::MinimizerState<float> from;
   if (!resume.empty()) {
     const io::SafetensorsFile file(resume);
