@@ -224,6 +224,10 @@ TEST_CASE("what to take where memory runs out") {
   CHECK(memory_remedy(a, 4) == "take a smaller --size or fewer --threads");
   a.threads = 1;
   CHECK(memory_remedy(a, 4) == "take a smaller --size");
+  a = {};
+  a.max_memory = 1e9;
+  a.transfer.optimizer = sfumato::style::Optimizer::kLbfgs;
+  CHECK(memory_remedy(a, 4) == "take a smaller --size, --optimizer adam or --precision bf16");
 }
 
 TEST_CASE("memory is counted of targets, of what losses keep, and of the largest layers") {

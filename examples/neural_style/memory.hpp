@@ -15,6 +15,7 @@
 #include "reporter.hpp"
 #include "sfumato/core/control_group.hpp"
 #include "sfumato/core/error.hpp"
+#include "sfumato/style/options.hpp"
 #include "values.hpp"
 
 namespace neural_style {
@@ -76,9 +77,13 @@ inline std::optional<MemoryLimit> memory_limit(const std::string& root = "") {
 /// What takes less memory than the present options: "a smaller --size, --memory low or …".
 inline std::string memory_remedy(const Arguments& a, int processors) {
   std::vector<std::string> remedies{"a smaller --size"};
+  if (a.transfer.optimizer != sfumato::style::Optimizer::kAdam) {
+    remedies.emplace_back("--optimizer adam");
+  }
   if (a.threads && *a.threads > processors) remedies.emplace_back("fewer --threads");
   if (a.precision != "bf16") {
-    if (a.memory != "low") remedies.emplace_back("--memory low");
+    // Tiles, which --max-memory tries before it gives up, have that anyway.
+    if (a.memory != "low" && !a.max_memory) remedies.emplace_back("--memory low");
     remedies.emplace_back("--precision bf16");
   }
   return "take " + detail::alternatives(remedies);

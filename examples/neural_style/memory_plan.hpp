@@ -111,12 +111,10 @@ std::int64_t plan_memory(const Arguments& a, const sfumato::nn::Vgg<Stored, Devi
       }
       if (tile == 0 && a.max_memory) {
         const bool remembers = a.transfer.optimizer != sfumato::style::Optimizer::kAdam;
-        throw sfumato::ResourceError(sfumato::message(
-            "not enough memory: even in tiles about ", readable_bytes(expected),
-            " are needed, more than --max-memory",
-            remembers ? ", most of it for what --optimizer lbfgs remembers; take --optimizer adam, "
-                        "or a smaller --size"
-                      : "; take a smaller --size"));
+        throw sfumato::ResourceError(
+            sfumato::message("not enough memory: even in tiles about ", readable_bytes(expected),
+                             " are needed, more than --max-memory",
+                             remembers ? ", most of it for what --optimizer lbfgs remembers" : ""));
       }
     }
     check_memory(expected, limit, memory_remedy(a, sfumato::usable_processors()), report);
