@@ -58,8 +58,8 @@ TEST_CASE("Wasserstein losses have derivatives of both orders, also towards them
   CHECK(complaint([&] {
           losses::wasserstein_loss(random_variable({1, 2, 2, 2}, 1), target);
         }) ==
-        "wasserstein_loss: target (3, 5) does not fit features (1, 2, 2, 2); make it by "
-        "wasserstein_target");
+        "wasserstein_loss: target (3, 5) does not fit features of 2 channels, with moments (2, 3); "
+        "make it by wasserstein_target");
   CHECK(complaint([&] {
           losses::wasserstein_target(random_variable({2, 3, 2, 2}, 1));
         }) == "wasserstein_loss: features (2, 3, 2, 2) must be those of one image (1, c, h, w)");

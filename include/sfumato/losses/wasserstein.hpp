@@ -119,7 +119,8 @@ Variable<T, Device> wasserstein_loss_of_moments(
     ops::RootGradient gradient = ops::RootGradient::kInverse) {
   const std::int64_t c = moments.size(0);
   if (moments.shape() != Shape{c, 1 + c} || target.shape() != Shape{c, 2 + c}) {
-    throw ShapeError(message("wasserstein_loss: target ", target.shape(), " does not fit moments ",
+    throw ShapeError(message("wasserstein_loss: target ", target.shape(),
+                             " does not fit features of ", c, " channels, with moments ",
                              moments.shape(), "; make it by wasserstein_target"));
   }
   const detail::Gaussian<T, Device> own(

@@ -137,10 +137,16 @@ void add_statistics_terms(std::vector<typename Objective<Network, T>::FeatureTer
     terms.back().sums = [statistics, compared](const auto& x, const Tile& tile) {
       std::vector<Numbers> own;
       for (const Numbers& region : compared.weights) own.push_back(statistics(x, region, tile));
-      return ops::stack(own) * static_cast<T>(tile.share());
+      // Of a single region, and of a whole picture, there is nothing to copy.
+      const Numbers all = own.size() == 1 ? ops::unsqueeze(own[0], 0) : ops::stack(own);
+      return tile.share() == 1.0 ? all : all * static_cast<T>(tile.share());
     };
     terms.back().loss_of_sums = [statistics, shares = compared.shares](const Numbers& all,
                                                                        const Numbers& target) {
+      if (shares.size() == 1) {
+        return statistics.loss(ops::squeeze(all, 0), ops::squeeze(target, 0)) *
+               static_cast<T>(shares[0]);
+      }
       Numbers sum;
       for (std::size_t r = 0; r < shares.size(); ++r) {
         const auto region = static_cast<std::int64_t>(r);
