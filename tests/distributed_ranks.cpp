@@ -187,6 +187,13 @@ TEST_CASE("other models on other ranks are refused on all") {
   }
 }
 
+TEST_CASE("other tiles on other ranks are refused on all") {
+  if (world().size() == 1) return;
+  const style::TileCut cut{world().rank() == 0 ? 32 : 16, 16, 16};
+  CHECK_THROWS_WITH_AS(distributed::Strips(style::tiles_of({1, 3, 256, 64}, cut)),
+                       doctest::Contains("has other tiles than rank 0"), ValueError);
+}
+
 TEST_CASE("ranks with a part of each batch learn what one learns with all of it") {
   constexpr std::int64_t kPart = 8;
   constexpr int kSteps = 20;

@@ -4,9 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "sfumato/core/error.hpp"
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/distributed/communicator.hpp"
 #include "sfumato/style/sum_over_tiles.hpp"
@@ -30,10 +33,11 @@ namespace sfumato::distributed {
 ///     auto picture = strips.gather(result.image);  // on rank 0
 class Strips {
  public:
-  /// Of the tiles of the whole picture, the same on every rank. Throws ValueError where there are
-  /// fewer rows of tiles than ranks.
+  /// Of the tiles of the whole picture, the same on every rank. Throws ValueError on every rank
+  /// where tiles differ, or there are fewer rows of them than ranks.
   explicit Strips(std::vector<style::Tile> tiles)
       : world_(Communicator::current("Strips")), tiles_(std::move(tiles)) {
+    check_same_tiles();
     std::vector<std::size_t> rows;  // the first tile of each
     for (std::size_t i = 0; i < tiles_.size(); ++i) {
       if (i == 0 || tiles_[i].rows.begin != tiles_[i - 1].rows.begin) rows.push_back(i);
@@ -119,6 +123,26 @@ class Strips {
   static constexpr int kTags = 32768;  // as many as every MPI has
 
   const Part& own() const { return parts_[static_cast<std::size_t>(world_.rank())]; }
+
+  /// Ranks with other tiles would wait for each other for ever, or take one row for another.
+  void check_same_tiles() const {
+    std::string text;
+    for (const style::Tile& tile : tiles_) {
+      for (const style::TileSpan& span : {tile.rows, tile.columns}) {
+        text += message(span.begin, ' ', span.seen_begin, ' ', span.seen_end, ' ', span.of, ';');
+      }
+    }
+    const std::uint64_t own = std::hash<std::string>()(text);
+    std::vector<std::uint64_t> all(static_cast<std::size_t>(world_.size()));
+    world_.check(MPI_Allgather(&own, 1, MPI_UINT64_T, all.data(), 1, MPI_UINT64_T, world_.handle()),
+                 kOp);
+    for (std::size_t rank = 1; rank < all.size(); ++rank) {
+      if (all[rank] == all[0]) continue;
+      throw ValueError(message(kOp, ": rank ", rank,
+                               " has other tiles than rank 0; cut the same "
+                               "picture in the same way on every rank"));
+    }
+  }
 
   /// Σ over all tiles in their order: it goes from rank to rank, each of which adds its tiles'.
   template <class T, class Device>
