@@ -16,9 +16,6 @@ namespace sfumato::distributed {
 
 namespace detail {
 
-/// What one exchange carries at most, over all ranks: MPI counts in ints.
-inline constexpr std::size_t kMostBytes = std::size_t{1} << 26;
-
 /// Makes each of the numbers, as many on every rank, the mean of those that the ranks have in its
 /// place: summed in double from rank 0 up, and rounded once. Each rank adds up one part of the
 /// numbers and sends the means to all, so that all have the same bits.

@@ -26,7 +26,7 @@ void broadcast(Model& model) {
   detail::check_same_on_all<T>(world, kOp, values);
   for (auto& [name, value] : values) {
     std::vector<T> numbers = value.value().to_vector();
-    const std::size_t most = (std::size_t{1} << 26) / sizeof(T);  // MPI counts in ints
+    const std::size_t most = detail::kMostBytes / sizeof(T);
     for (std::size_t begin = 0; begin < numbers.size(); begin += most) {
       const std::size_t part = std::min(most, numbers.size() - begin);
       world.check(MPI_Bcast(&numbers[begin], static_cast<int>(part * sizeof(T)), MPI_BYTE, 0,

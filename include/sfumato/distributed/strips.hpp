@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "sfumato/core/error.hpp"
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/distributed/communicator.hpp"
+#include "sfumato/distributed/same_on_all.hpp"
 #include "sfumato/style/sum_over_tiles.hpp"
 #include "sfumato/style/tiles.hpp"
 
@@ -132,10 +132,7 @@ class Strips {
         text += message(span.begin, ' ', span.seen_begin, ' ', span.seen_end, ' ', span.of, ';');
       }
     }
-    const std::uint64_t own = std::hash<std::string>()(text);
-    std::vector<std::uint64_t> all(static_cast<std::size_t>(world_.size()));
-    world_.check(MPI_Allgather(&own, 1, MPI_UINT64_T, all.data(), 1, MPI_UINT64_T, world_.handle()),
-                 kOp);
+    const auto all = detail::hashes_on_all(world_, kOp, text);
     for (std::size_t rank = 1; rank < all.size(); ++rank) {
       if (all[rank] == all[0]) continue;
       throw ValueError(message(kOp, ": rank ", rank,
