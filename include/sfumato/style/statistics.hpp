@@ -143,16 +143,14 @@ void add_statistics_terms(std::vector<typename Objective<Network, T>::FeatureTer
     };
     terms.back().loss_of_sums = [statistics, shares = compared.shares](const Numbers& all,
                                                                        const Numbers& target) {
-      if (shares.size() == 1) {
-        return statistics.loss(ops::squeeze(all, 0), ops::squeeze(target, 0)) *
-               static_cast<T>(shares[0]);
-      }
+      const auto of_region = [&](const Numbers& x, std::size_t r) {
+        return shares.size() == 1 ? ops::squeeze(x, 0)
+                                  : ops::select(x, 0, static_cast<std::int64_t>(r));
+      };
       Numbers sum;
       for (std::size_t r = 0; r < shares.size(); ++r) {
-        const auto region = static_cast<std::int64_t>(r);
         const auto own =
-            statistics.loss(ops::select(all, 0, region), ops::select(target, 0, region)) *
-            static_cast<T>(shares[r]);
+            statistics.loss(of_region(all, r), of_region(target, r)) * static_cast<T>(shares[r]);
         sum = sum.defined() ? sum + own : own;
       }
       return sum;
