@@ -41,9 +41,18 @@ for number in 1 2 4; do
 done
 ! tile=512 paint 4 x.png >out.txt 2>&1 || fail "there is no row of tiles for each rank"
 grep -q 'rows of tiles for 4 ranks; take smaller tiles, or fewer ranks' out.txt || fail "no message: $(cat out.txt)"
-! paint 1 x.png : -np 1 "$SFUMATO_BUILD_DIR/cluster_style" "$images/mosaic.jpg" "$images/mosaic.jpg" x.png --threads 1 >out.txt 2>&1 ||
-  fail "ranks with other options"
-grep -q 'rank 1 has other options or another style picture than rank 0' out.txt || fail "no message: $(cat out.txt)"
+! paint 1 x.jpg >out.txt 2>&1 || fail "the picture is no PNG"
+# others OPTION...: fails unless a rank 1 with other options than rank 0 is refused.
+others() {
+  ! paint 1 x.png "${own[@]}" : -np 1 "$SFUMATO_BUILD_DIR/cluster_style" "$images/mosaic.jpg" "$@" >out.txt 2>&1 ||
+    fail "ranks with other options"
+  grep -q 'rank 1 has other options, another style picture or another checkpoint than rank 0' out.txt || fail "no message: $(cat out.txt)"
+  [ ! -e x.png ] || fail "there is a picture"
+}
+own=()
+same=(x.png --style-size 96 --tile 32 --threads 1 --iterations)
+others "$images/suns.jpg" "${same[@]}" 5
+others "$images/mosaic.jpg" "${same[@]}" 4
 paint 2 "$folder/killed.png" --checkpoint run.ckpt --checkpoint-every 1 >out.txt 2>&1 &
 mpirun=$!
 waits_for 'iteration 2' out.txt $mpirun
@@ -54,6 +63,10 @@ kill -KILL "$rank"
 ! wait $mpirun || fail "a rank was killed, and nobody minded: $(cat out.txt)"
 grep -q 'exited on signal 9' out.txt || fail "no message: $(cat out.txt)"
 [ ! -e killed.png ] || fail "there is a picture of a run that was killed"
+own=(--resume run.ckpt)
+head -c -1 run.ckpt >other.ckpt && printf x >>other.ckpt
+others "$images/suns.jpg" "${same[@]}" 4 --resume other.ckpt
+others "$images/suns.jpg" "${same[@]}" 4
 paint 4 resumed.png --resume run.ckpt >out.txt 2>&1 || fail "going on: $(cat out.txt)"
 ! grep -q '^iteration 1:' out.txt || fail "it began again"
 cmp 1.png resumed.png

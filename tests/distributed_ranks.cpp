@@ -18,6 +18,7 @@
 #include "sfumato/cpu/cpu.hpp"
 #include "sfumato/distributed/all_reduce.hpp"
 #include "sfumato/distributed/broadcast.hpp"
+#include "sfumato/distributed/same_on_all.hpp"
 #include "sfumato/distributed/strips.hpp"
 #include "sfumato/losses/cross_entropy.hpp"
 #include "sfumato/nn/activations.hpp"
@@ -194,6 +195,46 @@ TEST_CASE("other tiles on other ranks are refused on all") {
                        doctest::Contains("has other tiles than rank 0"), ValueError);
 }
 
+TEST_CASE("other settings on a rank are refused on all") {
+  CHECK_NOTHROW(distributed::check_same("test", "settings", "the same"));
+  if (world().size() == 1) return;
+  const bool last = world().rank() == world().size() - 1;
+  CHECK_THROWS_WITH_AS(
+      distributed::check_same("test", "settings", last ? "other" : "the same"),
+      doctest::Contains(message("test: rank ", world().size() - 1, " has other settings").c_str()),
+      ValueError);
+}
+
+TEST_CASE("an image in strips comes from rank 0 and goes back piece by piece") {
+  constexpr std::int64_t kHeight = 150;
+  const bool first = world().rank() == 0;
+  const auto tiles = style::tiles_of({1, 3, kHeight, 20}, {32, 16, 8});
+  auto whole = Tensor<std::uint8_t>::empty({2, 3, kHeight, 60});
+  for (std::int64_t i = 0; i < whole.numel(); ++i)
+    whole.data()[i] = static_cast<std::uint8_t>(i * 7);
+  for (const std::size_t most_bytes : {1U, 1000U, 1U << 20}) {  // messages are of parts
+    const distributed::Strips strips(tiles, most_bytes);
+    const auto strip = strips.scatter(first ? whole : Tensor<std::uint8_t>());
+    REQUIRE(strip.shape() == strips.cut(whole).shape());
+    CHECK(strip.to_vector() == strips.cut(whole).to_vector());
+    std::vector<std::uint8_t> pieces;
+    std::int64_t largest = 0;
+    strips.each_piece(strip, [&](const Tensor<std::uint8_t>& piece) {
+      const auto values = piece.to_vector();
+      pieces.insert(pieces.end(), values.begin(), values.end());
+      largest = std::max(largest, piece.numel());
+    });
+    CHECK(pieces == (first ? whole.to_vector() : std::vector<std::uint8_t>()));
+    CHECK(largest <= (kHeight / world().size() + 2 * 32) * 60);
+    const auto gathered = strips.gather(strip);
+    REQUIRE(gathered.defined() == first);
+    if (first) CHECK(gathered.to_vector() == whole.to_vector());
+  }
+  const distributed::Strips strips(tiles);
+  CHECK_THROWS_WITH_AS(strips.scatter(Tensor<float>::zeros({1, 3, kHeight + 1, 20})),
+                       doctest::Contains("(1, 3, 151, 20) for tiles of 150 rows"), ShapeError);
+}
+
 TEST_CASE("ranks with a part of each batch learn what one learns with all of it") {
   constexpr std::int64_t kPart = 8;
   constexpr int kSteps = 20;
@@ -250,15 +291,16 @@ TEST_CASE("a picture in strips is painted to the bits that one process paints") 
   const auto content = image(2, 150, 70), painting = image(3, 48, 64);
   const auto alone = style::minimize(
       style::gatys_objective(network, content, painting, options.objective), content, options);
-  const distributed::Strips strips(style::tiles_of(
-      content.shape(), style::tile_cut(network, style::layers_of(options.objective), 32)));
+  constexpr std::size_t kMostBytes = 1000;  // so that sums and gradients go in parts
+  const distributed::Strips strips(
+      style::tiles_of(content.shape(),
+                      style::tile_cut(network, style::layers_of(options.objective), 32)),
+      kMostBytes);
   const auto objective = style::gatys_objective(network, strips.cut(content), painting,
                                                 options.objective, {}, strips.split<float>());
   const auto together = style::minimize(objective, strips.cut(content), options);
   CHECK(together.image.to_vector() == strips.cut(alone.image).to_vector());
   CHECK(together.history.back().total == alone.history.back().total);
-  CHECK(strips.scatter(world().rank() == 0 ? content : Tensor<float>()).to_vector() ==
-        strips.cut(content).to_vector());
   CHECK(together.image.size(2) <= 150 / world().size() + 2 * 96 + 32);
   const auto whole = strips.gather(together.image);
   CHECK(whole.defined() == (world().rank() == 0));

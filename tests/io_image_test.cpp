@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -129,6 +130,31 @@ TEST_CASE("PNG round trips exactly, whatever the size") {
       CHECK(largest_difference(read(encoded(pixels, name)), pixels) == 0);
     }
   }
+}
+
+TEST_CASE("a PNG is written row by row as it is as a whole") {
+  const TemporaryDirectory folder;
+  const Image pixels = gradient(37, 21);
+  io::write_image(folder / "whole.png", pixels);
+  io::PngFile file(folder / "rows.png", 37, 21);
+  for (int i = 0; i < 36; i += 4) {
+    auto rows = Image::empty({4, 21, 3});
+    for (int k = 0; k < 4; ++k) rows[k].copy_from(pixels[i + k]);
+    file.add(rows);
+  }
+  CHECK(complaint([&] { file.commit(); }) == "PngFile: 1 rows are missing");
+  CHECK(complaint([&] {
+          file.add(Image::zeros({2, 21, 3}));
+        }) == "PngFile: rows (2, 21, 3) where 1 rows of 21 x 3 are missing");
+  CHECK(complaint([&] {
+          file.add(Image::zeros({1, 20, 3}));
+        }) == "PngFile: rows (1, 20, 3) where 1 rows of 21 x 3 are missing");
+  file.add(pixels[36].reshape({1, 21, 3}));
+  CHECK_FALSE(std::filesystem::exists(folder / "rows.png"));
+  file.commit();
+  CHECK(read_bytes(folder / "rows.png") == read_bytes(folder / "whole.png"));
+  CHECK(complaint([&] { io::PngFile(folder / "x.png", 0, 5); }).find("PNG could not be encoded") ==
+        0);
 }
 
 TEST_CASE("JPEG round trips closely, and the more so the higher the quality") {

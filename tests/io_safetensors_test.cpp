@@ -127,6 +127,40 @@ TEST_CASE("what can't be written is refused before the file is touched") {
                       (folder / "no").string()));
 }
 
+TEST_CASE("a file is written piece by piece as whole tensors are, and read in parts") {
+  const TemporaryDirectory folder;
+  const std::map<std::string, Tensor<float>> tensors{
+      {"a", Tensor<float>::arange(12).reshape({3, 4})},
+      {"b", Tensor<float>::empty({0})},
+      {"c", Tensor<float>::scalar(5)}};
+  const std::map<std::string, Shape> shapes{{"a", {3, 4}}, {"b", {0}}, {"c", {}}};
+  const std::map<std::string, std::string> metadata{{"made by", "a test"}};
+  io::write_safetensors(folder / "whole", tensors, io::StoredType::kF16, metadata);
+  io::SafetensorsWriter<float> pieces(folder / "pieces", shapes, io::StoredType::kF16, metadata);
+  for (int i = 0; i < 3; ++i) pieces.write(tensors.at("a")[i]);
+  CHECK(complaint([&] { pieces.write(Tensor<float>::ones({2})); }) ==
+        "SafetensorsWriter: 2 values where 1 are missing to a tensor's end");
+  CHECK(complaint([&] { pieces.commit(); }) == "SafetensorsWriter: 1 values are missing");
+  pieces.write(tensors.at("c"));
+  CHECK(complaint([&] { pieces.write(Tensor<float>::ones({1})); }) ==
+        "SafetensorsWriter: 1 values where 0 are missing to a tensor's end");
+  pieces.commit();
+  CHECK(read_bytes(folder / "pieces") == read_bytes(folder / "whole"));
+
+  const io::SafetensorsFile file(folder / "pieces");
+  CHECK(file.read_part<double>("a", 3, 4).to_vector() == std::vector<double>{3, 4, 5, 6});
+  CHECK(file.read_part<float>("a", 12, 0).numel() == 0);
+  CHECK(file.read_part<float>("c", 0, 1).to_vector() == std::vector<float>{5});
+  const auto refused = [&](std::int64_t begin, std::int64_t count) {
+    CHECK(complaint([&] { file.read_part<float>("a", begin, count); }) ==
+          message("read_part: ", count, " values from ", begin, " on, of 'a', which has 12"));
+  };
+  refused(-1, 2);
+  refused(0, -1);
+  refused(11, 2);
+  refused(std::numeric_limits<std::int64_t>::max(), 1);
+}
+
 TEST_CASE("unknown names and other types are refused") {
   const TemporaryDirectory folder;
   const auto path = folder / "x.safetensors";

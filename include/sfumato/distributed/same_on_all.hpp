@@ -10,9 +10,11 @@
 #include "sfumato/core/error.hpp"
 #include "sfumato/distributed/communicator.hpp"
 
-namespace sfumato::distributed::detail {
+namespace sfumato::distributed {
 
-/// What one exchange carries at most: MPI counts in ints.
+namespace detail {
+
+/// Bytes that one exchange carries at most: MPI counts in ints.
 inline constexpr std::size_t kMostBytes = std::size_t{1} << 26;
 
 /// The hashes of the texts that the ranks have, in the order of the ranks.
@@ -45,4 +47,20 @@ void check_same_on_all(const Communicator& world, std::string_view op, const Nam
   }
 }
 
-}  // namespace sfumato::distributed::detail
+}  // namespace detail
+
+/// Throws ValueError on every rank, with the op's name, unless all of them were given the same text
+/// of `what`: the settings that they must agree on, or else would wait for each other for ever, or
+/// compute what nobody asked for. Every rank has to call it.
+///
+///     distributed::check_same("train", "settings", message(batch_size, ' ', epochs));
+inline void check_same(std::string_view op, std::string_view what, const std::string& text) {
+  const auto all = detail::hashes_on_all(Communicator::current(op), op, text);
+  for (std::size_t rank = 1; rank < all.size(); ++rank) {
+    if (all[rank] == all[0]) continue;
+    throw ValueError(message(op, ": rank ", rank, " has other ", what,
+                             " than rank 0; give the same to every rank"));
+  }
+}
+
+}  // namespace sfumato::distributed

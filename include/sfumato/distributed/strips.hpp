@@ -33,10 +33,11 @@ namespace sfumato::distributed {
 ///     auto picture = strips.gather(result.image);  // on rank 0
 class Strips {
  public:
-  /// Of the tiles of the whole picture, the same on every rank. Throws ValueError on every rank
-  /// where tiles differ, or there are fewer rows of them than ranks.
-  explicit Strips(std::vector<style::Tile> tiles)
-      : world_(Communicator::current("Strips")), tiles_(std::move(tiles)) {
+  /// Of the tiles of the whole picture, the same on every rank; a message carries so many bytes at
+  /// most. Throws ValueError on every rank where tiles differ, or there are fewer rows of them than
+  /// ranks.
+  explicit Strips(std::vector<style::Tile> tiles, std::size_t most_bytes = detail::kMostBytes)
+      : world_(Communicator::current("Strips")), tiles_(std::move(tiles)), most_bytes_(most_bytes) {
     check_same_tiles();
     std::vector<std::size_t> rows;  // the first tile of each
     for (std::size_t i = 0; i < tiles_.size(); ++i) {
@@ -65,42 +66,72 @@ class Strips {
     return copy_rows(image.template to<Cpu>(), top, own().bottom - top).template to<Device>();
   }
 
-  /// The same of an image (1, 3, h, w) that rank 0 alone need have. Every rank has to call it.
+  /// The same of an image (n, c, h, w) that rank 0 alone need have. Every rank has to call it.
+  /// Throws ShapeError on every rank where the image is not as high as the tiles are together.
   template <class T, class Device>
   Tensor<T, Device> scatter(const Tensor<T, Device>& image) const {
+    Tensor<T> whole;
+    std::int64_t sides[4] = {};
     if (world_.rank() == 0) {
-      const auto whole = image.template to<Cpu>();
+      whole = image.template to<Cpu>();
+      for (int i = 0; i < std::min(4, whole.rank()); ++i) sides[i] = whole.shape()[i];
+    }
+    world_.check(MPI_Bcast(sides, 4, MPI_INT64_T, 0, world_.handle()), kOp);
+    const Shape shape{sides[0], sides[1], sides[2], sides[3]};
+    if (sides[2] != parts_.back().end) {
+      throw ShapeError(
+          message("Strips: an image ", shape, " for tiles of ", parts_.back().end, " rows"));
+    }
+    if (world_.rank() == 0) {
       for (int rank = 1; rank < world_.size(); ++rank) {
         const Part& theirs = parts_[static_cast<std::size_t>(rank)];
         send(copy_rows(whole, theirs.top, theirs.bottom - theirs.top), rank);
       }
       return cut(image);
     }
-    auto strip = Tensor<T>::empty({1, 3, own().bottom - own().top, tiles_.front().columns.of});
+    auto strip = Tensor<T>::empty(shape.with(2, own().bottom - own().top));
     receive(strip, 0);
     return strip.template to<Device>();
+  }
+
+  /// Calls use(piece) on rank 0 with all of an image of which the ranks have strips (n, c, h', w),
+  /// in the order in which the whole has it in memory, one channel's rows of one rank (1, 1, rows,
+  /// w) at a time: what is written to a file so is never whole in the memory of a rank. Every rank
+  /// has to call it.
+  template <class T, class Device, class Use>
+  void each_piece(const Tensor<T, Device>& strip, const Use& use) const {
+    const Part& part = own();
+    const auto here = strip.template to<Cpu>();
+    const Shape plane{1, 1, strip.size(2), strip.size(3)};
+    for (std::int64_t i = 0; i < strip.size(0) * strip.size(1); ++i) {
+      const auto channel = here.reshape({-1, 1, plane[2], plane[3]})[i].reshape(plane);
+      const auto rows = copy_rows(channel, part.begin - part.top, part.end - part.begin);
+      if (world_.rank() > 0) {
+        send(rows, 0);
+        continue;
+      }
+      use(rows);
+      for (int rank = 1; rank < world_.size(); ++rank) {
+        const Part& theirs = parts_[static_cast<std::size_t>(rank)];
+        auto piece = Tensor<T>::empty(plane.with(2, theirs.end - theirs.begin));
+        receive(piece, rank);
+        use(piece);
+      }
+    }
   }
 
   /// The whole image, on rank 0, of the strips (n, c, h', w) that the ranks have; undefined on the
   /// others. Every rank has to call it.
   template <class T, class Device>
   Tensor<T, Device> gather(const Tensor<T, Device>& strip) const {
-    const Part& part = own();
-    const auto rows =
-        copy_rows(strip.template to<Cpu>(), part.begin - part.top, part.end - part.begin);
-    if (world_.rank() > 0) {
-      send(rows, 0);
-      return {};
-    }
-    auto whole = Tensor<T>::empty(strip.shape().with(2, parts_.back().end));
-    for (int rank = 0; rank < world_.size(); ++rank) {
-      const Part& theirs = parts_[static_cast<std::size_t>(rank)];
-      auto piece =
-          rank == 0 ? rows : Tensor<T>::empty(whole.shape().with(2, theirs.end - theirs.begin));
-      if (rank > 0) receive(piece, rank);
-      put(whole, piece, theirs.begin, 0, [](T& to, T from) { to = from; });
-    }
-    return whole.template to<Device>();
+    Tensor<T> whole;
+    if (world_.rank() == 0) whole = Tensor<T>::empty(strip.shape().with(2, parts_.back().end));
+    std::int64_t next = 0;
+    each_piece(strip, [&](const Tensor<T>& piece) {
+      std::copy(piece.data(), piece.data() + piece.numel(), whole.data() + next);
+      next += piece.numel();
+    });
+    return whole.defined() ? whole.template to<Device>() : Tensor<T, Device>();
   }
 
   /// How a style::Objective adds up what the ranks' tiles give. The Strips must outlive it.
@@ -132,13 +163,7 @@ class Strips {
         text += message(span.begin, ' ', span.seen_begin, ' ', span.seen_end, ' ', span.of, ';');
       }
     }
-    const auto all = detail::hashes_on_all(world_, kOp, text);
-    for (std::size_t rank = 1; rank < all.size(); ++rank) {
-      if (all[rank] == all[0]) continue;
-      throw ValueError(message(kOp, ": rank ", rank,
-                               " has other tiles than rank 0; cut the same "
-                               "picture in the same way on every rank"));
-    }
+    check_same(kOp, "tiles", text);
   }
 
   /// Σ over all tiles in their order: it goes from rank to rank, each of which adds its tiles'.
@@ -155,8 +180,9 @@ class Strips {
       put(sums.reshape({1, 1, 1, -1}), part.reshape({1, 1, 1, -1}), 0, 0, add<T>);
     }
     if (world_.rank() + 1 < world_.size()) send(sums, world_.rank() + 1);
-    world_.check(MPI_Bcast(sums.data(), bytes(sums), MPI_BYTE, world_.size() - 1, world_.handle()),
-                 kOp);
+    in_parts(sums, [&](void* part, int bytes) {
+      return MPI_Bcast(part, bytes, MPI_BYTE, world_.size() - 1, world_.handle());
+    });
     return sums.template to<Device>();
   }
 
@@ -174,11 +200,11 @@ class Strips {
         if (begin >= end) continue;
         sent.push_back(copy_rows(parts[i - here.first_tile].template to<Cpu>(),
                                  begin - tiles_[i].rows.seen_begin, end - begin));
-        requests.emplace_back();
-        world_.check(
-            MPI_Isend(sent.back().data(), bytes(sent.back()), MPI_BYTE, static_cast<int>(rank),
-                      static_cast<int>(i % kTags), world_.handle(), &requests.back()),
-            kOp);
+        in_parts(sent.back(), [&](const void* part, int bytes) {
+          requests.emplace_back();
+          return MPI_Isend(part, bytes, MPI_BYTE, static_cast<int>(rank),
+                           static_cast<int>(i % kTags), world_.handle(), &requests.back());
+        });
       }
     }
     Tensor<T> sums;
@@ -242,23 +268,35 @@ class Strips {
     }
   }
 
-  template <class T>
-  static int bytes(const Tensor<T>& tensor) {
-    return static_cast<int>(tensor.numel() * static_cast<std::int64_t>(sizeof(T)));
+  /// exchange(data, bytes) with all of a tensor, in parts: MPI counts in ints, and not up to 2 GiB.
+  template <class T, class Exchange>
+  void in_parts(const Tensor<T>& tensor, const Exchange& exchange) const {
+    T* next = const_cast<T*>(tensor.data());  // who sends it does not write to it
+    auto missing = static_cast<std::size_t>(tensor.numel());
+    const std::size_t most = std::max<std::size_t>(most_bytes_ / sizeof(T), 1);
+    while (missing > 0) {
+      const std::size_t part = std::min(most, missing);
+      world_.check(exchange(next, static_cast<int>(part * sizeof(T))), kOp);
+      next += part;
+      missing -= part;
+    }
   }
   template <class T>
   void send(const Tensor<T>& tensor, int rank) const {
-    world_.check(MPI_Send(tensor.data(), bytes(tensor), MPI_BYTE, rank, 0, world_.handle()), kOp);
+    in_parts(tensor, [&](const void* part, int bytes) {
+      return MPI_Send(part, bytes, MPI_BYTE, rank, 0, world_.handle());
+    });
   }
   template <class T>
   void receive(Tensor<T>& tensor, int rank, int tag = 0) const {
-    world_.check(MPI_Recv(tensor.data(), bytes(tensor), MPI_BYTE, rank, tag, world_.handle(),
-                          MPI_STATUS_IGNORE),
-                 kOp);
+    in_parts(tensor, [&](void* part, int bytes) {
+      return MPI_Recv(part, bytes, MPI_BYTE, rank, tag, world_.handle(), MPI_STATUS_IGNORE);
+    });
   }
 
   const Communicator& world_;
   std::vector<style::Tile> tiles_;
+  std::size_t most_bytes_;
   std::vector<Part> parts_;  // of each rank
 };
 

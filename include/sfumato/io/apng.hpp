@@ -9,7 +9,7 @@
 
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/cpu/device.hpp"
-#include "sfumato/io/png.hpp"
+#include "sfumato/io/png_writer.hpp"
 
 /// Animated PNG: a PNG whose other pictures are in chunks that programs for still pictures skip
 /// (PNG specification, third edition, section 11.3.6).

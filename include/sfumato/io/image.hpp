@@ -20,6 +20,7 @@
 #include "sfumato/io/picture.hpp"
 #include "sfumato/io/png.hpp"
 #include "sfumato/io/png_text.hpp"
+#include "sfumato/io/png_writer.hpp"
 #include "sfumato/io/webp.hpp"
 
 namespace sfumato::io {
