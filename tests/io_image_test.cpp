@@ -153,8 +153,9 @@ TEST_CASE("a PNG is written row by row as it is as a whole") {
   CHECK_FALSE(std::filesystem::exists(folder / "rows.png"));
   file.commit();
   CHECK(read_bytes(folder / "rows.png") == read_bytes(folder / "whole.png"));
-  CHECK(complaint([&] { io::PngFile(folder / "x.png", 0, 5); }).find("PNG could not be encoded") ==
-        0);
+  CHECK(complaint([&] {
+          io::PngFile(folder / "x.png", 0, 5);
+        }).starts_with("the PNG could not be encoded: "));
 }
 
 TEST_CASE("JPEG round trips closely, and the more so the higher the quality") {
