@@ -2,8 +2,8 @@
 """How much a film flickers that neural_style painted, against its frames painted one by one.
 
 Flicker is the root mean square, in levels of 255, of what changes from a frame to the next where the content's optical
-flow can be relied on, the last frame being moved along it; the mean over all frames. Needs ffmpeg, and from PyPI numpy
-and opencv-python-headless.
+flow can be relied on, the last frame being moved along it; the mean over all frames but those that begin a scene. Needs
+ffmpeg, and from PyPI numpy and opencv-python-headless.
 
     python3 benchmarks/flicker.py build/release/neural_style FILM STYLE [OPTION...]
 """
@@ -37,8 +37,11 @@ def flicker(content, painted):
     changes = []
     for i in range(1, len(gray)):
         back, forth = dis.calc(gray[i], gray[i - 1], None), dis.calc(gray[i - 1], gray[i], None)
+        known = reliable(back, forth)
+        if known.mean() < 0.5:  # another scene
+            continue
         difference = painted[i].astype(np.float32) - moved(painted[i - 1].astype(np.float32), back)
-        changes.append(np.sqrt((difference[reliable(back, forth)] ** 2).mean()))
+        changes.append(np.sqrt((difference[known] ** 2).mean()))
     return float(np.mean(changes))
 
 

@@ -50,7 +50,7 @@ function standing(job) {
   }
 }
 
-// By which settings, in the words of the controls.
+// By which settings, in the words of the controls, one after the other.
 function made(job) {
   const given = job.settings;
   const label = (id, value) => ([...$(id).options].find((option) => option.value === value) || {}).textContent;
@@ -62,7 +62,7 @@ function made(job) {
   if (given['style-scale']) all.push(`${label('brush', String(given['style-scale']))} brush`);
   const time = new Date(job.time.replace(' UTC', 'Z').replace(' ', 'T'));
   if (!Number.isNaN(time.getTime())) all.push(time.toLocaleString([], {dateStyle: 'medium', timeStyle: 'short'}));
-  return all.filter(Boolean).map((part) => part.replaceAll(' ', '\u00a0')).join('  ·  ');
+  return all.filter(Boolean).map((part) => Object.assign(document.createElement('span'), {textContent: part}));
 }
 
 function shortStanding(job) {
@@ -119,7 +119,7 @@ function showPicture() {
   $('after').alt = live ? 'The picture as it is so far' : job.name;
   $('name').textContent = job.name;
   $('standing').textContent = standing(job);
-  $('made').textContent = made(job);
+  $('made').replaceChildren(...made(job));
   const bar = $('bar');
   bar.hidden = !paints;
   const done = paints && progress ? progress.done * 100 : 0;
