@@ -14,6 +14,7 @@ TEST_CASE("instruction sets are called by their names") {
   CHECK(cpu::parse_instruction_set("portable") == InstructionSet::kPortable);
   CHECK(cpu::parse_instruction_set("avx2") == InstructionSet::kAvx2);
   CHECK(cpu::parse_instruction_set("avx512") == InstructionSet::kAvx512);
+  CHECK(cpu::parse_instruction_set("avx512_bf16") == InstructionSet::kAvx512Bf16);
   CHECK(cpu::parse_instruction_set("amx") == InstructionSet::kAmx);
 }
 
@@ -22,7 +23,7 @@ TEST_CASE("an unknown instruction set is an error that names the known ones") {
     CAPTURE(name);
     CHECK(complaint([&] { cpu::parse_instruction_set(name); }) ==
           message("SFUMATO_VECTORS: there is no instruction set '", name,
-                  "'; choose portable, avx2, avx512 or amx"));
+                  "'; choose portable, avx2, avx512, avx512_bf16 or amx"));
   }
 }
 

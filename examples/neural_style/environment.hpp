@@ -40,7 +40,8 @@ namespace detail {
 
 /// The instruction set that kernels are for.
 inline std::string instruction_set() {
-  constexpr std::array kNames{"portable", "avx2", "avx512", "amx"};  // as the enumeration has them
+  // As the enumeration has them.
+  constexpr std::array kNames{"portable", "avx2", "avx512", "avx512_bf16", "amx"};
   const auto set = std::min(sfumato::cpu::find_instruction_set(), sfumato::cpu::options().highest);
   return kNames.at(static_cast<std::size_t>(set));
 }

@@ -17,6 +17,7 @@ using Mask = __m256i;  ///< all bits set in the elements that are meant
 
 inline constexpr std::int64_t kLanes = 8;
 inline constexpr std::int64_t kTileRows = 6;
+inline constexpr bool kMultipliesBFloat16 = false;
 
 SFUMATO_AVX2_INLINE Vector zero() {
   return _mm256_setzero_ps();

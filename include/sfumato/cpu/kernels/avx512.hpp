@@ -18,6 +18,7 @@ using Mask = __mmask16;  ///< which elements of a vector are meant
 
 inline constexpr std::int64_t kLanes = 16;     ///< floats of a vector
 inline constexpr std::int64_t kTileRows = 12;  ///< rows of two vectors that fit the registers
+inline constexpr bool kMultipliesBFloat16 = false;
 
 SFUMATO_AVX512_INLINE Vector zero() {
   return _mm512_setzero_ps();

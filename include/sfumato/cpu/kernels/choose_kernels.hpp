@@ -16,6 +16,14 @@
 
 namespace sfumato::cpu {
 
+#ifdef SFUMATO_AVX512_BF16
+template <class Table>
+inline constexpr Table kBf16Kernels = avx512::kKernels<Table>;
+template <>
+inline constexpr auto kBf16Kernels<ConvolutionKernels<BFloat16>> =
+    avx512_bf16::kKernels<ConvolutionKernels<BFloat16>>;
+#endif
+
 #ifdef SFUMATO_AMX
 template <class Table>
 inline constexpr Table kAmxKernels = avx512::kKernels<Table>;
@@ -53,6 +61,7 @@ inline InstructionSet find_instruction_set() {
 #ifdef SFUMATO_AMX
     if (request_amx()) return InstructionSet::kAmx;
 #endif
+    if (__builtin_cpu_supports("avx512bf16")) return InstructionSet::kAvx512Bf16;
     return InstructionSet::kAvx512;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return InstructionSet::kAvx2;
@@ -70,6 +79,8 @@ const Table& chosen_kernels() {
     case InstructionSet::kAmx:
       return kAmxKernels<Table>;
 #endif
+    case InstructionSet::kAvx512Bf16:
+      return kBf16Kernels<Table>;
     case InstructionSet::kAvx512:
       return avx512::kKernels<Table>;
     case InstructionSet::kAvx2:

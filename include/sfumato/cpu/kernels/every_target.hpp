@@ -6,6 +6,7 @@
 
 #include "sfumato/cpu/kernels/avx2.hpp"
 #include "sfumato/cpu/kernels/avx512.hpp"
+#include "sfumato/cpu/kernels/avx512_bf16.hpp"
 
 #include "sfumato/cpu/kernels/all_kernels.hpp"  // portable
 
@@ -23,6 +24,19 @@
 #undef SFUMATO_TARGET
 #define SFUMATO_NAMESPACE avx512
 #define SFUMATO_TARGET SFUMATO_AVX512
+#ifdef SFUMATO_NEXT_TARGET
+#undef SFUMATO_NEXT_TARGET
+#else
+#define SFUMATO_NEXT_TARGET
+#endif
+#include "sfumato/cpu/kernels/all_kernels.hpp"
+#endif
+
+#ifdef SFUMATO_AVX512_BF16
+#undef SFUMATO_NAMESPACE
+#undef SFUMATO_TARGET
+#define SFUMATO_NAMESPACE avx512_bf16
+#define SFUMATO_TARGET SFUMATO_AVX512_BF16
 #ifdef SFUMATO_NEXT_TARGET
 #undef SFUMATO_NEXT_TARGET
 #else

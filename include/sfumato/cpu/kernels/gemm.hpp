@@ -32,6 +32,22 @@ inline constexpr std::int64_t kLine = 64 / sizeof(float);  ///< floats of a cach
 /// Columns of the panels that are multiplied with at a time.
 inline constexpr std::int64_t kTogether = 32;
 
+/// Numbers of a factor in a lane: one float or, where a target has products of them, two bfloat16,
+/// of neighbouring columns on the left and rows on the right.
+template <class E>
+inline constexpr std::int64_t kPerLane = sizeof(float) / sizeof(E);
+
+SFUMATO_INLINE Vector load_lanes(const float* from) {
+  return load(from);
+}
+SFUMATO_INLINE Vector broadcast_lane(const float* from) {
+  return broadcast(*from);
+}
+/// sum + a · b, each a vector of factors of the first argument's type.
+SFUMATO_INLINE Vector multiply_add_lanes(float /*factors*/, Vector a, Vector b, Vector sum) {
+  return multiply_add(a, b, sum);
+}
+
 /// How the left factor of a product is read.
 enum class Left {
   kRows,       ///< stored by rows
@@ -40,11 +56,12 @@ enum class Left {
 };
 
 /// c (kRows × kVectors kLanes) = a (kRows × k) · the first vectors of a panel (k × kPanel), added
-/// to what c holds when `accumulate`.
-template <int kRows, int kVectors, Left kLeft>
-SFUMATO_TARGET inline void multiply_tile(std::int64_t k, const float* a, std::int64_t a_stride,
-                                         const float* panel, float* c, std::int64_t c_stride,
+/// to what c holds when `accumulate`. k is a multiple of kPerLane.
+template <int kRows, int kVectors, Left kLeft, class E>
+SFUMATO_TARGET inline void multiply_tile(std::int64_t k, const E* a, std::int64_t a_stride,
+                                         const E* panel, float* c, std::int64_t c_stride,
                                          bool accumulate, std::int64_t ahead) {
+  constexpr std::int64_t kLineElements = kLine * kPerLane<E>;
   const std::int64_t row_step = kLeft == Left::kColumns ? 1 : a_stride;
   const std::int64_t depth_step = kLeft == Left::kColumns ? a_stride : 1;
   Vector sums[std::size_t{kRows}][std::size_t{kVectors}];
@@ -55,25 +72,27 @@ SFUMATO_TARGET inline void multiply_tile(std::int64_t k, const float* a, std::in
       sums[row][j] = accumulate ? load(c + row * c_stride + j * kLanes) : zero();
     }
   }
-  for (std::int64_t first = 0; first < k; first += kLine) {
+  for (std::int64_t first = 0; first < k; first += kLineElements) {
     if constexpr (kLeft == Left::kFetchNext) {
 #pragma GCC unroll 12
       for (int row = 0; row < kRows; ++row) {
         prefetch_to_l2(a + row * row_step + first + ahead);
       }
     }
-    const std::int64_t last = std::min(first + kLine, k);
+    const std::int64_t last = std::min(first + kLineElements, k);
 #pragma GCC unroll 4
-    for (std::int64_t i = first; i < last; ++i) {
+    for (std::int64_t i = first; i < last; i += kPerLane<E>) {
       Vector b[std::size_t{kVectors}];
 #pragma GCC unroll 2
-      for (int j = 0; j < kVectors; ++j) b[j] = load(panel + i * kPanel + j * kLanes);
+      for (int j = 0; j < kVectors; ++j) {
+        b[j] = load_lanes(panel + i * kPanel + j * kLanes * kPerLane<E>);
+      }
 #pragma GCC unroll 12
       for (int row = 0; row < kRows; ++row) {
-        const Vector factor = broadcast(a[row * row_step + i * depth_step]);
+        const Vector factor = broadcast_lane(a + row * row_step + i * depth_step);
 #pragma GCC unroll 2
         for (int j = 0; j < kVectors; ++j) {
-          sums[row][j] = multiply_add(factor, b[j], sums[row][j]);
+          sums[row][j] = multiply_add_lanes(E{}, factor, b[j], sums[row][j]);
         }
       }
     }
@@ -86,12 +105,12 @@ SFUMATO_TARGET inline void multiply_tile(std::int64_t k, const float* a, std::in
 }
 
 /// multiply_tile() for `rows` rows, from 1 to kTileRows.
-template <Left kLeft, int kVectors = 2>
-inline void multiply_rows(std::int64_t rows, std::int64_t k, const float* a, std::int64_t a_stride,
-                          const float* panel, float* c, std::int64_t c_stride, bool accumulate,
+template <Left kLeft, int kVectors, class E>
+inline void multiply_rows(std::int64_t rows, std::int64_t k, const E* a, std::int64_t a_stride,
+                          const E* panel, float* c, std::int64_t c_stride, bool accumulate,
                           std::int64_t ahead = 0) {
   constexpr auto kByRows = []<int... kRows>(std::integer_sequence<int, kRows...>) {
-    return std::array{&multiply_tile<kRows + 1, kVectors, kLeft>...};
+    return std::array{&multiply_tile<kRows + 1, kVectors, kLeft, E>...};
   }
   (std::make_integer_sequence<int, static_cast<int>(kTileRows)>());
   kByRows[static_cast<std::size_t>(rows - 1)](k, a, a_stride, panel, c, c_stride, accumulate,
@@ -108,17 +127,18 @@ inline std::int64_t next_tile(std::int64_t rows) {
 /// c (m × columns) = a (m × k) · panels, for any m, where c has room for whole vectors. The
 /// panels, `panel_stride` apart, stay in the L1 cache together, so that each row of a is fetched
 /// once.
-inline void multiply_panels(std::int64_t m, std::int64_t k, std::int64_t columns, const float* a,
-                            std::int64_t a_stride, const float* panels, std::int64_t panel_stride,
+template <class E>
+inline void multiply_panels(std::int64_t m, std::int64_t k, std::int64_t columns, const E* a,
+                            std::int64_t a_stride, const E* panels, std::int64_t panel_stride,
                             float* c, std::int64_t c_stride, bool accumulate, std::int64_t ahead) {
-  const auto first =
-      columns > kLanes ? multiply_rows<Left::kFetchNext> : multiply_rows<Left::kFetchNext, 1>;
+  const auto first = columns > kLanes ? multiply_rows<Left::kFetchNext, 2, E>
+                                      : multiply_rows<Left::kFetchNext, 1, E>;
   while (m > 0) {
     const std::int64_t rows = next_tile(m);
     first(rows, k, a, a_stride, panels, c, c_stride, accumulate, ahead);
     for (std::int64_t j = kPanel; j < columns; j += kPanel) {
-      const auto next =
-          columns - j > kLanes ? multiply_rows<Left::kRows> : multiply_rows<Left::kRows, 1>;
+      const auto next = columns - j > kLanes ? multiply_rows<Left::kRows, 2, E>
+                                             : multiply_rows<Left::kRows, 1, E>;
       next(rows, k, a, a_stride, panels + j / kPanel * panel_stride, c + j, c_stride, accumulate,
            0);
     }
@@ -179,9 +199,10 @@ inline void multiply_block(std::int64_t m, std::int64_t n, std::int64_t k,
   constexpr std::int64_t kColumns = 256;    // packed together, walking along rows
   auto packed = Tensor<float, Cpu>::empty({kLongDepth * std::min(round_up(n, kPanel), kColumns)});
   alignas(64) float edge[kTileRows * kPanel];
-  const auto multiply = a.transposed ? multiply_rows<Left::kColumns> : multiply_rows<Left::kRows>;
+  const auto multiply =
+      a.transposed ? multiply_rows<Left::kColumns, 2, float> : multiply_rows<Left::kRows, 2, float>;
   const auto multiply_one =
-      a.transposed ? multiply_rows<Left::kColumns, 1> : multiply_rows<Left::kRows, 1>;
+      a.transposed ? multiply_rows<Left::kColumns, 1, float> : multiply_rows<Left::kRows, 1, float>;
   for (std::int64_t first = 0; first < n; first += kColumns) {
     const std::int64_t columns = std::min(kColumns, n - first);
     for (std::int64_t i = 0; i == 0 || i < k; i += kLongDepth) {

@@ -30,6 +30,7 @@ using Mask = Integers;  ///< all bits set in the elements that are meant
 
 inline constexpr std::int64_t kLanes = 8;
 inline constexpr std::int64_t kTileRows = 4;
+inline constexpr bool kMultipliesBFloat16 = false;
 
 SFUMATO_ALWAYS_INLINE Vector zero() {
   return {Floats{}, Floats{}};

@@ -120,32 +120,53 @@ SFUMATO_INLINE void load_filters(const Filters<S>& filters, const S* first, std:
   }
 }
 
+SFUMATO_INLINE void store_lanes(float* to, const Vector (&x)[1]) {
+  store(to, x[0]);
+}
+SFUMATO_INLINE void store_left(float* to, Vector x) {
+  store(to, x);
+}
+
 /// Transforms the filters of up to kPanel output channels from `out` on and of `count` input
-/// channels from `in` on: `u` gets for each point a panel of `count` rows, `point_stride` apart.
-template <int kOutput, class S>
+/// channels from `in` on: `u` gets for each point a panel of `count` rows, `point_stride` apart,
+/// the last one followed by zeros up to a multiple of kPerLane.
+template <int kOutput, class S, class E>
 SFUMATO_TARGET inline void transform_filters(const Filters<S>& filters, std::int64_t out,
                                              std::int64_t outs, std::int64_t in, std::int64_t count,
-                                             float* u, std::int64_t point_stride) {
+                                             E* u, std::int64_t point_stride) {
   constexpr int kInput = WinogradPoints<kOutput>::kInput;
+  constexpr int kParts = kPerLane<E>;
   for (std::int64_t half = 0; half < kPanel; half += kLanes) {
     const std::int64_t rows = std::clamp<std::int64_t>(outs - half, 0, kLanes);
-    for (std::int64_t i = 0; i < count; ++i) {
-      Vector g[9];
-      load_filters(
-          filters,
-          filters.weight + (out + half) * filters.out_stride + (in + i) * filters.in_stride, rows,
-          g);
-      Vector columns[3][std::size_t{kInput}];
+    for (std::int64_t i = 0; i < count; i += kParts) {
+      Vector columns[std::size_t{kParts}][3][std::size_t{kInput}];
+#pragma GCC unroll 2
+      for (int part = 0; part < kParts; ++part) {
+        Vector g[9];
+        load_filters(filters,
+                     filters.weight + (out + half) * filters.out_stride +
+                         (in + i + part) * filters.in_stride,
+                     i + part < count ? rows : 0, g);
 #pragma GCC unroll 3
-      for (int j = 0; j < 3; ++j) transform_filter<kOutput>(g[j], g[3 + j], g[6 + j], columns[j]);
-      float* target = u + i * kPanel + half;
+        for (int j = 0; j < 3; ++j) {
+          transform_filter<kOutput>(g[j], g[3 + j], g[6 + j], columns[part][j]);
+        }
+      }
+      E* target = u + i * kPanel + half * kParts;
 #pragma GCC unroll 8
       for (int row = 0; row < kInput; ++row) {
-        Vector values[std::size_t{kInput}];
-        transform_filter<kOutput>(columns[0][row], columns[1][row], columns[2][row], values);
+        Vector values[std::size_t{kInput}][std::size_t{kParts}];
+#pragma GCC unroll 2
+        for (int part = 0; part < kParts; ++part) {
+          const auto& from = columns[part];
+          Vector points[std::size_t{kInput}];
+          transform_filter<kOutput>(from[0][row], from[1][row], from[2][row], points);
+#pragma GCC unroll 8
+          for (int column = 0; column < kInput; ++column) values[column][part] = points[column];
+        }
 #pragma GCC unroll 8
         for (int column = 0; column < kInput; ++column) {
-          store(target + (row * kInput + column) * point_stride, values[column]);
+          store_lanes(target + (row * kInput + column) * point_stride, values[column]);
         }
       }
     }
@@ -197,9 +218,9 @@ SFUMATO_INLINE void load_pixels(const Convolution<S>& task, std::int64_t first_p
 
 /// Transforms the tiles of a segment for up to kLanes channels. `v` is the place of its first tile
 /// and channel in the first point's matrix; tiles are `tile_stride` apart, points `point_stride`.
-template <int kOutput, class S>
+template <int kOutput, class S, class E>
 SFUMATO_TARGET inline void transform_tiles(const Convolution<S>& task, std::int64_t first_channel,
-                                           const Segment& segment, Scratch& scratch, float* v,
+                                           const Segment& segment, Scratch& scratch, E* v,
                                            std::int64_t tile_stride, std::int64_t point_stride) {
   constexpr int kInput = WinogradPoints<kOutput>::kInput;
   const Conv2dGeometry& g = task.g;
@@ -229,7 +250,7 @@ SFUMATO_TARGET inline void transform_tiles(const Convolution<S>& task, std::int6
       transform_input<kOutput>(values);
 #pragma GCC unroll 8
       for (int j = 0; j < kInput; ++j) {
-        store(v + tile * tile_stride + (i * kInput + j) * point_stride, values[j]);
+        store_left(v + tile * tile_stride + (i * kInput + j) * point_stride, values[j]);
       }
     }
   }

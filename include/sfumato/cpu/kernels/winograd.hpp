@@ -7,9 +7,11 @@
 #endif
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 
 #include "sfumato/core/division.hpp"
+#include "sfumato/core/half.hpp"
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
@@ -19,32 +21,34 @@
 #include "sfumato/cpu/kernels/tiles.hpp"
 #include "sfumato/cpu/kernels/winograd_points.hpp"
 #include "sfumato/cpu/kernels/winograd_tiling.hpp"
+#include "sfumato/cpu/options.hpp"
 
 /// The order in which Winograd's algorithm does its work, so that what is used again is still in a
 /// cache. Tiles are taken through transform, products and back in blocks.
 namespace sfumato::cpu::SFUMATO_NAMESPACE {
 
 /// A matrix for each point, one row per tile.
+template <class E>
 struct PointMatrices {
   std::int64_t row_stride;
   std::int64_t stride;  ///< from point to point
-  Tensor<float, Cpu> values;
+  Tensor<E, Cpu> values;
 
   // A cache line more than needed keeps points, and long rows, whose sizes are powers of two, out
   // of each other's cache sets. Short rows would be much longer with it, and fit.
   PointMatrices(std::int64_t points, std::int64_t rows, std::int64_t columns)
-      : row_stride(columns < 256 ? columns : columns + kLine),
-        stride(rows * row_stride + kLine),
-        values(Tensor<float, Cpu>::empty({points * stride})) {}
-  float* at(std::int64_t point, std::int64_t row, std::int64_t column) {
+      : row_stride(columns < 256 ? columns : columns + kLine * kPerLane<E>),
+        stride(rows * row_stride + kLine * kPerLane<E>),
+        values(Tensor<E, Cpu>::empty({points * stride})) {}
+  E* at(std::int64_t point, std::int64_t row, std::int64_t column) {
     return values.data() + point * stride + row * row_stride + column;
   }
 };
 
 /// Transforms the tiles of a block for kLanes channels from `channel` on.
-template <int kOutput, class S>
+template <int kOutput, class S, class E>
 void transform_block(const Convolution<S>& task, const TileBlocks& blocks, const TileBlock& block,
-                     std::int64_t channel, PointMatrices& v) {
+                     std::int64_t channel, PointMatrices<E>& v) {
   Scratch scratch;
   blocks.for_each_segment(block, [&](const Segment& segment, std::int64_t tile) {
     transform_tiles<kOutput>(task, channel, segment, scratch, v.at(0, tile, channel), v.row_stride,
@@ -56,7 +60,7 @@ void transform_block(const Convolution<S>& task, const TileBlocks& blocks, const
 /// products begin at `column`.
 template <int kOutput, class S>
 void finish_block(const Convolution<S>& task, const TileBlocks& blocks, const TileBlock& block,
-                  std::int64_t channel, PointMatrices& m, std::int64_t column) {
+                  std::int64_t channel, PointMatrices<float>& m, std::int64_t column) {
   Scratch scratch;
   blocks.for_each_segment(block, [&](const Segment& segment, std::int64_t tile) {
     transform_products<kOutput>(task, channel, segment, scratch, m.at(0, tile, column),
@@ -66,32 +70,33 @@ void finish_block(const Convolution<S>& task, const TileBlocks& blocks, const Ti
 
 /// For few filters, which are transformed first: each thread takes blocks of tiles of its own
 /// through everything, in its own L2 cache.
-template <int kOutput, class S>
+template <int kOutput, class E, class S>
 void convolve_by_blocks(const Convolution<S>& task, std::int64_t most_tiles) {
   constexpr int kProducts = WinogradPoints<kOutput>::kProducts;
   const Conv2dGeometry& g = task.g;
   const std::int64_t in = round_up(g.in_channels, kLanes);
   const std::int64_t out = round_up(g.out_channels, kPanel);
+  const std::int64_t depth = round_up(g.in_channels, kPerLane<E>);
   const TileBlocks blocks(TileGrid(g, kOutput), most_tiles, thread_count());
-  PointMatrices u(kProducts, 1, g.in_channels * out);
+  PointMatrices<E> u(kProducts, 1, depth * out);
   parallel_for(out / kPanel, 1, [&](std::int64_t panel, std::int64_t) {
     transform_filters<kOutput>(task.filters, panel * kPanel, g.out_channels - panel * kPanel, 0,
-                               g.in_channels, u.at(0, 0, panel * kPanel * g.in_channels), u.stride);
+                               g.in_channels, u.at(0, 0, panel * kPanel * depth), u.stride);
   });
   parallel_for(blocks.count, 1, [&](std::int64_t index, std::int64_t) {
     const TileBlock block = blocks[index];
-    PointMatrices v(kProducts, blocks.tiles(), in);
-    PointMatrices m(kProducts, blocks.tiles(), round_up(g.out_channels, kLanes));
+    PointMatrices<E> v(kProducts, blocks.tiles(), in);
+    PointMatrices<float> m(kProducts, blocks.tiles(), round_up(g.out_channels, kLanes));
     for (std::int64_t c = 0; c < g.in_channels; c += kLanes) {
       transform_block<kOutput>(task, blocks, block, c, v);
     }
     for (std::int64_t point = 0; point < kProducts; ++point) {
       for (std::int64_t o = 0; o < g.out_channels; o += kTogether) {
-        for (std::int64_t k = 0; k < g.in_channels; k += kDepth) {
-          multiply_panels(block.tiles, std::min(kDepth, g.in_channels - k),
+        for (std::int64_t k = 0; k < depth; k += kDepth) {
+          multiply_panels(block.tiles, std::min(kDepth, depth - k),
                           std::min(kTogether, g.out_channels - o), v.at(point, 0, k), v.row_stride,
-                          u.at(point, 0, o * g.in_channels + k * kPanel), g.in_channels * kPanel,
-                          m.at(point, 0, o), m.row_stride, k > 0, v.stride);
+                          u.at(point, 0, o * depth + k * kPanel), depth * kPanel, m.at(point, 0, o),
+                          m.row_stride, k > 0, v.stride);
         }
       }
     }
@@ -104,7 +109,7 @@ void convolve_by_blocks(const Convolution<S>& task, std::int64_t most_tiles) {
 /// For many filters, which would fit no cache: all threads transform the tiles of a block; then
 /// each takes panels of output channels, transforms their filters bit by bit where they are used,
 /// multiplies all tiles with them, and transforms the products back.
-template <int kOutput, class S>
+template <int kOutput, class E, class S>
 void convolve_by_panels(const Convolution<S>& task, std::int64_t most_tiles) {
   constexpr int kProducts = WinogradPoints<kOutput>::kProducts;
   constexpr std::int64_t kManyTiles = 144;
@@ -115,21 +120,22 @@ void convolve_by_panels(const Convolution<S>& task, std::int64_t most_tiles) {
   // The fewer filters at a time, the surer they are still in the cache when they are overwritten;
   // the more, the less often the products are loaded to be added to.
   const std::int64_t most_depth = blocks.tiles() > kManyTiles ? kDepth : kDepth / 2;
-  PointMatrices v(kProducts, blocks.tiles(), in);
+  PointMatrices<E> v(kProducts, blocks.tiles(), in);
   for (std::int64_t index = 0; index < blocks.count; ++index) {
     const TileBlock block = blocks[index];
     parallel_for(in / kLanes, 1, [&](std::int64_t group, std::int64_t) {
       transform_block<kOutput>(task, blocks, block, group * kLanes, v);
     });
     parallel_for(jobs, 1, [&](std::int64_t job, std::int64_t) {
-      PointMatrices u(kProducts, 1, most_depth * kTogether);
-      PointMatrices m(kProducts, blocks.tiles(), kTogether);
+      PointMatrices<E> u(kProducts, 1, most_depth * kTogether);
+      PointMatrices<float> m(kProducts, blocks.tiles(), kTogether);
       const std::int64_t o = job * kTogether;
       const std::int64_t columns = std::min(kTogether, g.out_channels - o);
       for (std::int64_t k = 0; k < g.in_channels; k += most_depth) {
-        const std::int64_t depth = std::min(most_depth, g.in_channels - k);
+        const std::int64_t channels = std::min(most_depth, g.in_channels - k);
+        const std::int64_t depth = round_up(channels, kPerLane<E>);
         for (std::int64_t panel = 0; panel < columns; panel += kPanel) {
-          transform_filters<kOutput>(task.filters, o + panel, columns - panel, k, depth,
+          transform_filters<kOutput>(task.filters, o + panel, columns - panel, k, channels,
                                      u.at(0, 0, panel * depth), u.stride);
         }
         for (std::int64_t point = 0; point < kProducts; ++point) {
@@ -145,17 +151,26 @@ void convolve_by_panels(const Convolution<S>& task, std::int64_t most_tiles) {
   }
 }
 
-/// Winograd's algorithm for whatever winograd_applies() to.
+/// For whatever winograd_applies() to, with tiles and filters of elements E.
+template <int kOutput, class E, class S>
+void convolve_in_order(const Convolution<S>& task, const WinogradPlan& plan) {
+  if (plan.order == WinogradOrder::kPanels) {
+    convolve_by_panels<kOutput, E>(task, plan.most_tiles);
+  } else {
+    convolve_by_blocks<kOutput, E>(task, plan.most_tiles);
+  }
+}
+
+/// Winograd's algorithm as planned; but gradients that are stored in bfloat16 are computed from
+/// products of it where the target has them. They are 1.2 % away then, which a descent does not
+/// notice: as features, on which losses depend, they would be too coarse.
 template <class S>
 void convolve_by_winograd(const Convolution<S>& task, const WinogradPlan& plan) {
-  const bool panels = plan.order == WinogradOrder::kPanels;
-  if (plan.output == 6) {
-    panels ? convolve_by_panels<6>(task, plan.most_tiles)
-           : convolve_by_blocks<6>(task, plan.most_tiles);
-  } else {
-    panels ? convolve_by_panels<4>(task, plan.most_tiles)
-           : convolve_by_blocks<4>(task, plan.most_tiles);
+  if constexpr (kMultipliesBFloat16 && std::same_as<S, BFloat16>) {
+    if (task.filters.turned && !options().exact) return convolve_in_order<4, BFloat16>(task, plan);
   }
+  plan.output == 6 ? convolve_in_order<6, float>(task, plan)
+                   : convolve_in_order<4, float>(task, plan);
 }
 
 }  // namespace sfumato::cpu::SFUMATO_NAMESPACE
