@@ -37,6 +37,8 @@ done
 refuses 2 'are needed, more than --max-memory, and --tile does not go with --method neighbors: ' \
   "$program" cat.jpg suns.jpg -o x.png --max-memory 20M
 refuses 1 'are needed, more than --max-memory; take a smaller --size or --precision bf16' paint -o x.png --max-memory 20M
+refuses 1 'not enough memory: even in tiles about ' paint -o x.png --size 1024 --max-memory 40M
+refuses 1 'not enough memory: about ' paint -o x.png --size 96 --max-memory 20M
 refuses 1 'most of it for what --optimizer lbfgs remembers; take a smaller --size, --optimizer adam or --precision bf16' \
   paint -o x.png --size 1024 --optimizer lbfgs --max-memory 200M
 echo "all as it should be"

@@ -247,6 +247,23 @@ void check_staggered(const Options& options, const std::vector<double>& always,
 
 }  // namespace
 
+TEST_CASE("a state is a copy, or the optimiser's own") {
+  Variable<double> x({1.0, 2.0}, true);
+  optim::Adam<double> adam({x});
+  const auto step = [&] {
+    x.zero_grad();
+    backward(ops::sum(ops::square(x)));
+    adam.step();
+  };
+  step();
+  const auto copy = adam.state_dict().at("first_moment.0");
+  const auto shared = adam.shared_state().at("first_moment.0");
+  CHECK(copy.to_vector() == shared.to_vector());
+  step();
+  CHECK(copy.to_vector() != shared.to_vector());
+  CHECK(shared.to_vector() == adam.state_dict().at("first_moment.0").to_vector());
+}
+
 TEST_CASE("PyTorch's steps for parameters that do not take part in each, in both precisions") {
   // PyTorch 2.15 in double.
   check_staggered<optim::Adam>(optim::AdamOptions{.learning_rate = 0.1},

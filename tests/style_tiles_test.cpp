@@ -83,6 +83,12 @@ TEST_CASE("tiles cover a picture once, and see as far as the layers reach") {
   const auto cut = style::tile_cut(network, {"relu1_1", "relu5_1", "relu4_1"}, 50);
   CHECK(cut.pixel == 16);
   CHECK(cut.halo == 80);
+  // Of what pool2 leaves, relu5_1 reaches over 64 pixels, of pool3 over 48, of pool4 over 16.
+  std::string narrower;
+  for (const auto& [layer, pixels] : cut.narrower) {
+    narrower += message(network.layer_names()[layer], " ", pixels, " ");
+  }
+  CHECK(narrower == "pool2 64 pool3 48 pool4 16 ");
   std::vector<int> times(263 * 150, 0);
   double share = 0.0;
   const auto tiles = style::tiles_of({1, 3, 263, 150}, cut);
@@ -106,6 +112,48 @@ TEST_CASE("tiles cover a picture once, and see as far as the layers reach") {
   for (const int count : times) REQUIRE(count == 1);
   CHECK(style::tiles_of({1, 3, 40, 7}, {}).size() == 1);
   CHECK(style::tiles_of({1, 3, 7, 7}, cut).size() == 1);
+}
+
+TEST_CASE("a layer sees of a tile what it sees in the whole, and no more around it than is used") {
+  auto network = small_network();
+  const Variable<double> picture(image(7, 200, 150));
+  const std::vector<std::size_t> layers{network.layer_index("conv5_1"),
+                                        network.layer_index("relu2_1"),
+                                        network.layer_index("relu4_1")};
+  const auto whole = network.features(picture, layers);
+  const auto cut = style::tile_cut(network, {"conv5_1", "relu4_1", "relu2_1"}, 32);
+  std::vector<int> seen(layers.size());
+  style::visit_tiles(network, picture, layers, cut,
+                     [&](std::size_t i, const auto& features, const style::Tile& tile) {
+                       ++seen[i];
+                       CHECK(difference(style::part_of(whole[i], tile).value(),
+                                        style::inner(features, tile).value()) < 1e-12);
+                       const std::int64_t around = i == 0 ? 1 : i == 1 ? 40 : 6;
+                       CHECK(features.size(2) <= tile.rows.size() + 2 * around);
+                     });
+  for (const int tiles : seen) CHECK(tiles == 6 * 5);
+}
+
+TEST_CASE("what is made of tiles has memory of its own, which what lasts does not cut up") {
+  const auto tile_of = [](std::int64_t side) { return style::Tile::whole({1, 3, side, side}); };
+  style::TileMemory<Cpu> memory;
+  const Pool<Cpu>* pool = nullptr;
+  constexpr std::int64_t kLarge = 1 << 20;
+  memory.use(tile_of(8), [&] {
+    pool = &Pool<Cpu>::current();
+    Tensor<float>::zeros({kLarge});
+    CHECK(pool->statistics().bytes_held >= kLarge * sizeof(float));
+  });
+  CHECK(pool != &Pool<Cpu>::shared());
+  memory.use(tile_of(8), [&] {
+    CHECK(&Pool<Cpu>::current() == pool);
+    CHECK(pool->statistics().bytes_held >= kLarge * sizeof(float));  // for the next one
+  });
+  // Pieces that are too small for a larger one are given back.
+  memory.use(tile_of(9), [&] { CHECK(pool->statistics().bytes_held == 0); });
+  const auto own = Pool<Cpu>::make();
+  const PoolScope<Cpu> scope(own);
+  memory.use(tile_of(8), [&] { CHECK(&Pool<Cpu>::current() == own.get()); });
 }
 
 TEST_CASE("losses and gradients in tiles are those of the whole") {
@@ -211,6 +259,18 @@ TEST_CASE("of a strip there are its tiles, and what they give is added up elsewh
         }) ==
         "sum_over_tiles: its gradient can't be differentiated again; compute the whole without "
         "tiles for that");
+}
+
+TEST_CASE("a picture of another size than the content is refused") {
+  auto network = small_network();
+  auto options = deep();
+  options.tile = 32;
+  const auto objective =
+      style::gatys_objective(network, image(2, 64, 96), image(3, 64, 64), options);
+  for (const Shape& shape : {Shape{1, 3, 96, 96}, {1, 3, 64, 64}, {1, 3, 96, 64}}) {
+    CHECK(complaint([&] { objective(Variable<double>(Tensor<double>::zeros(shape))); }) ==
+          "style transfer: the picture and its content have other sizes");
+  }
 }
 
 TEST_CASE("what is no sum over positions is refused") {

@@ -93,10 +93,7 @@ double pixels_at_once(const Network& network, const sfumato::style::ObjectiveOpt
   const auto cut = library::tile_cut(network, library::layers_of(objective), objective.tile);
   double most = 0.0;
   for (const library::Tile& tile : library::tiles_of({1, 3, height, width}, cut)) {
-    const auto seen = [](const library::TileSpan& span) {
-      return static_cast<double>(span.seen_end - span.seen_begin);
-    };
-    most = std::max(most, seen(tile.rows) * seen(tile.columns));
+    most = std::max(most, static_cast<double>(tile.rows.seen() * tile.columns.seen()));
   }
   return most;
 }

@@ -57,8 +57,8 @@ double expected_of(const Network& network, const Sources& sources,
   return most;
 }
 
-/// Tries tiles that are smaller and smaller until `bytes` suffice. Returns the side; 0 where those
-/// of the smallest tiles don't suffice either.
+/// Tries tiles that are smaller and smaller until `bytes` suffice. Returns the side, that of the
+/// smallest where no others do; 0 for pictures that are no larger than those.
 template <class Network>
 std::int64_t find_tile(const Arguments& a, const Network& network, const Sources& sources,
                        double bytes, std::vector<Stage>& stages) {
@@ -66,13 +66,14 @@ std::int64_t find_tile(const Arguments& a, const Network& network, const Sources
   for (const Stage& stage : stages) {
     longer = std::max({longer, stage.size.height, stage.size.width});
   }
+  std::int64_t side = 0;
   for (std::int64_t count = 2; longer > kSmallestTile * (count - 1); ++count) {
     constexpr std::int64_t kUnit = 16;
-    const std::int64_t side = sfumato::round_up(sfumato::ceil_div(longer, count), kUnit);
+    side = sfumato::round_up(sfumato::ceil_div(longer, count), kUnit);
     set_tile(a, side, stages);
-    if (expected_of(network, sources, stages) <= bytes) return side;
+    if (expected_of(network, sources, stages) <= bytes) break;
   }
-  return 0;
+  return side;
 }
 
 }  // namespace detail
@@ -106,14 +107,20 @@ std::int64_t plan_memory(const Arguments& a, const sfumato::nn::Vgg<Stored, Devi
                                                    "; take a smaller --size"));
       }
       if (why.empty()) {
+        const double whole = expected;
         tile = detail::find_tile(a, network, sources, limit->bytes - before, stages);
         expected = before + detail::expected_of(network, sources, stages);
+        if (expected >= whole) {  // as of a small picture
+          tile = 0;
+          expected = whole;
+          detail::set_tile(a, tile, stages);
+        }
       }
-      if (tile == 0 && a.max_memory) {
+      if (expected > limit->bytes && a.max_memory) {
         const bool remembers = a.transfer.optimizer != sfumato::style::Optimizer::kAdam;
         throw sfumato::ResourceError(
-            sfumato::message("not enough memory: even in tiles about ", readable_bytes(expected),
-                             " are needed, more than --max-memory",
+            sfumato::message("not enough memory: ", tile > 0 ? "even in tiles " : "", "about ",
+                             readable_bytes(expected), " are needed, more than --max-memory",
                              remembers ? ", most of it for what --optimizer lbfgs remembers" : ""));
       }
     }

@@ -139,8 +139,8 @@ sfumato::Tensor<float, Device> initial_picture(
 template <class Device, class Stored>
 void paint(const Arguments& a, const std::vector<Stage>& stages,
            sfumato::nn::Vgg<Stored, Device>& network, const sfumato::style::LossScales& scales,
-           const Sources& sources, const Reporter& report, Watch& watch,
-           const Position<Device>& from, Painting<Device>& painting) {
+           const Sources& sources, const Reporter& report, Watch& watch, Position<Device> from,
+           Painting<Device>& painting) {
   using namespace sfumato;
   painting.content = sources.content;
   painting.opacity = sources.opacity;
@@ -181,7 +181,7 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
                       [&] { return painting.pixels(a, picture); });
     const Position<Device> position{number, painting.iterations, painting.history, {}};
     style::MinimizerState<float, Device> state;
-    if (number == from.stage) state = from.state;
+    if (number == from.stage) state = std::move(from.state);
     if (stage.goes_on && !state.pixels.defined()) {
       const style::PictureSize& before = stages[number - 2].size;
       state.optimizer = style::enlarge_moments(
@@ -196,7 +196,7 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
           keep(now, position, painting);
           return goes_on();
         },
-        state, terms);
+        std::move(state), terms);
     if (stage.transfer.objective.tile > 0) Pool<Device>::shared().trim();  // of the tiles
     learnt = std::move(result.state);
     painting.add(result);

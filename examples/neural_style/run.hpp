@@ -184,7 +184,7 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
   }
   begin_painting();
   try {
-    paint(a, stages, network, loaded.scales, sources, report, watch, from, painting);
+    paint(a, stages, network, loaded.scales, sources, report, watch, std::move(from), painting);
   } catch (const ValueError& error) {
     if (a.resume.empty()) throw;
     throw IoError(message(a.resume, ": ", error.what()));

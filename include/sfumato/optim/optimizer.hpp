@@ -145,6 +145,13 @@ class Optimizer {
 
   /// All that is needed to go on as if never interrupted: copies, by name.
   State state_dict() const {
+    State state = shared_state();
+    for (auto& [name, tensor] : state) tensor = tensor.clone();
+    return state;
+  }
+
+  /// The same in the optimiser's own memory, for who has none to spare: the next step changes it.
+  State shared_state() const {
     State state;
     const auto put = [&](const std::string& name, double number) {
       state.emplace(name, detail::to_parts<Compute<T>, Device>(number));
@@ -156,7 +163,7 @@ class Optimizer {
     }
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       for (const auto& [name, tensors] : buffers_) {
-        if (tensors[i].defined()) state.emplace(message(name, ".", i), tensors[i].clone());
+        if (tensors[i].defined()) state.emplace(message(name, ".", i), tensors[i]);
       }
     }
     for (std::size_t i = 0; i < counts_.size(); ++i) {

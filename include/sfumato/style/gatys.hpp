@@ -24,6 +24,7 @@
 #include "sfumato/style/term.hpp"
 #include "sfumato/style/tiles.hpp"
 #include "sfumato/style/variation.hpp"
+#include "sfumato/style/visit_tiles.hpp"
 
 /// The objective of Gatys, Ecker and Bethge, "Image style transfer using convolutional neural
 /// networks" (2016), with the weights of the book "Dive into Deep Learning".
@@ -43,7 +44,7 @@ std::int64_t deepest_pixel(const Network& network, const ObjectiveOptions& optio
 
 namespace detail {
 
-/// The terms of content layers, whose features are kept tile by tile.
+/// The terms of content layers, whose features are kept.
 template <class Network, class T, class Device>
 void add_content_terms(std::vector<typename Objective<Network, T>::FeatureTerm>& terms,
                        Network& network, const Tensor<T, Device>& content,
@@ -53,11 +54,23 @@ void add_content_terms(std::vector<typename Objective<Network, T>::FeatureTerm>&
   for (const std::string& name : options.content_layers) {
     layers.push_back(network.layer_index(name));
   }
-  std::vector<std::vector<Numbers>> of_tiles(layers.size());
+  std::vector<Tensor<T, Device>> targets(layers.size());
+  std::vector<std::int64_t> rows(layers.size());  // of the whole, where there is a strip of it
+  const auto lasting = Pool<Device>::current().shared_from_this();
   no_grad([&] {
     visit_tiles(network, Numbers(content), layers, cut,
                 [&](std::size_t i, const auto& seen, const Tile& tile) {
-                  of_tiles[i].push_back(ops::cast<T>(inner(seen, tile)));
+                  const auto own = ops::cast<T>(inner(seen, tile));
+                  rows[i] = tile.rows.of;
+                  if (tile.share() == 1.0) return void(targets[i] = own.value());
+                  if (!targets[i].defined()) {
+                    const PoolScope<Device> scope(lasting);
+                    const std::int64_t here = content.shape()[2] / network.stride(layers[i]);
+                    targets[i] = Tensor<T, Device>::empty(
+                        own.shape().with(2, here).with(3, tile.columns.of));
+                  }
+                  ops::detail::copy_into_window(own.value(), own_window(targets[i].shape(), tile),
+                                                targets[i]);
                 });
   });
   for (std::size_t i = 0; i < layers.size(); ++i) {
@@ -67,14 +80,14 @@ void add_content_terms(std::vector<typename Objective<Network, T>::FeatureTerm>&
          {},
          options.content_weight * layer_weight(network, name, options.content_layer_weights),
          "content"});
-    terms.back().sums = [targets = of_tiles[i], sums = options.sums](const auto& seen,
-                                                                     const Tile& tile) {
+    terms.back().sums = [target = Numbers(targets[i]), rows = rows[i], sums = options.sums](
+                            const auto& seen, const Tile& tile) {
       const auto x = inner(seen, tile);
-      if (tile.number >= targets.size()) {
+      if (tile.rows.of != rows || tile.columns.of != target.size(3)) {
         throw ShapeError("style transfer: the picture and its content have other sizes");
       }
       const double part = sums ? static_cast<double>(x.numel()) / 2.0 : tile.share();
-      return losses::content_loss(x, targets[tile.number]) * static_cast<T>(part);
+      return losses::content_loss(x, part_of(target, tile)) * static_cast<T>(part);
     };
     if (options.normalize_gradients) pull_equally(terms.back());
   }

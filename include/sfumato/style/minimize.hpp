@@ -99,7 +99,7 @@ class Minimization {
     if (!state.empty()) adam.load_state_dict(std::move(state));
     iteration_.state = [&] {
       auto now = this->state();
-      now.optimizer = adam.state_dict();
+      now.optimizer = adam.shared_state();
       return now;
     };
     const optim::StepDecay schedule{options_.learning_rate, options_.lr_decay_every,
@@ -125,7 +125,7 @@ class Minimization {
       ++average_.count;
       end_iteration();
     }
-    result_.state.optimizer = adam.state_dict();
+    result_.state.optimizer = adam.shared_state();
   }
 
   void run_lbfgs(std::map<std::string, Tensor<T, Device>> state) {
@@ -198,7 +198,7 @@ class Minimization {
                                from.iterations, averaged ? ", with" : ", without",
                                " an average, is not of these options"));
     }
-    if (from.before.defined()) last_ = from.before.clone();
+    if (from.before.defined()) last_ = from.before;
     best_ = from.best;
     least_ = from.least;
     result_.reached = from.reached;
@@ -330,15 +330,17 @@ TransferResult<T, Device> minimize(const Objective<Network, T>& objective,
                                    Tensor<T, Device> initial, const TransferOptions& options = {},
                                    const std::type_identity_t<Progress<T, Device>>& progress = {},
                                    const View<Network, T>& view = {},
-                                   const MinimizerState<T, Device>& from = {}) {
+                                   MinimizerState<T, Device> from = {}) {
   detail::check(options);
   if (objective.of_strips() && options.optimizer != Optimizer::kAdam) {
     throw ValueError(
         "style transfer: L-BFGS needs sums over a whole picture; paint strips of one by Adam");
   }
-  return detail::Minimization<Network, T>(objective, std::move(initial), options, progress, view,
-                                          from)
-      .run(from.optimizer);
+  detail::Minimization<Network, T> run(objective, std::move(initial), options, progress, view,
+                                       from);
+  auto optimizer = std::move(from.optimizer);
+  from = {};  // it may live as long as the run, which has copies
+  return run.run(std::move(optimizer));
 }
 
 }  // namespace sfumato::style

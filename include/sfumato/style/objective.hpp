@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sfumato/autodiff/checkpoint.hpp"
+#include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/error.hpp"
 #include "sfumato/ops/arithmetic.hpp"
@@ -18,6 +19,7 @@
 #include "sfumato/style/sum_over_tiles.hpp"
 #include "sfumato/style/term.hpp"
 #include "sfumato/style/tiles.hpp"
+#include "sfumato/style/visit_tiles.hpp"
 
 namespace sfumato::style {
 
@@ -112,11 +114,11 @@ class Objective {
     return std::nullopt;
   }
 
-  /// The weighted loss of a term, or its sums in a tile.
+  /// The weighted loss of a term, or its sums in a tile, or in a layer's.
   template <class AnyTerm, class Input>
   static Variable<T, Device> measure(const AnyTerm& term, const Input& features,
-                                     std::int64_t stride, const std::optional<Tile>& tile) {
-    if (tile) return term.sums(features, tile->over(stride));
+                                     const std::optional<Tile>& tile) {
+    if (tile) return term.sums(features, *tile);
     return term.loss_of(features) * static_cast<T>(term.weight);
   }
 
@@ -127,17 +129,25 @@ class Objective {
     const std::size_t offset = picture_terms_.size();
     std::vector<Variable<T, Device>> all(kinds_.size());
     for (std::size_t i = 0; i < offset; ++i) {
-      if (!tile || picture_terms_[i].sums) all[i] = measure(picture_terms_[i], image, 1, tile);
+      if (!tile || picture_terms_[i].sums) all[i] = measure(picture_terms_[i], image, tile);
     }
-    for (std::size_t i = 0; i < feature_terms_.size(); ++i) {
+    const bool keeps = grad_enabled();  // else there is nothing to be computed again
+    for (std::size_t i = 0; keeps && i < feature_terms_.size(); ++i) {
       if (!starts_[i]) all[offset + i] = recomputed(i, image, 0, tile);
     }
-    network_.visit_features(image, visited_layers_, [&](std::size_t k, const auto& features) {
-      const std::size_t i = visited_terms_[k];
-      all[offset + i] = *starts_[i] == layers_[i] ? measure(feature_terms_[i], features,
-                                                            network_.stride(layers_[i]), tile)
-                                                  : recomputed(i, features, *starts_[i] + 1, tile);
-    });
+    const auto see = [&](std::size_t k, const auto& features, const std::optional<Tile>& seen) {
+      const std::size_t i = keeps ? visited_terms_[k] : k;
+      all[offset + i] = !keeps || *starts_[i] == layers_[i]
+                            ? measure(feature_terms_[i], features, seen)
+                            : recomputed(i, features, *starts_[i] + 1, seen);
+    };
+    const std::vector<std::size_t>& layers = keeps ? visited_layers_ : layers_;
+    if (tile) {
+      visit_tile(network_, image, layers, cut_, *tile, see);
+    } else {
+      network_.visit_features(image, layers,
+                              [&](std::size_t k, const auto& features) { see(k, features, {}); });
+    }
     return all;
   }
 
@@ -146,13 +156,16 @@ class Objective {
   template <class Input>
   Variable<T, Device> recomputed(std::size_t i, const Input& input, std::size_t first,
                                  const std::optional<Tile>& tile) const {
+    const std::int64_t stride =
+        network_.stride(layers_[i]) / (first == 0 ? 1 : network_.stride(first - 1));
     return checkpoint(
-        [this, i, first, tile](const std::vector<Input>& inputs) {
+        [this, i, first, stride, tile](const std::vector<Input>& inputs) {
           Variable<T, Device> result;
           network_.visit_features(
               inputs[0], {layers_[i]},
               [&](std::size_t, const auto& x) {
-                result = measure(feature_terms_[i], x, network_.stride(layers_[i]), tile);
+                result = measure(feature_terms_[i], x,
+                                 tile ? std::optional(tile->over(stride)) : std::nullopt);
               },
               first);
           return result;

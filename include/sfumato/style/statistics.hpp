@@ -23,6 +23,7 @@
 #include "sfumato/style/styles.hpp"
 #include "sfumato/style/term.hpp"
 #include "sfumato/style/tiles.hpp"
+#include "sfumato/style/visit_tiles.hpp"
 
 namespace sfumato::style::detail {
 
@@ -89,6 +90,7 @@ void add_statistics_terms(std::vector<typename Objective<Network, T>::FeatureTer
   std::vector<std::vector<Numbers>> sums(names.size(), std::vector<Numbers>(count));
   std::vector<std::vector<double>> weights(names.size(), std::vector<double>(count, 0.0));
   const NoGrad off;
+  const auto lasting = Pool<Device>::current().shared_from_this();
   using Layers = std::vector<std::optional<LayerRegions<T, Device>>>;
   const auto visit = [&](const Tensor<T, Device>& image, const Tensor<T, Device>& regions,
                          const auto& use) {
@@ -109,7 +111,8 @@ void add_statistics_terms(std::vector<typename Objective<Network, T>::FeatureTer
       for (std::size_t r = 0; r < count; ++r) {
         if (seen.shares[r] == 0.0) continue;
         const auto own = statistics(x, seen.weights[r], tile) * static_cast<T>(part);
-        sums[i][r] = sums[i][r].defined() ? sums[i][r] + own : own;
+        const PoolScope<Device> scope(lasting);
+        sums[i][r] = sums[i][r].defined() ? sums[i][r] + own : Numbers(own.value().clone());
         weights[i][r] += part;
       }
     });

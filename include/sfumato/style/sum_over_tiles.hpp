@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -10,6 +9,7 @@
 #include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/error.hpp"
+#include "sfumato/style/tile_memory.hpp"
 #include "sfumato/style/tiles.hpp"
 
 namespace sfumato::style {
@@ -61,18 +61,15 @@ Variable<T, Device> sum_over_tiles(const Variable<T, Device>& picture,
                                       detail::seen_window(whole.shape(), tile));
     });
   };
-  // The gradient's memory is taken before the tiles cut up what is free.
-  const auto room = std::make_shared<Tensor<T, Device>>();
-  if (!split.gradient && grad_enabled() && picture.requires_grad()) {
-    *room = Tensor<T, Device>::zeros(picture.shape());
-  }
   Tensor<T, Device> sums;
   typename TileSplit<T, Device>::Parts parts;
   no_grad([&] {
+    TileMemory<Device> memory;
     for (const Tile& tile : tiles) {
-      const Tensor<T, Device> own = function(seen(picture, tile), tile).value();
+      Tensor<T, Device> own;
+      memory.use(tile, [&] { own = function(seen(picture, tile), tile).value(); });
       if (split.sum) {
-        parts.push_back(own);
+        parts.push_back(own.clone());
       } else if (sums.defined()) {
         sfumato::detail::add_into(sums, sums, own);
       } else {
@@ -83,23 +80,25 @@ Variable<T, Device> sum_over_tiles(const Variable<T, Device>& picture,
   });
   return record(
       "sum_over_tiles", std::move(sums), {picture},
-      [picture, tiles, function, split, seen, room](const Backward<T, Device>& ctx) {
+      [picture, tiles, function, split, seen](const Backward<T, Device>& ctx) {
         if (grad_enabled()) {
           throw GraphError(
               "sum_over_tiles: its gradient can't be differentiated again; compute the whole "
               "without tiles for that");
         }
-        auto gradient = std::exchange(*room, {});  // undefined in a second pass
-        if (!gradient.defined() && !split.gradient) {
-          gradient = Tensor<T, Device>::zeros(picture.shape());
-        }
+        Tensor<T, Device> gradient;
+        if (!split.gradient) gradient = Tensor<T, Device>::zeros(picture.shape());
         typename TileSplit<T, Device>::Parts of_tiles;
+        TileMemory<Device> memory;
         for (const Tile& tile : tiles) {
-          const Variable<T, Device> own(seen(picture, tile).value(), true);
-          const GradMode recorded(true);
-          backward(function(own, tile), {}, ctx.gradient());
+          Variable<T, Device> own;
+          memory.use(tile, [&] {
+            own = Variable<T, Device>(seen(picture, tile).value(), true);
+            const GradMode recorded(true);
+            backward(function(own, tile), {}, ctx.gradient());
+          });
           if (split.gradient) {
-            of_tiles.push_back(own.grad().value());
+            of_tiles.push_back(own.grad().value().clone());
           } else {
             detail::add_to_window(gradient, detail::seen_window(gradient.shape(), tile),
                                   own.grad().value());

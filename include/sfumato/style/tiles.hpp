@@ -25,9 +25,14 @@ struct TileSpan {
   std::int64_t of = 0;
 
   std::int64_t size() const { return end - begin; }
+  std::int64_t seen() const { return seen_end - seen_begin; }
   /// The same in a layer of which one value stands for `stride` pixels.
   TileSpan over(std::int64_t stride) const {
     return {begin / stride, end / stride, seen_begin / stride, seen_end / stride, of / stride};
+  }
+  /// The same with at most so many around it.
+  TileSpan within(std::int64_t halo) const {
+    return {begin, end, std::max(seen_begin, begin - halo), std::min(seen_end, end + halo), of};
   }
 };
 
@@ -44,6 +49,9 @@ struct Tile {
   }
   Tile over(std::int64_t stride) const {
     return {number, rows.over(stride), columns.over(stride), top / stride};
+  }
+  Tile within(std::int64_t halo) const {
+    return {number, rows.within(halo), columns.within(halo), top};
   }
   /// Of the positions of the whole.
   double share() const {
@@ -62,6 +70,12 @@ struct TileStrip {
   bool is_whole() const { return end == 0; }
 };
 
+/// Behind a layer no more than so many pixels around a tile are computed along.
+struct TileHalo {
+  std::size_t layer = 0;
+  std::int64_t pixels = 0;
+};
+
 /// How pictures are cut into tiles, so that some layers of a network see in each what they see in
 /// the whole picture.
 struct TileCut {
@@ -69,6 +83,7 @@ struct TileCut {
   std::int64_t halo = 0;   ///< pixels around a tile that are computed along
   std::int64_t pixel = 1;  ///< what sides are multiples of
   TileStrip strip = {};    ///< what is here of a picture
+  std::vector<TileHalo> narrower = {};  ///< halos of the layers to come, which reach less far
 };
 
 namespace detail {
@@ -99,9 +114,26 @@ inline ops::detail::Window tile_window(const Shape& whole, std::int64_t top, std
 
 /// What is seen for a tile of images (n, c, h, w).
 inline ops::detail::Window seen_window(const Shape& whole, const Tile& tile) {
-  return tile_window(whole, tile.rows.seen_begin - tile.top,
-                     tile.rows.seen_end - tile.rows.seen_begin, tile.columns.seen_begin,
-                     tile.columns.seen_end - tile.columns.seen_begin);
+  return tile_window(whole, tile.rows.seen_begin - tile.top, tile.rows.seen(),
+                     tile.columns.seen_begin, tile.columns.seen());
+}
+
+/// What is a tile's own of images or features (n, c, h, w).
+inline ops::detail::Window own_window(const Shape& whole, const Tile& tile) {
+  return tile_window(whole, tile.rows.begin - tile.top, tile.rows.size(), tile.columns.begin,
+                     tile.columns.size());
+}
+
+/// Of features (n, c, h, w), seen for a tile, those seen for it with a halo of at most so much.
+template <class T, class Device>
+Variable<T, Device> with_halo(const char* op, const Variable<T, Device>& seen, const Tile& tile,
+                              std::int64_t halo) {
+  const auto& [number, rows, columns, top] = tile.within(halo);
+  if (seen.size(2) == rows.seen() && seen.size(3) == columns.seen()) return seen;
+  return ops::detail::read_window(
+      op, seen,
+      tile_window(seen.shape(), rows.seen_begin - tile.rows.seen_begin, rows.seen(),
+                  columns.seen_begin - tile.columns.seen_begin, columns.seen()));
 }
 
 }  // namespace detail
@@ -131,12 +163,22 @@ TileCut tile_cut(const Network& network, const std::vector<std::string>& layers,
   if (side == 0) return {};
   if constexpr (requires { network.reach(std::size_t{}); }) {
     TileCut cut{side, 1, 2};
+    std::size_t deepest = 0;
     for (const std::string& name : layers) {
       const std::size_t layer = network.layer_index(name);
+      deepest = std::max(deepest, layer);
       cut.halo = std::max(cut.halo, network.reach(layer));
       cut.pixel = std::max(cut.pixel, network.stride(layer));
     }
-    cut.halo = round_up(cut.halo, cut.pixel);
+    const std::int64_t reach = cut.halo;
+    cut.halo = round_up(reach, cut.pixel);
+    std::int64_t halo = cut.halo;
+    for (std::size_t layer = 1; layer < deepest; ++layer) {
+      if (network.stride(layer) == network.stride(layer - 1)) continue;
+      const std::int64_t needed = round_up(reach - network.reach(layer), cut.pixel);
+      if (needed < halo) cut.narrower.push_back({layer, needed});
+      halo = std::min(halo, needed);
+    }
     return cut;
   } else {
     throw ValueError(
@@ -147,40 +189,14 @@ TileCut tile_cut(const Network& network, const std::vector<std::string>& layers,
 /// A tile's own of what was seen for it, without what is around: features (n, c, h', w').
 template <class T, class Device>
 Variable<T, Device> inner(const Variable<T, Device>& seen, const Tile& tile) {
-  const auto& [number, rows, columns, top] = tile;
-  if (seen.size(2) == rows.size() && seen.size(3) == columns.size()) return seen;
-  return ops::detail::read_window(
-      "inner", seen,
-      detail::tile_window(seen.shape(), rows.begin - rows.seen_begin, rows.size(),
-                          columns.begin - columns.seen_begin, columns.size()));
+  return detail::with_halo("inner", seen, tile, 0);
 }
 
-/// A tile's own of the whole (n, c, h, w).
+/// A tile's own of the whole (n, c, h, w), or of the strip of it that is here.
 template <class T, class Device>
 Variable<T, Device> part_of(const Variable<T, Device>& whole, const Tile& tile) {
   if (tile.rows.size() == tile.rows.of && tile.columns.size() == tile.columns.of) return whole;
-  return ops::detail::read_window(
-      "part_of", whole,
-      detail::tile_window(whole.shape(), tile.rows.begin, tile.rows.size(), tile.columns.begin,
-                          tile.columns.size()));
-}
-
-/// Calls visit(i, features, tile) with what layers[i] sees of an image (1, 3, h, w), tile by tile;
-/// inner() is the tile's own of it.
-template <class Network, class T, class Device, class Visit>
-void visit_tiles(Network& network, const Variable<T, Device>& image,
-                 const std::vector<std::size_t>& layers, const TileCut& cut, const Visit& visit) {
-  const std::vector<Tile> tiles = tiles_of(image.shape(), cut);
-  for (const Tile& tile : tiles) {
-    const bool whole = tiles.size() == 1 && cut.strip.is_whole();
-    const Variable<T, Device> seen =
-        whole ? image
-              : ops::detail::read_window("seen", image, detail::seen_window(image.shape(), tile));
-    network.visit_features(seen, layers, [&](std::size_t i, const auto& features) {
-      visit(i, features,
-            whole ? Tile::whole(features.shape()) : tile.over(network.stride(layers[i])));
-    });
-  }
+  return ops::detail::read_window("part_of", whole, detail::own_window(whole.shape(), tile));
 }
 
 }  // namespace sfumato::style

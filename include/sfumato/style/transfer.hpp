@@ -51,7 +51,7 @@ requires FeatureExtractor<Network, T> TransferResult<T, Device> transfer(
     const auto objective =
         gatys_objective(network, content, styles, options.objective, picture_terms);
     forget_sources();
-    return minimize(objective, std::move(initial), options, progress, {}, from);
+    return minimize(objective, std::move(initial), options, progress, {}, std::move(from));
   }
   const auto extended = [&](const Tensor<T, Device>& picture) {
     return extend_borders(Variable<T, Device>(picture), pixel).value();
@@ -82,7 +82,7 @@ requires FeatureExtractor<Network, T> TransferResult<T, Device> transfer(
   }
   initial = extended(initial);
   forget_sources();
-  return minimize(objective, std::move(initial), options, progress, view, from);
+  return minimize(objective, std::move(initial), options, progress, view, std::move(from));
 }
 
 }  // namespace sfumato::style
