@@ -62,7 +62,7 @@ struct ObjectiveOptions {
   bool low_memory = false;
   /// Not 0: pictures are looked at in tiles whose sides are at most this many pixels (multiples of
   /// deepest_pixel(), but for what is left over), so that only the features of one are in memory at
-  /// a time. Losses and gradients are the same to rounding, and take about 1.6 times as long.
+  /// a time. Losses and gradients are the same to rounding, and take about twice as long.
   std::int64_t tile = 0;
 };
 
