@@ -268,7 +268,7 @@ TEST_CASE("memory is counted of targets, of what losses keep, and of the largest
   // Tiles of 50 x 56 pixels, with six all around.
   stage.transfer.objective.tile = 64;
   CHECK(expected_memory(network, stage, {{32, 32}}) ==
-        2.0 * kAnyway + plain_pixels * (81.0 + 16.0) + 62.0 * 68.0 * 96.0);
+        2.0 * kAnyway + plain_pixels * (82.0 + 16.0) + 62.0 * 68.0 * 96.0);
 }
 
 TEST_CASE("a side in proportion is no longer than a side may be") {
