@@ -190,6 +190,26 @@ TEST_CASE("a disk that fills up gives an error and leaves nothing behind") {
   }
 }
 
+TEST_CASE("what an error ended, or is complete, takes no more and is not put in place") {
+  const TemporaryDirectory folder;
+  const auto path = folder / "kept";
+  write_bytes(path, "old");
+  const std::string over = path.string() + kUnwritable + "it is complete, or an error ended it";
+  io::AtomicFileWriter ended(path);
+  const std::string large(100'000, 'x');
+  CHECK(with_small_disk(2000, [&] { ended.write(large.data(), large.size()); }) != "");
+  CHECK(names_in(folder) == Names{"kept"});
+  CHECK(complaint([&] { ended.write("more", 4); }) == over);
+  CHECK(complaint([&] { ended.commit(); }) == over);
+  CHECK(read_bytes(path) == "old");
+  io::AtomicFileWriter complete(path);
+  complete.write("new", 3);
+  complete.commit();
+  CHECK(complaint([&] { complete.write("more", 4); }) == over);
+  CHECK(complaint([&] { complete.commit(); }) == over);
+  CHECK(read_bytes(path) == "new");
+}
+
 TEST_CASE("two writers of one target don't disturb each other") {
   const TemporaryDirectory folder;
   const auto path = folder / "shared";

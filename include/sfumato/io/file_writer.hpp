@@ -49,13 +49,16 @@ class AtomicFileWriter {
   AtomicFileWriter& operator=(const AtomicFileWriter&) = delete;
   ~AtomicFileWriter() { remove_temporary(); }
 
-  /// Throws IoError when the disk is full.
+  /// Throws IoError when the disk is full, and from then on always: of what is not whole nothing is
+  /// put in place.
   void write(const void* data, std::size_t bytes) {
+    check_open();
     if (bytes > 0 && std::fwrite(data, 1, bytes, file_.get()) != bytes) fail(errno);
   }
 
-  /// Puts the file in its place. Throws IoError when that fails.
+  /// Puts the file in its place, once. Throws IoError when that fails.
   void commit() {
+    check_open();
     if (std::fflush(file_.get()) != 0) fail(errno);
     if (!temporary_.empty()) sync();
     // Some file systems, such as those of a network, notice only now that there is no place.
@@ -114,7 +117,7 @@ class AtomicFileWriter {
   }
 
   /// Waits until the content is on the disk: else a crash could leave the new name with nothing.
-  void sync() const {
+  void sync() {
     if (fsync(fileno(file_.get())) == 0) return;
     const bool unknown_here = errno == EINVAL || errno == ENOSYS || errno == ENOTSUP;
     if (!unknown_here) fail(errno);
@@ -126,7 +129,12 @@ class AtomicFileWriter {
     temporary_.clear();
   }
 
-  [[noreturn]] void fail(int error) const {
+  void check_open() const {
+    if (file_ == nullptr) detail::fail_to_write(name_, "it is complete, or an error ended it");
+  }
+
+  [[noreturn]] void fail(int error) {
+    remove_temporary();
     const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
     throw IoError(message(name_, ": writing failed: ", detail::error_text(error),
                           full ? "; is the disk full? Make room or name another place" : "",
