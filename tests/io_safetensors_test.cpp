@@ -141,6 +141,9 @@ TEST_CASE("a file is written piece by piece as whole tensors are, and read in pa
   CHECK(complaint([&] { pieces.write(Tensor<float>::ones({2})); }) ==
         "SafetensorsWriter: 2 values where 1 are missing to a tensor's end");
   CHECK(complaint([&] { pieces.commit(); }) == "SafetensorsWriter: 1 values are missing");
+  CHECK(complaint([&] { pieces.write(Tensor<float>::full({1}, 1e6F)); }) ==
+        "write_safetensors: c holds 1e+06, which is too large for F16");
+  CHECK(complaint([&] { pieces.commit(); }) == "SafetensorsWriter: 1 values are missing");
   pieces.write(tensors.at("c"));
   CHECK(complaint([&] { pieces.write(Tensor<float>::ones({1})); }) ==
         "SafetensorsWriter: 1 values where 0 are missing to a tensor's end");

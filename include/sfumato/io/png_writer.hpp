@@ -133,9 +133,9 @@ class PngFile {
       throw ShapeError(message("PngFile: rows ", rows.shape(), " where ", missing_, " rows of ",
                                width_, " x 3 are missing"));
     }
-    missing_ -= rows.shape()[0];
     writer_.add(rows.data(), rows.shape()[0]);
     write();
+    missing_ -= rows.shape()[0];
   }
 
   /// Puts the file in its place. Throws ShapeError where rows are missing, and IoError.

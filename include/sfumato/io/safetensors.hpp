@@ -191,7 +191,6 @@ class SafetensorsWriter {
                                ends_.empty() ? 0 : ends_.front().second - written_,
                                " are missing to a tensor's end"));
     }
-    written_ += piece.numel();
     const std::vector<T> values = piece.to_vector();
     switch (stored_type_) {
       case StoredType::kF64:
@@ -266,6 +265,7 @@ class SafetensorsWriter {
       }
     }
     file_->write(converted.data(), converted.size() * sizeof(converted[0]));
+    written_ += static_cast<std::int64_t>(values.size());
   }
 
   StoredType stored_type_;
