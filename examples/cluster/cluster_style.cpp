@@ -171,7 +171,8 @@ int main(int argc, char** argv) try {
     return true;
   };
   const auto painted = as_image(style::denormalize(
-      style::minimize(objective, std::move(content), options, progress, {}, from).image));
+      style::minimize(objective, std::move(content), options, progress, {}, std::move(from))
+          .image));
   std::optional<io::PngFile> file;
   if (is_first) file.emplace(out, whole[2], whole[3]);
   strips.each_piece(painted,
