@@ -162,12 +162,16 @@ void convolve_in_order(const Convolution<S>& task, const WinogradPlan& plan) {
 }
 
 /// Winograd's algorithm as planned; but gradients that are stored in bfloat16 are computed from
-/// products of it where the target has them. They are 1.2 % away then, which a descent does not
-/// notice: as features, on which losses depend, they would be too coarse.
+/// products of it where the target has them and many filters make them pay. They are 1.2 % away
+/// then, which a descent does not notice: as features, on which losses depend, they would be too
+/// coarse.
 template <class S>
 void convolve_by_winograd(const Convolution<S>& task, const WinogradPlan& plan) {
   if constexpr (kMultipliesBFloat16 && std::same_as<S, BFloat16>) {
-    if (task.filters.turned && !options().exact) return convolve_in_order<4, BFloat16>(task, plan);
+    const bool many_filters = plan.order == WinogradOrder::kPanels;
+    if (task.filters.turned && many_filters && !options().exact) {
+      return convolve_in_order<4, BFloat16>(task, plan);
+    }
   }
   plan.output == 6 ? convolve_in_order<6, float>(task, plan)
                    : convolve_in_order<4, float>(task, plan);

@@ -111,21 +111,22 @@ inline WinogradPlan plan_winograd(const Conv2dGeometry& g, std::int64_t lanes) {
   const auto tiles = [&](std::int64_t output) {
     return g.batch * ceil_div(g.out_h, output) * ceil_div(g.out_w, output);
   };
+  // Larger tiles multiply less, but there are 64 instead of 36 products of filters to prepare,
+  // which takes many tiles to pay, and rounding errors are twice as large, which matters most next
+  // to the image.
   const bool avx512 = lanes == 16;
   if (avx512) {
     // Transforming a filter takes as long as multiplying it with so many tiles.
     constexpr std::int64_t kFilterTiles = 3;
-    const std::int64_t output =
-        64 * (tiles(6) + kFilterTiles) < 36 * (tiles(4) + kFilterTiles) ? 6 : 4;
+    constexpr std::int64_t kEnoughTiles = 200;
+    const bool less = 64 * (tiles(6) + kFilterTiles) < 36 * (tiles(4) + kFilterTiles);
+    const std::int64_t output = less && (many_filters || tiles(6) >= kEnoughTiles) ? 6 : 4;
     if (many_filters) return {output, WinogradOrder::kPanels, output == 6 ? 192 : 600};
     // The processors that have it have caches of one or two mebibytes.
     const std::int64_t points = (output + 2) * (output + 2);
     return {output, WinogradOrder::kBlocks,
             (1 << 18) / (points * (g.in_channels + g.out_channels))};
   }
-  // Larger tiles multiply less, but there are 64 instead of 36 products of filters to prepare,
-  // which takes many tiles to pay, and rounding errors are twice as large, which matters most next
-  // to the image.
   const std::int64_t enough_tiles = many_filters ? 200 : 1000;
   const std::int64_t output = tiles(6) >= enough_tiles ? 6 : 4;
   if (many_filters) {
