@@ -193,6 +193,10 @@ TEST_CASE("other tiles on other ranks are refused on all") {
   const style::TileCut cut{world().rank() == 0 ? 32 : 16, 16, 16};
   CHECK_THROWS_WITH_AS(distributed::Strips(style::tiles_of({1, 3, 256, 64}, cut)),
                        doctest::Contains("has other tiles than rank 0"), ValueError);
+  style::Tile tile;  // whose digits are those of the other one
+  tile.rows = world().rank() == 0 ? style::TileSpan{5, 0, 321} : style::TileSpan{532, 0, 1};
+  CHECK_THROWS_WITH_AS(distributed::Strips({tile}),
+                       doctest::Contains("has other tiles than rank 0"), ValueError);
 }
 
 TEST_CASE("other settings on a rank are refused on all") {
@@ -233,6 +237,11 @@ TEST_CASE("an image in strips comes from rank 0 and goes back piece by piece") {
   const distributed::Strips strips(tiles);
   CHECK_THROWS_WITH_AS(strips.scatter(Tensor<float>::zeros({1, 3, kHeight + 1, 20})),
                        doctest::Contains("(1, 3, 151, 20) for tiles of 150 rows"), ShapeError);
+  CHECK_THROWS_WITH_AS(strips.cut(Tensor<float>::zeros({1, 3, kHeight - 1, 20})),
+                       doctest::Contains("an image (1, 3, 149, 20) for tiles of 150 rows"),
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(strips.gather(Tensor<float>::zeros({1, 3, 8, 20})),
+                       doctest::Contains("a strip (1, 3, 8, 20) for tiles of "), ShapeError);
 }
 
 TEST_CASE("ranks with a part of each batch learn what one learns with all of it") {

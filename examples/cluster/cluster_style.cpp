@@ -137,8 +137,8 @@ int main(int argc, char** argv) try {
   const Tensor<std::uint8_t> style_pixels = read(style_file, style_longer);
   distributed::check_same(
       "cluster_style", "options, another style picture or another checkpoint",
-      message(tile, ' ', iterations, ' ', checkpoint.empty() ? 0 : every, ' ',
-              resume.empty() ? resume : io::sha256_of_file(resume), ' ', style_pixels.shape()) +
+      message(tile, " ", iterations, " ", checkpoint.empty() ? 0 : every, " ",
+              resume.empty() ? resume : io::sha256_of_file(resume), " ", style_pixels.shape()) +
           std::string(style_pixels.data(), style_pixels.data() + style_pixels.numel()));
   const auto style = style::normalize<float>(style_pixels);
 

@@ -53,7 +53,7 @@ void check_same_on_all(const Communicator& world, std::string_view op, const Nam
 /// of `what`: the settings that they must agree on, or else would wait for each other for ever, or
 /// compute what nobody asked for. Every rank has to call it.
 ///
-///     distributed::check_same("train", "settings", message(batch_size, ' ', epochs));
+///     distributed::check_same("train", "settings", message(batch_size, " ", epochs));
 inline void check_same(std::string_view op, std::string_view what, const std::string& text) {
   const auto all = detail::hashes_on_all(Communicator::current(op), op, text);
   for (std::size_t rank = 1; rank < all.size(); ++rank) {

@@ -59,9 +59,11 @@ class Strips {
     }
   }
 
-  /// This rank's rows of an image (n, c, h, w) that all have.
+  /// This rank's rows of an image (n, c, h, w) that all have. Throws ShapeError where it is not as
+  /// high as the tiles are together.
   template <class T, class Device>
   Tensor<T, Device> cut(const Tensor<T, Device>& image) const {
+    check_rows("an image", image.shape(), parts_.back().end);
     const std::int64_t top = own().top;
     return copy_rows(image.template to<Cpu>(), top, own().bottom - top).template to<Device>();
   }
@@ -78,10 +80,7 @@ class Strips {
     }
     world_.check(MPI_Bcast(sides, 4, MPI_INT64_T, 0, world_.handle()), kOp);
     const Shape shape{sides[0], sides[1], sides[2], sides[3]};
-    if (sides[2] != parts_.back().end) {
-      throw ShapeError(
-          message("Strips: an image ", shape, " for tiles of ", parts_.back().end, " rows"));
-    }
+    check_rows("an image", shape, parts_.back().end);
     if (world_.rank() == 0) {
       for (int rank = 1; rank < world_.size(); ++rank) {
         const Part& theirs = parts_[static_cast<std::size_t>(rank)];
@@ -97,10 +96,11 @@ class Strips {
   /// Calls use(piece) on rank 0 with all of an image of which the ranks have strips (n, c, h', w),
   /// in the order in which the whole has it in memory, one channel's rows of one rank (1, 1, rows,
   /// w) at a time: what is written to a file so is never whole in the memory of a rank. Every rank
-  /// has to call it.
+  /// has to call it. Throws ShapeError where the strip does not have this rank's rows.
   template <class T, class Device, class Use>
   void each_piece(const Tensor<T, Device>& strip, const Use& use) const {
     const Part& part = own();
+    check_rows("a strip", strip.shape(), part.bottom - part.top);
     const auto here = strip.template to<Cpu>();
     const Shape plane{1, 1, strip.size(2), strip.size(3)};
     for (std::int64_t i = 0; i < strip.size(0) * strip.size(1); ++i) {
@@ -160,10 +160,16 @@ class Strips {
     std::string text;
     for (const style::Tile& tile : tiles_) {
       for (const style::TileSpan& span : {tile.rows, tile.columns}) {
-        text += message(span.begin, ' ', span.seen_begin, ' ', span.seen_end, ' ', span.of, ';');
+        text += message(span.begin, " ", span.end, " ", span.seen_begin, " ", span.seen_end, " ",
+                        span.of, ";");
       }
     }
     check_same(kOp, "tiles", text);
+  }
+
+  static void check_rows(const char* what, const Shape& shape, std::int64_t rows) {
+    if (shape.rank() == 4 && shape[2] == rows) return;
+    throw ShapeError(message("Strips: ", what, " ", shape, " for tiles of ", rows, " rows"));
   }
 
   /// Σ over all tiles in their order: it goes from rank to rank, each of which adds its tiles'.
