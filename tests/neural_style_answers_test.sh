@@ -7,7 +7,7 @@ program=$SFUMATO_BUILD_DIR/neural_style
 
 "$program" --version >version.txt
 for line in '^neural_style, of sfumato [0-9.]*$' '^device: \(cpu\|cuda:0\)$' \
-  '^instruction set: \(portable\|avx2\|avx512\|avx512_bf16\|amx\)$' '^compiler: .' '^libraries: Eigen [0-9.]*, libpng [0-9.]*, '; do
+  '^instruction set: \(portable\|avx2\|avx512\|avx512_bf16\|amx\)$' '^compiler: .*\(Clang\|GCC\) [0-9]' '^libraries: Eigen [0-9.]*, libpng [0-9.]*, '; do
   grep -q "$line" version.txt || fail "--version has no line $line: $(cat version.txt)"
 done
 SFUMATO_VECTORS=portable "$program" --version | grep -qx 'instruction set: portable' ||

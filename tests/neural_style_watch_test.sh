@@ -43,7 +43,7 @@ for run in 1 2; do
 done
 head -1 run.jsonl | grep -q '^{"event":"start","time":.*"settings":{"CONTENT":"cat.jpg",.*"--iterations":"4"' ||
   fail "the log's first line: $(head -1 run.jsonl)"
-sed -n 3p run.jsonl | grep -qE '^\{"event":"iteration","stage":1,"iteration":2,"of":4,"content":[0-9.e-]+,"style":[0-9.e-]+,"tv":[0-9.e-]+,"total":[0-9.e-]+,"seconds":[0-9.e-]+,"memory":[0-9.e+]+\}$' ||
+sed -n 3p run.jsonl | grep -qE '^\{"event":"iteration","stage":1,"iteration":2,"of":4,"content":[0-9.e-]+,"style":[0-9.e-]+,"tv":[0-9.e-]+,"total":[0-9.e-]+,"seconds":[0-9.e-]+,"memory":[0-9]+\}$' ||
   fail "the log's third line: $(sed -n 3p run.jsonl)"
 tail -1 run.jsonl | grep -q '^{"event":"end",.*"status":0}$' || fail "the log's last line: $(tail -1 run.jsonl)"
 paint --log /dev/stdout --quiet | tail -1 | grep -q '^{"event":"end"' || fail "a log to a pipe"

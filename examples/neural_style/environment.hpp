@@ -71,8 +71,10 @@ inline std::string libraries() {
 /// That of a run on the device that --device asks for.
 inline Environment environment(const std::string& device) {
   const std::optional<int> gpu = choose_gpu(device);
-#ifdef __VERSION__
-  const std::string compiler = __VERSION__;
+#ifdef __clang__
+  const std::string compiler = __VERSION__;  // "Clang 14.0.6"
+#elif defined(__VERSION__)
+  const std::string compiler = "GCC " __VERSION__;
 #else
   const std::string compiler = "unknown";
 #endif

@@ -67,7 +67,9 @@ inline const std::vector<Option>& further_options() {
        "",
        "COUNT",
        kOptimiser,
-       "Steps of the coarsest stage (default: --iterations)",
+       "Steps of the coarsest stage (default: --iterations; of --method wasserstein and of "
+       "--preset "
+       "crowson 1000)",
        number(at(&A::first_iterations), std::int64_t{1}, kMany),
        {{{}, "--min-size", "", "without it there is one size"}}},
       {"--until-loss", "", "LOSS", kOptimiser,
@@ -236,7 +238,9 @@ inline const std::vector<Option>& further_options() {
       {"--losses", "", "FILE", kReports, "CSV file for the losses of every iteration",
        words(at(&A::losses), "a file name")},
       {"--report-every", "", "COUNT", kReports,
-       "Iterations between two reports, on the screen, in the log and in drawings",
+       "Iterations between two reports, on the screen, in the log and in drawings; the log and "
+       "drawings have all iterations with --losses or --until-loss, which compute their losses "
+       "anyway",
        number(at(&A::report_every), std::int64_t{1}, kMany)},
       {"--log", "", "FILE", kReports,
        "File to which a line of JSON (JSONL) is appended for every report, at once",

@@ -156,7 +156,7 @@ class Watch {
       for (const auto& [kind, loss] : now.losses) event[kind] = loss;
       event["total"] = now.total;
       event["seconds"] = now.seconds;
-      event["memory"] = standing_.memory;
+      event["memory"] = static_cast<std::int64_t>(standing_.memory);
       log_.write(event);
     }
     if (frames_.wants(overall_)) frames_.add(overall_, pixels());
