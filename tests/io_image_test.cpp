@@ -153,9 +153,12 @@ TEST_CASE("a PNG is written row by row as it is as a whole") {
   CHECK_FALSE(std::filesystem::exists(folder / "rows.png"));
   file.commit();
   CHECK(read_bytes(folder / "rows.png") == read_bytes(folder / "whole.png"));
-  CHECK(complaint([&] {
-          io::PngFile(folder / "x.png", 0, 5);
-        }).starts_with("the PNG could not be encoded: "));
+  constexpr std::int64_t kLarge = std::int64_t{1} << 32;
+  for (const std::int64_t height : {std::int64_t{0}, std::int64_t{-1}, 1 - kLarge, 1 + kLarge}) {
+    CHECK(complaint([&] {
+            io::PngFile(folder / "x.png", height, 5);
+          }).starts_with("the PNG could not be encoded: "));
+  }
 }
 
 TEST_CASE("JPEG round trips closely, and the more so the higher the quality") {

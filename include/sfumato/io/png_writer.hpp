@@ -2,6 +2,7 @@
 
 #include <png.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -68,8 +69,10 @@ class PngWriter {
         },
         [](png_structp) {});
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-    png_set_IHDR(png, writer.info_, static_cast<png_uint_32>(writer.size_.width),
-                 static_cast<png_uint_32>(writer.size_.height), 8,
+    const auto side = [](std::int64_t pixels) {  // libpng refuses 0, and more than 31 bits
+      return static_cast<png_uint_32>(std::clamp<std::int64_t>(pixels, 0, PNG_UINT_32_MAX));
+    };
+    png_set_IHDR(png, writer.info_, side(writer.size_.width), side(writer.size_.height), 8,
                  writer.size_.channels == 4 ? PNG_COLOR_TYPE_RGB_ALPHA : PNG_COLOR_TYPE_RGB,
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_set_sRGB(png, writer.info_, PNG_sRGB_INTENT_RELATIVE);
@@ -121,7 +124,8 @@ inline std::vector<std::uint8_t> encode_png(const std::uint8_t* pixels, std::int
 ///     file.commit();
 class PngFile {
  public:
-  /// Throws IoError for a picture without pixels, and where nothing can be written.
+  /// Throws IoError for a picture without pixels, or larger than PNG allows, and where nothing can
+  /// be written.
   PngFile(const std::filesystem::path& path, std::int64_t height, std::int64_t width)
       : file_(path), writer_(height, width, 3), width_(width), missing_(height) {}
 
