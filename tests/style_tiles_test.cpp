@@ -299,6 +299,11 @@ TEST_CASE("what is no sum over positions is refused") {
           style::minimize(of_strip, image(2, 32, 32), {.optimizer = style::Optimizer::kLbfgs});
         }) ==
         "style transfer: L-BFGS needs sums over a whole picture; paint strips of one by Adam");
+  const nn::Vgg<double> circular(
+      {.first_padding = ops::PaddingMode::kCircular, .widths = {3, 4, 3, 4, 3}});
+  CHECK(style::tile_cut(circular, {"relu1_1"}, 0).side == 0);
+  CHECK(complaint([&] { style::tile_cut(circular, {"relu1_1"}, 32); }) ==
+        "Vgg: with circular padding no part of a picture can be seen alone");
   CHECK(complaint([&] { style::tile_cut(network, {"relu1_1"}, -1); }) ==
         "style transfer: tiles of -1 pixels");
   CHECK(complaint([&] {

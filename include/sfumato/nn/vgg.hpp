@@ -175,8 +175,12 @@ class Vgg : public Module<T, Device> {
 
   /// How many pixels on each side of what one value of a layer stands for have a part in it: one
   /// step of each convolution. Where a picture is cut at a multiple of the layer's stride, no value
-  /// that is farther from there changes.
+  /// that is farther from there changes. Throws ValueError for circular padding, by which opposite
+  /// edges are neighbours.
   std::int64_t reach(std::size_t layer) const {
+    if (first_options_.padding_mode == ops::PaddingMode::kCircular) {
+      throw ValueError("Vgg: with circular padding no part of a picture can be seen alone");
+    }
     std::int64_t pixels = 0;
     for (std::size_t i = 0; i <= layer; ++i) {
       if (layer_names_[i].starts_with("conv")) pixels += stride(i);
