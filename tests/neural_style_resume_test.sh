@@ -20,7 +20,7 @@ sets=("--size 40 --iterations 60 --init noise --seed 3"
   "--size 40 --iterations 40 --method wasserstein --original-colors luminance"
   "--size 48 --borders plain --iterations 24 --precision bf16 --learning-rate 0.05 --lr-decay-every 10"
   "--size 33 --iterations 80 --until-loss 1e-3 --optimizer adam"
-  "--size 100 --borders plain --iterations 20 --method gram --tile 48")
+  "--size 100 --borders plain --iterations 20 --method gram --tile 64")
 paint() { "$program" "$cat" "$suns" --no-metadata "$@"; }
 same() {
   cmp whole-$1.png out.png || fail "after kills ($2) the picture of ${sets[$1]} is another"
@@ -35,7 +35,7 @@ for ((run = 0; killed < kills; ++run)); do
   set=$(((first + run) % ${#sets[@]}))
   if [ ! -e whole-$set.png ]; then
     start=$(date +%s%N)
-    paint ${sets[$set]} --quiet -o whole-$set.png --losses whole-$set.csv 2>err.txt || [ $? -eq 3 ] || fail "${sets[$set]}: $?"
+    paint ${sets[$set]} --quiet -o whole-$set.png --losses whole-$set.csv 2>err.txt || [ $? -eq 3 ] || fail "${sets[$set]}: $(cat err.txt)"
     half[$set]=$((($(date +%s%N) - start) / 2000000 + 1))  # of its time, in ms
   fi
   rm -f run.ckpt out.png out.csv
