@@ -32,16 +32,12 @@
 #include "sfumato/cpu/kernels/all_kernels.hpp"
 #endif
 
-#ifdef SFUMATO_AVX512_BF16
+#ifdef SFUMATO_AVX512_BF16  // the two before are there as well
 #undef SFUMATO_NAMESPACE
 #undef SFUMATO_TARGET
 #define SFUMATO_NAMESPACE avx512_bf16
 #define SFUMATO_TARGET SFUMATO_AVX512_BF16
-#ifdef SFUMATO_NEXT_TARGET
-#undef SFUMATO_NEXT_TARGET
-#else
 #define SFUMATO_NEXT_TARGET
-#endif
 #include "sfumato/cpu/kernels/all_kernels.hpp"
 #endif
 
