@@ -15,7 +15,6 @@
 #endif
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,10 +39,8 @@ namespace detail {
 
 /// The instruction set that kernels are for.
 inline std::string instruction_set() {
-  // As the enumeration has them.
-  constexpr std::array kNames{"portable", "avx2", "avx512", "avx512_bf16", "amx"};
   const auto set = std::min(sfumato::cpu::find_instruction_set(), sfumato::cpu::options().highest);
-  return kNames.at(static_cast<std::size_t>(set));
+  return std::string(sfumato::cpu::kInstructionSetNames.at(static_cast<std::size_t>(set)));
 }
 
 inline std::string libraries() {

@@ -1,9 +1,10 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdlib>
+#include <string>
 #include <string_view>
-#include <utility>
 
 #include "sfumato/core/error.hpp"
 
@@ -12,21 +13,21 @@ namespace sfumato::cpu {
 /// Instruction sets that there are kernels for. A processor with one of them has those before it.
 enum class InstructionSet { kPortable, kAvx2, kAvx512, kAvx512Bf16, kAmx };
 
+/// As the enumeration has them.
+inline constexpr std::array<std::string_view, 5> kInstructionSetNames{"portable", "avx2", "avx512",
+                                                                      "avx512_bf16", "amx"};
+
 /// The instruction set of that name: portable, avx2, avx512, avx512_bf16 or amx.
 /// Throws ValueError for others.
 inline InstructionSet parse_instruction_set(std::string_view name) {
-  using enum InstructionSet;
-  constexpr std::array<std::pair<std::string_view, InstructionSet>, 5> kNames{
-      {{"portable", kPortable},
-       {"avx2", kAvx2},
-       {"avx512", kAvx512},
-       {"avx512_bf16", kAvx512Bf16},
-       {"amx", kAmx}}};
-  for (const auto& [known, set] : kNames) {
-    if (name == known) return set;
+  const auto& names = kInstructionSetNames;
+  std::string choice;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (name == names[i]) return static_cast<InstructionSet>(i);
+    choice += message(i == 0 ? "" : i + 1 == names.size() ? " or " : ", ", names[i]);
   }
-  throw ValueError(message("SFUMATO_VECTORS: there is no instruction set '", name,
-                           "'; choose portable, avx2, avx512, avx512_bf16 or amx"));
+  throw ValueError(
+      message("SFUMATO_VECTORS: there is no instruction set '", name, "'; choose ", choice));
 }
 
 /// How the Cpu device computes. Takes effect with the next operation; change it while there is
