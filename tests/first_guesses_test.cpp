@@ -279,6 +279,7 @@ TEST_CASE("layers and networks") {
   CHECK(model(Variable<float>(Tensor<float>::rand({5, 4}))).shape() == Shape{5, 2});
   CHECK(model.parameters().size() == 4);
   CHECK(model.named_parameters()[0].first == "0.weight");
+  CHECK(model.get_parameter("2.bias").shape() == Shape{2});
   model.eval();
   CHECK_FALSE(model.training());
   model.train();

@@ -195,6 +195,11 @@ TEST_CASE("a layer that is used twice has its parameters once") {
   for (const auto& entry : model.named_parameters()) names.push_back(entry.first);
   CHECK(names == std::vector<std::string>{"0.weight", "0.bias"});
   CHECK(model.parameters().size() == 2);
+  CHECK(model.get_parameter("0.weight").node() == layer->get_parameter("weight").node());
+  CHECK(complaint([&] { model.get_parameter("2.weight"); }) ==
+        "get_parameter: there is no 2.weight among 0.weight, 0.bias");
+  CHECK(complaint([] { nn::ReLU<double>().get_parameter("weight"); }) ==
+        "get_parameter: there is no weight among no parameters");
 
   // The gradient is of all uses together, and one step is one step.
   const auto x = input();

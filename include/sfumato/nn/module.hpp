@@ -86,6 +86,17 @@ class Module {
     return all;
   }
 
+  /// The parameter of this name, such as "0.weight". Throws ValueError where there is none.
+  Variable<T, Device> get_parameter(const std::string& name) const {
+    std::vector<std::string> names;
+    for (const auto& [known, parameter] : named_parameters()) {
+      if (known == name) return parameter;
+      names.push_back(known);
+    }
+    throw ValueError(message("get_parameter: there is no ", excerpt(name), " among ",
+                             names.empty() ? "no parameters" : detail::join(names)));
+  }
+
   /// Makes all parameters constants: they get no gradients and leave no trace on the tape.
   void freeze() { set_requires_grad(false); }
   void unfreeze() { set_requires_grad(true); }
