@@ -138,6 +138,13 @@ TEST_CASE("map over rows longer than a piece of the loop leaves out nothing") {
   check_map({3, 5461}, {Strides{0, 1}, Strides{5461, 1}, Strides{1, 0}}, Strides{1, 3});
 }
 
+TEST_CASE("map repeats operands that stay where they are over long rows") {
+  const Strides dense = row_major_strides({3, 201});
+  check_map({3, 201}, {dense, Strides{1, 0}, Strides{-7, 0}}, dense);
+  check_map({3, 201}, {Strides{5, 0}, Strides{}, dense}, dense);
+  check_map({2, 64}, {Strides{1, 0}, Strides{2, 0}, Strides{3, 0}}, Strides{64, 1});
+}
+
 TEST_CASE("map over no elements touches nothing") {
   for (const Shape& shape : {Shape{0}, Shape{3, 0}, Shape{0, 3}, Shape{2, 0, 5}}) {
     Cpu::map(detail::Identity{}, shape, Strided<float>{nullptr, row_major_strides(shape)},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <tuple>
 #include <utility>
 
 #include "sfumato/core/division.hpp"
@@ -28,14 +29,26 @@ void map_contiguous(const Function& function, std::int64_t count, Result* out, c
   for (std::int64_t i = 0; i < count; ++i) out[i] = static_cast<Result>(function(in[i]...));
 }
 
+/// A row, where each operand has a stride of its own. Operands that stay where they are, as most
+/// that are broadcast do, are repeated to a short run of elements, which vectors can be made of.
 template <class Function, class Result, class... T, std::size_t... I>
 void map_row(const Function& function, std::int64_t count,
              const std::array<std::int64_t, sizeof...(T) + 1>& strides, std::index_sequence<I...>,
              Result* out, const T*... in) {
+  constexpr std::int64_t kRun = 64;
   const bool contiguous =
       std::all_of(strides.begin(), strides.end(), [](std::int64_t stride) { return stride == 1; });
-  if (contiguous) {
-    map_contiguous(function, count, out, in...);
+  const bool in_runs = strides[0] == 1 &&
+                       std::all_of(strides.begin(), strides.end(),
+                                   [](std::int64_t stride) { return stride == 0 || stride == 1; });
+  if (in_runs) {
+    std::tuple<std::array<T, kRun>...> repeated;
+    const std::int64_t length = contiguous ? count : std::min(count, kRun);
+    if (!contiguous) (std::fill_n(std::get<I>(repeated).begin(), length, *in), ...);
+    for (std::int64_t first = 0; first < count; first += length) {
+      map_contiguous(function, std::min(length, count - first), out + first,
+                     (strides[I + 1] == 0 ? std::get<I>(repeated).data() : in + first)...);
+    }
   } else {
     for (std::int64_t i = 0; i < count; ++i) {
       out[i * strides[0]] = static_cast<Result>(function(in[i * strides[I + 1]]...));
