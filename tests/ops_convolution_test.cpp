@@ -82,6 +82,11 @@ const std::vector<Case> kCases{
     {{1, 2, 2, 2}, {2, 2, 5, 5}, {.padding = 2}},
     {{1, 5, 4, 6}, {7, 5, 1, 1}, {}},
     {{1, 2, 4, 5}, {2, 2, 1, 1}, {.stride = 2, .padding = 1}},
+    // Many small images, which share blocks of patches.
+    {{40, 3, 16, 15}, {5, 3, 3, 3}, {.stride = 2, .padding = 1}},
+    {{60, 4, 16, 16}, {6, 2, 3, 3}, {.stride = 2, .padding = 1, .groups = 2}},
+    {{130, 30, 8, 8}, {3, 30, 3, 3}, {.padding = 1}},
+    {{9, 40, 2, 2}, {90, 40, 3, 3}, {.padding = 1}},
     // From here on the shapes are Winograd's, with tiles that are cut off on every side.
     {{1, 16, 16, 16}, {16, 16, 3, 3}, {.padding = 1}},
     {{2, 17, 13, 19}, {19, 17, 3, 3}, {.padding = 1}},

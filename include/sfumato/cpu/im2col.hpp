@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "sfumato/core/division.hpp"
 #include "sfumato/core/tensor.hpp"
@@ -10,90 +11,11 @@
 #include "sfumato/cpu/gemm.hpp"
 
 /// Convolution as a matrix product (im2col): the patch under the filter at every output position
-/// becomes a column of a matrix, a few output rows at a time, so that the matrix stays in cache.
+/// becomes a column of a matrix, some output rows of an image or some images at a time, so that the
+/// matrix stays in cache and is wide enough for a product to be fast.
 /// Chellapilla, Puri and Simard, "High performance convolutional neural networks for document
 /// processing" (2006).
 namespace sfumato::cpu {
-
-/// Some output rows of one image and group, and the matrix of their patches: one row for each
-/// (channel, kernel row, kernel column), one column for each output position.
-class PatchBlock {
- public:
-  PatchBlock(const Conv2dGeometry& geometry, std::int64_t first_row, std::int64_t rows)
-      : g_(geometry), first_row_(first_row), rows_(rows) {}
-
-  std::int64_t columns() const { return rows_ * g_.out_w; }
-  /// Where the block begins in an output plane.
-  std::int64_t offset() const { return first_row_ * g_.out_w; }
-
-  /// Fills the matrix from the group's input channels.
-  template <class T>
-  void gather(const T* x, Compute<T>* patches) const {
-    parallel_for(channels() * taps(), kRowsPerChunk, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = begin; row < end; ++row) {
-        const T* plane = x + row / taps() * g_.in_h * g_.in_w;
-        for_each_line(row % taps(), patches + row * columns(),
-                      [&](Compute<T>* line, std::int64_t in_row, std::int64_t in_column,
-                          std::int64_t first, std::int64_t last) {
-                        std::fill(line, line + first, Compute<T>{0});
-                        const T* source = plane + in_row * g_.in_w + in_column;
-                        if (g_.stride_w == 1) {
-                          std::copy(source + first, source + last, line + first);
-                        } else {
-                          for (std::int64_t j = first; j < last; ++j)
-                            line[j] = source[j * g_.stride_w];
-                        }
-                        std::fill(line + last, line + g_.out_w, Compute<T>{0});
-                      });
-      }
-    });
-  }
-
-  /// The adjoint of gather: adds the matrix to the group's input channels.
-  template <class T>
-  void scatter(const T* patches, T* dx) const {
-    parallel_for(channels(), 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = begin * taps(); row < end * taps(); ++row) {
-        T* plane = dx + row / taps() * g_.in_h * g_.in_w;
-        for_each_line(row % taps(), patches + row * columns(),
-                      [&](const T* line, std::int64_t in_row, std::int64_t in_column,
-                          std::int64_t first, std::int64_t last) {
-                        T* target = plane + in_row * g_.in_w + in_column;
-                        for (std::int64_t j = first; j < last; ++j)
-                          target[j * g_.stride_w] += line[j];
-                      });
-      }
-    });
-  }
-
- private:
-  static constexpr std::int64_t kRowsPerChunk = 8;
-
-  std::int64_t channels() const { return g_.in_channels / g_.groups; }
-  std::int64_t taps() const { return g_.kernel_h * g_.kernel_w; }
-
-  /// Calls `body(line, in_row, in_column, first, last)` for each output row of one filter tap: the
-  /// outputs first … last - 1 see the input at in_column + j · stride_w, the others see padding.
-  template <class T, class Body>
-  void for_each_line(std::int64_t tap, T* line, const Body& body) const {
-    const std::int64_t in_column = tap % g_.kernel_w * g_.dilation_w - g_.padding_w;
-    const std::int64_t first =
-        std::min(g_.out_w, in_column < 0 ? ceil_div(-in_column, g_.stride_w) : 0);
-    const std::int64_t last = std::clamp(
-        g_.in_w > in_column ? ceil_div(g_.in_w - in_column, g_.stride_w) : 0, first, g_.out_w);
-    for (std::int64_t i = first_row_; i < first_row_ + rows_; ++i, line += g_.out_w) {
-      const std::int64_t in_row =
-          i * g_.stride_h + tap / g_.kernel_w * g_.dilation_h - g_.padding_h;
-      const bool inside = in_row >= 0 && in_row < g_.in_h;
-      body(line, inside ? in_row : 0, in_column, inside ? first : g_.out_w,
-           inside ? last : g_.out_w);
-    }
-  }
-
-  const Conv2dGeometry& g_;
-  std::int64_t first_row_;
-  std::int64_t rows_;
-};
 
 /// Sizes of the matrices of one group.
 struct GroupSizes {
@@ -110,27 +32,191 @@ struct GroupSizes {
   std::int64_t out_plane;
 };
 
-/// Calls `body(block, image_and_group, group, patches)` for blocks that cover all outputs;
-/// `patches` is room for the block's matrix. With `in_parallel` blocks are small, and each is done
-/// by one thread.
-template <class T, class Body>
-void for_each_patch_block(const Conv2dGeometry& g, const Body& body, bool in_parallel = false) {
-  const std::int64_t most_elements = in_parallel ? 1 << 16 : 1 << 21;
-  const GroupSizes sizes(g);
-  if (g.out_h == 0 || g.out_w == 0) return;
-  const std::int64_t rows = std::clamp<std::int64_t>(
-      most_elements / std::max<std::int64_t>(sizes.patch * g.out_w, 1), 1, g.out_h);
-  const std::int64_t per_image = ceil_div(g.out_h, rows);
-  const std::int64_t count = g.batch * g.groups * per_image;
-  parallel_for(count, in_parallel ? 1 : count, [&](std::int64_t begin, std::int64_t end) {
-    auto patches = Tensor<T, Cpu>::empty({sizes.patch * rows * g.out_w});
-    for (std::int64_t index = begin; index < end; ++index) {
-      const std::int64_t image = index / per_image;
-      const std::int64_t row = index % per_image * rows;
-      body(PatchBlock(g, row, std::min(rows, g.out_h - row)), image, image % g.groups,
-           patches.data());
+/// Some output rows of an image, or all of some images, and the matrix of the patches that one
+/// group sees there: a row for each (channel, kernel row, kernel column), a column for each output
+/// position.
+class PatchBlock {
+ public:
+  PatchBlock(const Conv2dGeometry& geometry, std::int64_t group, std::int64_t image,
+             std::int64_t images, std::int64_t row, std::int64_t rows)
+      : g_(geometry),
+        sizes_(geometry),
+        group_(group),
+        image_(image),
+        images_(images),
+        row_(row),
+        rows_(rows) {}
+
+  std::int64_t group() const { return group_; }
+  std::int64_t columns() const { return images_ * columns_per_image(); }
+
+  /// Fills the matrix from x.
+  template <class T>
+  void gather(const T* x, Compute<T>* patches) const {
+    parallel_for(sizes_.patch, kRowsPerChunk, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        for_each_line(row, [&](std::int64_t column, std::int64_t offset, std::int64_t first,
+                               std::int64_t last) {
+          for (std::int64_t image = 0; image < images_; ++image) {
+            const T* source = x + image * g_.in_channels * sizes_.in_plane + offset;
+            Compute<T>* line = patches + row * columns() + image * columns_per_image() + column;
+            for (std::int64_t j = 0; j < first; ++j) line[j] = Compute<T>{0};
+            if (g_.stride_w == 1) {
+              for (std::int64_t j = first; j < last; ++j) line[j] = source[j];
+            } else {
+              for (std::int64_t j = first; j < last; ++j) line[j] = source[j * g_.stride_w];
+            }
+            for (std::int64_t j = last; j < g_.out_w; ++j) line[j] = Compute<T>{0};
+          }
+        });
+      }
+    });
+  }
+
+  /// The adjoint of gather: adds the matrix to dx.
+  template <class T>
+  void scatter(const T* patches, T* dx) const {
+    const std::int64_t taps = g_.kernel_h * g_.kernel_w;
+    parallel_for(sizes_.in_channels, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin * taps; row < end * taps; ++row) {
+        for_each_line(row, [&](std::int64_t column, std::int64_t offset, std::int64_t first,
+                               std::int64_t last) {
+          for (std::int64_t image = 0; image < images_; ++image) {
+            T* target = dx + image * g_.in_channels * sizes_.in_plane + offset;
+            const T* line = patches + row * columns() + image * columns_per_image() + column;
+            for (std::int64_t j = first; j < last; ++j) target[j * g_.stride_w] += line[j];
+          }
+        });
+      }
+    });
+  }
+
+  /// The group's channels of y, or of dy, at the block's positions, as the rows of a matrix in what
+  /// the elements are computed in: where they are, if that is one, else in `room`.
+  template <class T>
+  auto outputs(T* y, Tensor<Compute<std::remove_const_t<T>>, Cpu>& room) const {
+    using C = Compute<std::remove_const_t<T>>;
+    using View = MatrixView<std::conditional_t<std::is_const_v<T>, const C, C>>;
+    if constexpr (!SixteenBits<std::remove_const_t<T>>) {
+      if (images_ == 1) return View{y + first_output(), sizes_.out_plane};
     }
-  });
+    room = Tensor<C, Cpu>::empty({sizes_.out_channels, columns()});
+    if constexpr (std::is_const_v<T>) {
+      for_each_run(room, y, [](C* in_room, const T* in_y, std::int64_t count) {
+        for (std::int64_t i = 0; i < count; ++i) in_room[i] = in_y[i];
+      });
+    }
+    return View{room.data(), columns()};
+  }
+  /// Copies from `room`, if outputs() has used it, to y.
+  template <class C, class T>
+  void store_outputs(Tensor<C, Cpu>& room, T* y) const {
+    if (!room.defined()) return;
+    for_each_run(room, y, [](const C* in_room, T* in_y, std::int64_t count) {
+      for (std::int64_t i = 0; i < count; ++i) in_y[i] = in_room[i];
+    });
+  }
+
+ private:
+  static constexpr std::int64_t kRowsPerChunk = 8;
+
+  std::int64_t columns_per_image() const { return rows_ * g_.out_w; }
+  std::int64_t first_output() const {
+    return (image_ * g_.out_channels + group_ * sizes_.out_channels) * sizes_.out_plane +
+           row_ * g_.out_w;
+  }
+
+  /// Calls `body(in_room, in_y, count)` for the runs of numbers that lie together in both.
+  template <class C, class T, class Body>
+  void for_each_run(Tensor<C, Cpu>& room, T* y, const Body& body) const {
+    parallel_for(sizes_.out_channels, kRowsPerChunk, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t channel = begin; channel < end; ++channel) {
+        for (std::int64_t image = 0; image < images_; ++image) {
+          body(room.data() + channel * columns() + image * columns_per_image(),
+               y + first_output() + (image * g_.out_channels + channel) * sizes_.out_plane,
+               columns_per_image());
+        }
+      }
+    });
+  }
+
+  /// Calls `body(column, offset, first, last)` for each output row of an image, of a row of the
+  /// matrix: the column that it begins at, and that the outputs first … last - 1 see x at offset +
+  /// j · stride_w, the others padding. Both are of the first image.
+  template <class Body>
+  void for_each_line(std::int64_t row, const Body& body) const {
+    const std::int64_t tap = row % (g_.kernel_h * g_.kernel_w);
+    const std::int64_t channel = group_ * sizes_.in_channels + row / (g_.kernel_h * g_.kernel_w);
+    const std::int64_t in_column = tap % g_.kernel_w * g_.dilation_w - g_.padding_w;
+    const std::int64_t first =
+        std::min(g_.out_w, in_column < 0 ? ceil_div(-in_column, g_.stride_w) : 0);
+    const std::int64_t last = std::clamp(
+        g_.in_w > in_column ? ceil_div(g_.in_w - in_column, g_.stride_w) : 0, first, g_.out_w);
+    for (std::int64_t i = 0; i < rows_; ++i) {
+      const std::int64_t in_row =
+          (row_ + i) * g_.stride_h + tap / g_.kernel_w * g_.dilation_h - g_.padding_h;
+      const bool inside = in_row >= 0 && in_row < g_.in_h;
+      const std::int64_t plane = (image_ * g_.in_channels + channel) * sizes_.in_plane;
+      body(i * g_.out_w, plane + (inside ? in_row * g_.in_w + in_column : 0),
+           inside ? first : g_.out_w, inside ? last : g_.out_w);
+    }
+  }
+
+  const Conv2dGeometry& g_;
+  GroupSizes sizes_;
+  std::int64_t group_;
+  std::int64_t image_;
+  std::int64_t images_;
+  std::int64_t row_;
+  std::int64_t rows_;
+};
+
+/// How all outputs are cut into blocks, of whole images where these are small.
+class PatchBlocks {
+ public:
+  /// Blocks whose matrices have about `most_elements`.
+  PatchBlocks(const Conv2dGeometry& geometry, std::int64_t most_elements)
+      : g_(geometry), patch_(GroupSizes(geometry).patch) {
+    const std::int64_t rows =
+        std::max<std::int64_t>(1, most_elements / std::max<std::int64_t>(1, patch_ * g_.out_w));
+    rows_ = std::min(rows, std::max<std::int64_t>(1, g_.out_h));
+    images_ = std::clamp<std::int64_t>(rows / rows_, 1, std::max<std::int64_t>(1, g_.batch));
+    per_image_ = ceil_div(g_.out_h, rows_);
+  }
+
+  std::int64_t count() const {
+    return g_.out_w == 0 ? 0 : g_.groups * per_image_ * ceil_div(g_.batch, images_);
+  }
+  /// Room for the matrix of any block.
+  template <class T>
+  Tensor<T, Cpu> room() const {
+    return Tensor<T, Cpu>::empty({patch_ * images_ * rows_ * g_.out_w});
+  }
+  PatchBlock operator[](std::int64_t index) const {
+    const std::int64_t row = index / g_.groups % per_image_ * rows_;
+    const std::int64_t image = index / g_.groups / per_image_ * images_;
+    return {g_,    index % g_.groups,
+            image, std::min(images_, g_.batch - image),
+            row,   std::min(rows_, g_.out_h - row)};
+  }
+
+ private:
+  const Conv2dGeometry& g_;
+  std::int64_t patch_;
+  std::int64_t rows_;
+  std::int64_t images_;
+  std::int64_t per_image_;
+};
+
+/// Elements of the matrix of a block that all threads work on, and of one that a thread has for
+/// itself.
+inline constexpr std::int64_t kSharedPatches = 1 << 21;
+inline constexpr std::int64_t kOwnPatches = 1 << 16;
+
+/// Whether each block of patches should be done by one thread: few weights go with many small
+/// blocks; of many, each block should use all.
+inline bool has_few_weights(const Conv2dGeometry& g) {
+  return g.weight_elements() / g.groups <= 1 << 14;
 }
 
 /// y of T from weights in what T is computed in.
@@ -139,36 +225,28 @@ void conv2d_im2col(const Conv2dGeometry& g, const T* x, const Compute<T>* weight
                    T* y) {
   using C = Compute<T>;
   const GroupSizes sizes(g);
-  // Few weights go with many small blocks, a thread to each; of many, each block should use all.
-  constexpr std::int64_t kFewWeights = 1 << 14;
-  const bool small = sizes.out_channels * sizes.patch <= kFewWeights;
-  const auto body = [&](const PatchBlock& block, std::int64_t image, std::int64_t group,
-                        C* patches) {
-    const std::int64_t columns = block.columns();
-    T* const target = y + image * sizes.out_channels * sizes.out_plane + block.offset();
-    Tensor<C, Cpu> unrounded;
-    MatrixView<C> out;
-    if constexpr (SixteenBits<T>) {
-      unrounded = Tensor<C, Cpu>::empty({sizes.out_channels, columns});
-      out = {unrounded.data(), columns};
-    } else {
-      out = {target, sizes.out_plane};
-    }
-    for (std::int64_t channel = 0; channel < sizes.out_channels; ++channel) {
-      std::fill_n(out.data + channel * out.stride, columns,
-                  bias == nullptr ? C{0} : C{bias[group * sizes.out_channels + channel]});
-    }
-    block.gather(x + image * sizes.in_channels * sizes.in_plane, patches);
-    multiply<C>(sizes.out_channels, columns, sizes.patch,
-                {weight + group * sizes.out_channels * sizes.patch, sizes.patch},
-                {patches, columns}, out, true);
-    if constexpr (SixteenBits<T>) {
-      for (std::int64_t channel = 0; channel < sizes.out_channels; ++channel) {
-        std::copy_n(out.data + channel * columns, columns, target + channel * sizes.out_plane);
-      }
-    }
-  };
-  for_each_patch_block<C>(g, body, small);
+  const bool alone = has_few_weights(g);
+  const PatchBlocks blocks(g, alone ? kOwnPatches : kSharedPatches);
+  parallel_for(
+      blocks.count(), alone ? 1 : blocks.count(), [&](std::int64_t begin, std::int64_t end) {
+        auto patches = blocks.room<C>();
+        for (std::int64_t index = begin; index < end; ++index) {
+          const PatchBlock block = blocks[index];
+          const std::int64_t columns = block.columns();
+          const std::int64_t first = block.group() * sizes.out_channels;
+          Tensor<C, Cpu> room;
+          const MatrixView<C> out = block.outputs(y, room);
+          for (std::int64_t channel = 0; bias != nullptr && channel < sizes.out_channels;
+               ++channel) {
+            std::fill_n(out.data + channel * out.stride, columns, C{bias[first + channel]});
+          }
+          block.gather(x, patches.data());
+          multiply<C>(sizes.out_channels, columns, sizes.patch,
+                      {weight + first * sizes.patch, sizes.patch}, {patches.data(), columns}, out,
+                      bias != nullptr);
+          block.store_outputs(room, y);
+        }
+      });
 }
 
 /// dx from dy of T; all else in what T is computed in.
@@ -178,41 +256,35 @@ void conv2d_input_gradient_im2col(const Conv2dGeometry& g, const T* dy, const Co
   using C = Compute<T>;
   const GroupSizes sizes(g);
   std::fill_n(dx, g.batch * g.in_channels * sizes.in_plane, C{0});
-  for_each_patch_block<C>(g, [&](const PatchBlock& block, std::int64_t image, std::int64_t group,
-                                 C* patches) {
+  const PatchBlocks blocks(g, kSharedPatches);
+  auto patches = blocks.room<C>();
+  for (std::int64_t index = 0; index < blocks.count(); ++index) {
+    const PatchBlock block = blocks[index];
     const std::int64_t columns = block.columns();
-    const T* const source = dy + image * sizes.out_channels * sizes.out_plane + block.offset();
-    Tensor<C, Cpu> wide;
-    MatrixView<const C> right;
-    if constexpr (SixteenBits<T>) {
-      wide = Tensor<C, Cpu>::empty({sizes.out_channels, columns});
-      parallel_for(sizes.out_channels, 1, [&](std::int64_t channel, std::int64_t) {
-        std::copy_n(source + channel * sizes.out_plane, columns, wide.data() + channel * columns);
-      });
-      right = {wide.data(), columns};
-    } else {
-      right = {source, sizes.out_plane};
-    }
+    Tensor<C, Cpu> room;
+    const MatrixView<const C> right = block.outputs(dy, room);
     multiply<C>(sizes.patch, columns, sizes.out_channels,
-                {weight + group * sizes.out_channels * sizes.patch, sizes.patch, true}, right,
-                {patches, columns}, false);
-    block.scatter(patches, dx + image * sizes.in_channels * sizes.in_plane);
-  });
+                {weight + block.group() * sizes.out_channels * sizes.patch, sizes.patch, true},
+                right, {patches.data(), columns}, false);
+    block.scatter(patches.data(), dx);
+  }
 }
 
 template <class T>
 void conv2d_weight_gradient_im2col(const Conv2dGeometry& g, const T* x, const T* dy, T* dweight) {
   const GroupSizes sizes(g);
   std::fill_n(dweight, g.out_channels * sizes.patch, T{0});
-  for_each_patch_block<T>(
-      g, [&](const PatchBlock& block, std::int64_t image, std::int64_t group, T* patches) {
-        block.gather(x + image * sizes.in_channels * sizes.in_plane, patches);
-        multiply<T>(
-            sizes.out_channels, sizes.patch, block.columns(),
-            {dy + image * sizes.out_channels * sizes.out_plane + block.offset(), sizes.out_plane},
-            {patches, block.columns(), true},
-            {dweight + group * sizes.out_channels * sizes.patch, sizes.patch}, true);
-      });
+  const PatchBlocks blocks(g, kSharedPatches);
+  auto patches = blocks.room<T>();
+  for (std::int64_t index = 0; index < blocks.count(); ++index) {
+    const PatchBlock block = blocks[index];
+    Tensor<T, Cpu> room;
+    const MatrixView<const T> left = block.outputs(dy, room);
+    block.gather(x, patches.data());
+    multiply<T>(sizes.out_channels, sizes.patch, block.columns(), left,
+                {patches.data(), block.columns(), true},
+                {dweight + block.group() * sizes.out_channels * sizes.patch, sizes.patch}, true);
+  }
 }
 
 }  // namespace sfumato::cpu
