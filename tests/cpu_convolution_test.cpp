@@ -121,6 +121,29 @@ TEST_CASE("convolutions and their input gradients equal im2col in double") {
   }
 }
 
+// Tiles that are cut off, in one block and in several; channels that fill no panel.
+TEST_CASE("gradients with respect to filters by Winograd's algorithm equal im2col in double") {
+  const auto& kernels = cpu::kernels<cpu::WeightGradientKernels>();
+  for (const Case& c : std::vector<Case>{{1, 1, 5, 7, 3, 2},
+                                         {2, 17, 33, 13, 19, 1},
+                                         {16, 64, 40, 4, 4, 1},
+                                         {1, 129, 70, 12, 61, 0},
+                                         {40, 36, 70, 12, 11, 1},
+                                         {3, 9, 20, 70, 75, 2}}) {
+    CAPTURE(c.name());
+    const Conv2dGeometry g = c.geometry();
+    const auto [x, weight, bias, dy] = Data(c);
+    auto expected = Tensor<double>::empty(weight.shape());
+    cpu::conv2d_weight_gradient_im2col(g, x.cast<double>().data(), dy.cast<double>().data(),
+                                       expected.data());
+    auto dweight = Tensor<float>::full(weight.shape(), -1.0F);
+    kernels.by_winograd(g, x.data(), dy.data(), dweight.data());
+    CHECK(difference(dweight, expected) < 4e-6);
+    Cpu::conv2d_weight_gradient(g, x.data(), dy.data(), dweight.data());
+    CHECK(difference(dweight, expected) < 4e-6);
+  }
+}
+
 TEST_CASE("a fused relu and its gate equal those done afterwards") {
   for (const Case& c : kCases) {
     CAPTURE(c.name());

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "sfumato/core/division.hpp"
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/core/threads.hpp"
 #include "sfumato/cpu/device.hpp"
@@ -30,16 +31,27 @@ bool suits_matrices(const Conv2dGeometry& g) {
                             g.out_w >= 12 && g.in_channels <= kMostChannels);
 }
 
-/// Which algorithm computes a convolution of elements of type T. Winograd's saves three quarters of
-/// the multiplications but moves every value more often, which pays when each is used for enough
-/// channels, and transforms the filters in every call, which pays when there are enough pixels.
-/// With few channels plain sums of vectors are faster, and with many, matrix instructions.
-/// benchmarks/ measures all of them for the shapes of VGG-19.
+inline constexpr std::int64_t kFewChannels = 8;  ///< on either side of a convolution
+
+/// Whether Winograd's algorithm is faster than one product. It saves three quarters of the
+/// multiplications but moves every value more often, which pays when each is used for enough
+/// channels, and transforms the filters in every call, which pays when there are enough pixels, in
+/// images that are not much smaller than its tiles.
+inline bool suits_winograd(const Conv2dGeometry& g) {
+  constexpr std::int64_t kFewPixels = 64;
+  constexpr std::int64_t kFilterTiles = 3;  // whose products take as long as preparing filters
+  const std::int64_t pixels = g.batch * g.out_h * g.out_w;
+  const std::int64_t tiles = g.batch * ceil_div(g.out_h, 4) * ceil_div(g.out_w, 4);
+  return winograd_applies(g) && std::min(g.in_channels, g.out_channels) > kFewChannels &&
+         pixels >= kFewPixels && 4 * (tiles + kFilterTiles) < pixels;
+}
+
+/// Which algorithm computes a convolution of elements of type T. With few channels plain sums of
+/// vectors are faster than Winograd's, and with many, matrix instructions. benchmarks/ measures all
+/// of them for the shapes of VGG-19.
 template <class T>
 ConvolutionAlgorithm choose_convolution(const Conv2dGeometry& g) {
   if constexpr (HasKernels<T>) {
-    constexpr std::int64_t kFewChannels = 8;
-    constexpr std::int64_t kFewPixels = 64;
     if (!winograd_applies(g)) return ConvolutionAlgorithm::kIm2col;
     if (std::min(g.in_channels, g.out_channels) <= kFewChannels) {
       return ConvolutionAlgorithm::kDirect;
@@ -47,7 +59,7 @@ ConvolutionAlgorithm choose_convolution(const Conv2dGeometry& g) {
     if (kernels<ConvolutionKernels<T>>().convolve_by_matrices != nullptr && suits_matrices<T>(g)) {
       return ConvolutionAlgorithm::kMatrixInstructions;
     }
-    if (g.batch * g.out_h * g.out_w >= kFewPixels) return ConvolutionAlgorithm::kWinograd;
+    if (suits_winograd(g)) return ConvolutionAlgorithm::kWinograd;
   }
   return ConvolutionAlgorithm::kIm2col;
 }
@@ -146,9 +158,10 @@ template <class T>
 void convolve_backwards(const Conv2dGeometry& g, const T* dy, const std::uint8_t* mask,
                         const T* weight, T* dx) {
   // With few input channels the gradient has few rows, and gathering patches of the many output
-  // channels would cost more than the product.
+  // channels would cost more than the product; with few pixels, turning the filters would.
   constexpr std::int64_t kEnoughRows = 16;
-  const bool backwards_pays = convolves_backwards(g) && g.in_channels >= kEnoughRows;
+  const bool backwards_pays = convolves_backwards(g) && g.in_channels >= kEnoughRows &&
+                              g.batch * g.out_h * g.out_w > g.out_channels / g.groups;
   if constexpr (HasKernels<T>) {
     const Conv2dGeometry b = backwards(g);
     if (convolves_backwards(g) &&
@@ -215,6 +228,11 @@ void Cpu::conv2d_weight_gradient(const Conv2dGeometry& geometry, const T* x, con
       conv2d_weight_gradient(g, wide_x.data(), wide_dy.data(), out);
     });
   } else {
+    if constexpr (std::same_as<T, float>) {
+      if (cpu::suits_winograd(geometry)) {
+        return cpu::kernels<cpu::WeightGradientKernels>().by_winograd(geometry, x, dy, dweight);
+      }
+    }
     cpu::conv2d_weight_gradient_im2col(geometry, x, dy, dweight);
   }
 }

@@ -15,6 +15,7 @@
 #include "sfumato/cpu/kernels/rectify.hpp"
 #include "sfumato/cpu/kernels/target.hpp"
 #include "sfumato/cpu/kernels/winograd.hpp"
+#include "sfumato/cpu/kernels/winograd_gradient.hpp"
 
 /// The kernels of a target.
 namespace sfumato::cpu::SFUMATO_NAMESPACE {
@@ -35,6 +36,9 @@ constexpr ConvolutionKernels<S> make(std::type_identity<ConvolutionKernels<S>>) 
           .convolve_by_winograd = convolve_by_winograd<S>,
           .convolve_directly = convolve_directly<S>,
           .convolve_by_matrices = nullptr};
+}
+constexpr WeightGradientKernels make(std::type_identity<WeightGradientKernels>) {
+  return {.by_winograd = weight_gradient_by_winograd};
 }
 
 template <class Table>

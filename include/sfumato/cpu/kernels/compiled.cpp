@@ -21,5 +21,6 @@ template const ElementKernels<float>& kernels();
 template const ElementKernels<BFloat16>& kernels();
 template const ConvolutionKernels<float>& kernels();
 template const ConvolutionKernels<BFloat16>& kernels();
+template const WeightGradientKernels& kernels();
 
 }  // namespace sfumato::cpu

@@ -42,6 +42,12 @@ struct ConvolutionKernels {
   void (*convolve_by_matrices)(const Convolution<S>& task);
 };
 
+/// Gradients of convolutions with respect to their filters.
+struct WeightGradientKernels {
+  /// dweight from x and dy, by Winograd's algorithm, where winograd_applies().
+  void (*by_winograd)(const Conv2dGeometry& g, const float* x, const float* dy, float* dweight);
+};
+
 /// The element types that there are kernels for.
 template <class T>
 concept HasKernels = std::same_as<T, float> || std::same_as<T, BFloat16>;

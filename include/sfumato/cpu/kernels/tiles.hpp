@@ -20,88 +20,10 @@
 #include "sfumato/cpu/kernels/target.hpp"
 #include "sfumato/cpu/kernels/winograd_points.hpp"
 #include "sfumato/cpu/kernels/winograd_tiling.hpp"
+#include "sfumato/cpu/kernels/winograd_transforms.hpp"
 
-/// The transforms of Winograd's algorithm, where each vector holds one position of kLanes channels.
-/// With the points p, 1D transforms are Bᵀ d for inputs, G g for filters and Aᵀ m for products; see
-/// winograd_points.hpp.
+/// The transforms of Winograd's algorithm in two dimensions, from images and to them.
 namespace sfumato::cpu::SFUMATO_NAMESPACE {
-
-/// Σ polynomial[i] x[2 i] for i up to kHighest, whose coefficient is one.
-template <std::size_t kHighest, std::size_t kCoefficients>
-SFUMATO_INLINE Vector evaluate(const std::array<float, kCoefficients>& polynomial,
-                               const Vector* x) {
-  Vector sum = x[2 * kHighest];
-#pragma GCC unroll 3
-  for (std::size_t i = 0; i < kHighest; ++i) {
-    sum = multiply_add(broadcast(polynomial[i]), x[2 * i], sum);
-  }
-  return sum;
-}
-
-/// Bᵀ d, in place.
-template <int kOutput>
-SFUMATO_INLINE void transform_input(Vector (&d)[std::size_t{kOutput + 2}]) {
-  constexpr const auto& kPoints = kWinogradPoints<kOutput>;
-  constexpr std::size_t kPairs = kOutput / 2;
-  Vector values[std::size_t{kOutput + 2}];
-  values[0] = evaluate<kPairs>(kPoints.all, d);
-  values[kOutput + 1] = evaluate<kPairs>(kPoints.all, d + 1);
-#pragma GCC unroll 3
-  for (std::size_t pair = 0; pair < kPairs; ++pair) {
-    const Vector root = broadcast(kPoints.roots[pair]);
-    const Vector even = evaluate<kPairs - 1>(kPoints.others[pair], d + 2);
-    const Vector odd = evaluate<kPairs - 1>(kPoints.others[pair], d + 1);
-    values[2 * pair + 1] = multiply_add(root, odd, even);
-    values[2 * pair + 2] = negated_multiply_add(root, odd, even);
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < kOutput + 2; ++i) d[i] = values[i];
-}
-
-/// G g.
-template <int kOutput>
-SFUMATO_INLINE void transform_filter(Vector g0, Vector g1, Vector g2,
-                                     Vector (&u)[std::size_t{kOutput + 2}]) {
-  constexpr const auto& kPoints = kWinogradPoints<kOutput>;
-  u[0] = multiply(broadcast(kPoints.scale_at_zero), g0);
-  u[kOutput + 1] = g2;
-#pragma GCC unroll 3
-  for (std::size_t pair = 0; pair < kOutput / 2; ++pair) {
-    const Vector even = multiply(broadcast(kPoints.scales[pair]),
-                                 multiply_add(broadcast(kPoints.squares[pair]), g2, g0));
-    const Vector slope = broadcast(kPoints.slopes[pair]);
-    u[2 * pair + 1] = multiply_add(slope, g1, even);
-    u[2 * pair + 2] = negated_multiply_add(slope, g1, even);
-  }
-}
-
-/// Aᵀ m.
-template <int kOutput>
-SFUMATO_INLINE void transform_output(const Vector (&m)[std::size_t{kOutput + 2}],
-                                     Vector (&y)[std::size_t{kOutput}]) {
-  constexpr const auto& kPoints = kWinogradPoints<kOutput>;
-  constexpr std::size_t kPairs = kOutput / 2;
-  Vector sums[kPairs];
-  Vector differences[kPairs];
-  y[0] = m[0];
-#pragma GCC unroll 3
-  for (std::size_t pair = 0; pair < kPairs; ++pair) {
-    sums[pair] = add(m[2 * pair + 1], m[2 * pair + 2]);
-    differences[pair] = subtract(m[2 * pair + 1], m[2 * pair + 2]);
-    y[0] = add(y[0], sums[pair]);
-  }
-#pragma GCC unroll 6
-  for (std::size_t i = 1; i < kOutput; ++i) {
-    const Vector* terms = i % 2 == 0 ? sums : differences;
-    const Vector first = broadcast(kPoints.powers[i][0]);
-    y[i] = i + 1 == kOutput ? multiply_add(first, terms[0], m[kOutput + 1])
-                            : multiply(first, terms[0]);
-#pragma GCC unroll 3
-    for (std::size_t pair = 1; pair < kPairs; ++pair) {
-      y[i] = multiply_add(broadcast(kPoints.powers[i][pair]), terms[pair], y[i]);
-    }
-  }
-}
 
 /// The nine weights of kLanes filters, `rows` of which there are, each vector one weight.
 template <class S>
@@ -216,18 +138,31 @@ SFUMATO_INLINE void load_pixels(const Convolution<S>& task, std::int64_t first_p
   for (int j = 0; j < kLanes; ++j) store(pixels[j], values[j]);
 }
 
+/// What tiles are taken from: inputs, which overlap, or gradients of the outputs, which don't.
+enum class TilesOf { kInput, kGradient };
+
+template <int kOutput, TilesOf kOf>
+SFUMATO_INLINE void transform_tile(Vector (&values)[std::size_t{kOutput + 2}]) {
+  if constexpr (kOf == TilesOf::kInput) {
+    transform_input<kOutput>(values);
+  } else {
+    transform_gradient<kOutput>(values);
+  }
+}
+
 /// Transforms the tiles of a segment for up to kLanes channels. `v` is the place of its first tile
 /// and channel in the first point's matrix; tiles are `tile_stride` apart, points `point_stride`.
-template <int kOutput, class S, class E>
+template <int kOutput, TilesOf kOf = TilesOf::kInput, class S, class E>
 SFUMATO_TARGET inline void transform_tiles(const Convolution<S>& task, std::int64_t first_channel,
                                            const Segment& segment, Scratch& scratch, E* v,
                                            std::int64_t tile_stride, std::int64_t point_stride) {
   constexpr int kInput = WinogradPoints<kOutput>::kInput;
+  constexpr int kSide = kOf == TilesOf::kInput ? kInput : kOutput;  // of a tile
   const Conv2dGeometry& g = task.g;
   const std::int64_t first_plane = segment.image * g.in_channels + first_channel;
   const std::int64_t left = segment.first * kOutput - g.padding_w;
-  const std::int64_t width = segment.tiles * kOutput + 2;
-  for (std::int64_t i = 0; i < kInput; ++i) {
+  const std::int64_t width = segment.tiles * kOutput + kSide - kOutput;
+  for (std::int64_t i = 0; i < kSide; ++i) {
     const std::int64_t row = segment.row * kOutput + i - g.padding_h;
     for (std::int64_t column = 0; column < width; column += kLanes) {
       load_pixels(task, first_plane, g.in_channels - first_channel, row, left + column,
@@ -237,8 +172,8 @@ SFUMATO_TARGET inline void transform_tiles(const Convolution<S>& task, std::int6
   for (std::int64_t column = 0; column < width; ++column) {
     Vector values[std::size_t{kInput}];
 #pragma GCC unroll 8
-    for (int i = 0; i < kInput; ++i) values[i] = load(scratch.pixels[i][column]);
-    transform_input<kOutput>(values);
+    for (int i = 0; i < kSide; ++i) values[i] = load(scratch.pixels[i][column]);
+    transform_tile<kOutput, kOf>(values);
 #pragma GCC unroll 8
     for (int i = 0; i < kInput; ++i) store(scratch.pixels[i][column], values[i]);
   }
@@ -246,8 +181,8 @@ SFUMATO_TARGET inline void transform_tiles(const Convolution<S>& task, std::int6
     for (std::int64_t i = 0; i < kInput; ++i) {
       Vector values[std::size_t{kInput}];
 #pragma GCC unroll 8
-      for (int j = 0; j < kInput; ++j) values[j] = load(scratch.pixels[i][tile * kOutput + j]);
-      transform_input<kOutput>(values);
+      for (int j = 0; j < kSide; ++j) values[j] = load(scratch.pixels[i][tile * kOutput + j]);
+      transform_tile<kOutput, kOf>(values);
 #pragma GCC unroll 8
       for (int j = 0; j < kInput; ++j) {
         store_left(v + tile * tile_stride + (i * kInput + j) * point_stride, values[j]);
