@@ -106,6 +106,32 @@ TEST_CASE("derivatives of batch normalisation, in training and in use") {
   }
 }
 
+TEST_CASE("derivatives of batch normalisation in training, of weight and bias as well") {
+  const Variable<double> weight(Tensor<double>{0.5, -2.0, 1.5}, true);
+  const Variable<double> bias(Tensor<double>{1.0, 0.25, -3.0}, true);
+  const auto function = [](const std::vector<Variable<double>>& in) {
+    return ops::detail::batch_norm_in_training(in[0], ops::detail::channel_moments(in[0]), in[1],
+                                               in[2], 1e-2);
+  };
+  const auto first = gradcheck(function, std::vector{batch(), weight, bias});
+  CHECK_MESSAGE(first.passed, first.report);
+  const auto second =
+      gradgradcheck(function, std::vector{batch(), weight, bias}, {.tolerance = 1e-5});
+  CHECK_MESSAGE(second.passed, second.report);
+  // Recorded or not, they are the same; also where some are not asked for.
+  const auto slopes = [&](const Variable<double>& x, const Variable<double>& factor,
+                          bool create_graph) {
+    const auto y = function({x, factor, bias});
+    return grad({ops::sum(y * y * y)}, {bias, x.requires_grad() ? x : factor},
+                {.create_graph = create_graph})[1];
+  };
+  for (const bool of_images : {true, false}) {
+    const auto x = of_images ? batch() : batch().detach();
+    const auto factor = of_images ? weight.detach() : weight;
+    check_close(slopes(x, factor, false).value(), slopes(x, factor, true).value().to_vector());
+  }
+}
+
 TEST_CASE_TEMPLATE("16-bit images are normalised in float and rounded once", S, Half, BFloat16) {
   // Their mean, 301.3, is rounded by 0.7 in BFloat16, which is most of the deviation from it.
   std::vector<S> values;

@@ -73,7 +73,7 @@ struct AllKernels {
   Maps2<T, sfumato::detail::Plus, ops::detail::Subtract, ops::detail::Multiply, ops::detail::Divide,
         ops::detail::PowerDerivative, ops::detail::Maximum, ops::detail::Minimum,
         ops::detail::SharersWithFirst<T>, ops::detail::Share, losses::detail::ProductOver<T>,
-        AddBias>
+        ops::detail::SquaredDeviation, AddBias>
       of_two;
   OptimizerMaps<T, Compute<T>> of_optimizers;
   Kernels<MapKernel<ops::detail::Less, std::uint8_t, T, T>,
@@ -82,7 +82,10 @@ struct AllKernels {
           MapKernel<ops::detail::NotEqual, std::uint8_t, T, T>,
           MapKernel<ops::detail::IsFinite, std::uint8_t, T>>
       masks;
-  Kernels<MapKernel<ops::detail::Where, T, std::uint8_t, T, T>,
+  Kernels<MapKernel<ops::detail::ScaledDeviation, T, T, T, T, T>,
+          MapKernel<ops::detail::DeviationProduct, T, T, T, T>,
+          MapKernel<ops::detail::BatchNormGradient, T, T, T, T, T, T, T>,
+          MapKernel<ops::detail::Where, T, std::uint8_t, T, T>,
           MapKernel<ops::detail::IsExtreme, Compute<T>, T, T>,
           MapKernel<ops::detail::IndexOfExtreme, std::int64_t, T, T, std::int64_t>,
           MapKernel<ops::detail::Share, T, T, Compute<T>>,

@@ -52,34 +52,35 @@ class BatchNorm2d : public Module<T, Device> {
       throw ValueError(message("BatchNorm2d: one value a channel in ", x.shape(),
                                " has no variance; call eval() to use what has been learnt"));
     }
-    const auto mean = ops::mean(x, {0, 2, 3});
-    const auto variance = ops::var(x, {0, 2, 3}, false, 0);
-    follow(mean, variance, count);
-    if constexpr (SixteenBits<T>) {  // a mean that is rounded would shift all
-      const auto normalize = [epsilon = options_.epsilon](const auto& in) {
-        return ops::batch_norm(in[0], ops::mean(in[0], {0, 2, 3}),
-                               ops::var(in[0], {0, 2, 3}, false, 0), in[1], in[2], epsilon);
-      };
-      return ops::detail::in_float<T, Device>("BatchNorm2d", {x, weight_, bias_}, normalize);
-    }
-    return normalized(mean, variance);
+    const auto moments = ops::detail::channel_moments(x);
+    follow(moments, count);
+    // In float the moments are computed anew: rounded to 16 bits, a mean would shift all.
+    const auto normalize = [moments, epsilon = options_.epsilon](const auto& in) {
+      if constexpr (SixteenBits<T>) {
+        return ops::detail::batch_norm_in_training(in[0], ops::detail::channel_moments(in[0]),
+                                                   in[1], in[2], epsilon);
+      } else {
+        return ops::detail::batch_norm_in_training(in[0], moments, in[1], in[2], epsilon);
+      }
+    };
+    return ops::detail::in_float<T, Device>("BatchNorm2d", {x, weight_, bias_}, normalize);
   }
 
  private:
   /// A checkpoint that computes a batch again for its gradient does not count it again.
-  void follow(const Variable<T, Device>& mean, const Variable<T, Device>& variance,
-              std::int64_t count) {
+  void follow(const ops::detail::ChannelMoments<T, Device>& moments, std::int64_t count) {
     if (sfumato::detail::GradientScope::is_open()) return;
     no_grad([&] {
       const auto number = static_cast<double>(count);
-      const auto follow_one = [&](Variable<T, Device>& running, const Variable<T, Device>& latest,
+      const auto follow_one = [&](Variable<T, Device>& running, const Tensor<T, Device>& latest,
                                   double factor) {
         const auto kept = running * static_cast<Compute<T>>(1.0 - options_.momentum);
-        const auto added = latest * static_cast<Compute<T>>(options_.momentum * factor);
+        const auto added = Variable(latest.reshape(running.shape())) *
+                           static_cast<Compute<T>>(options_.momentum * factor);
         running.mutable_value() = (kept + added).value();
       };
-      follow_one(running_mean_, mean, 1.0);
-      follow_one(running_var_, variance, number / (number - 1.0));
+      follow_one(running_mean_, moments.mean, 1.0);
+      follow_one(running_var_, moments.variance, number / (number - 1.0));
       batches_.mutable_value() = (batches_ + Compute<T>{1}).value();
     });
   }

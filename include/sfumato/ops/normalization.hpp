@@ -5,8 +5,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "sfumato/autodiff/backward.hpp"
+#include "sfumato/autodiff/checkpoint.hpp"
+#include "sfumato/autodiff/grad_mode.hpp"
+#include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/half.hpp"
+#include "sfumato/ops/apply.hpp"
 #include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/in_float.hpp"
 #include "sfumato/ops/math.hpp"
@@ -143,5 +148,110 @@ Variable<T, Device> batch_norm(const Variable<T, Device>& x, const Variable<T, D
                                                 sqrt(in[2] + static_cast<Compute<T>>(epsilon)));
                                    });
 }
+
+namespace detail {
+
+// What a channel's mean and the like are combined with; each is a pass over memory.
+struct SquaredDeviation {
+  template <class T>
+  SFUMATO_HOST_DEVICE T operator()(T x, T mean) const {
+    return static_cast<T>((x - mean) * (x - mean));
+  }
+};
+struct ScaledDeviation {
+  template <class T>
+  SFUMATO_HOST_DEVICE T operator()(T x, T mean, T scale, T shift) const {
+    return static_cast<T>((x - mean) * scale + shift);
+  }
+};
+struct DeviationProduct {
+  template <class T>
+  SFUMATO_HOST_DEVICE T operator()(T gradient, T x, T mean) const {
+    return static_cast<T>(gradient * (x - mean));
+  }
+};
+struct BatchNormGradient {
+  template <class T>
+  SFUMATO_HOST_DEVICE T operator()(T gradient, T x, T mean, T scale, T slope, T shift) const {
+    return static_cast<T>(gradient * scale - (x - mean) * slope - shift);
+  }
+};
+
+/// A mean and a variance for each channel, (1, c, 1, 1).
+template <class T, class Device>
+struct ChannelMoments {
+  Tensor<T, Device> mean;
+  Tensor<T, Device> variance;
+};
+
+/// Those of images, without a correction. Nothing is recorded.
+template <Real T, class Device>
+ChannelMoments<T, Device> channel_moments(const Variable<T, Device>& x) {
+  const NoGrad guard;
+  const auto mean = ops::mean(x, {0, 2, 3}, true).value();
+  if constexpr (SixteenBits<T>) {
+    return {mean, ops::var(x, {0, 2, 3}, true, 0).value()};
+  } else {
+    const Variable squares(apply("batch_norm", SquaredDeviation{}, x.value(), mean));
+    return {mean, ops::mean(squares, {0, 2, 3}, true).value()};
+  }
+}
+
+/// batch_norm(x, mean(x), var(x), weight, bias, epsilon) of images, whose moments are given, in as
+/// few passes over memory as that takes.
+template <Real T, class Device>
+Variable<T, Device> batch_norm_in_training(const Variable<T, Device>& x,
+                                           const ChannelMoments<T, Device>& moments,
+                                           const Variable<T, Device>& weight,
+                                           const Variable<T, Device>& bias, double epsilon) {
+  const auto mean = moments.mean;
+  const auto by_rows = [&](const Variable<T, Device>& factor) {
+    return factor.value().reshape(mean.shape());
+  };
+  const auto deviation =
+      apply("batch_norm", Affine<T>{1, static_cast<T>(epsilon)}, moments.variance);
+  const auto inverse = apply("batch_norm", Rsqrt{}, deviation);
+  const auto scale = apply("batch_norm", Multiply{}, by_rows(weight), inverse);
+  auto y = apply("batch_norm", ScaledDeviation{}, x.value(), mean, scale, by_rows(bias));
+  return record(
+      "batch_norm", std::move(y), {x, weight, bias},
+      [x, weight, bias, epsilon, mean, inverse, scale](const Backward<T, Device>& ctx) {
+        Gradients<T, Device> gradients(3);
+        if (grad_enabled()) {  // to be differentiated again: the gradients of the definition
+          std::vector<Variable<T, Device>> in{x, weight, bias};
+          std::vector<Variable<T, Device>> needed;
+          for (std::size_t i = 0; i < in.size(); ++i) {
+            in[i] = sfumato::detail::handle_to(in[i]);
+            if (ctx.needs(i)) needed.push_back(in[i]);
+          }
+          const auto again =
+              ops::batch_norm(in[0], ops::mean(in[0], {0, 2, 3}),
+                              ops::var(in[0], {0, 2, 3}, false, 0), in[1], in[2], epsilon);
+          auto found = grad({again}, needed, {.create_graph = true}, {ctx.gradient()});
+          for (std::size_t i = 0, next = 0; i < in.size(); ++i) {
+            if (ctx.needs(i)) gradients[i] = found[next++];
+          }
+          return gradients;
+        }
+        const auto dy = ctx.gradient();
+        const auto count = static_cast<T>(x.numel() / mean.numel());
+        const Variable product(
+            apply("batch_norm", DeviationProduct{}, dy.value(), x.value(), mean));
+        const auto shift_gradient = sum(dy, {0, 2, 3}, true);
+        const auto scale_gradient = mul(sum(product, {0, 2, 3}, true), Variable(inverse));
+        if (ctx.needs(0)) {
+          const Variable share(apply("batch_norm", DivideBy<T, T>{count}, scale));
+          const auto slope = mul(mul(share, Variable(inverse)), scale_gradient);
+          const auto shift = mul(share, shift_gradient);
+          gradients[0] = Variable(apply("batch_norm", BatchNormGradient{}, dy.value(), x.value(),
+                                        mean, scale, slope.value(), shift.value()));
+        }
+        if (ctx.needs(1)) gradients[1] = reshape(scale_gradient, weight.shape());
+        if (ctx.needs(2)) gradients[2] = reshape(shift_gradient, bias.shape());
+        return gradients;
+      });
+}
+
+}  // namespace detail
 
 }  // namespace sfumato::ops
