@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "sfumato/core/error.hpp"
@@ -73,6 +74,13 @@ TEST_CASE("numbers in a message have the digits that they need") {
         "0.1 and 0.1 and 1e+20 and 2.5e-07");
   CHECK(message(-3, " and ", std::size_t{7}, " and ", 100.0, " and ", std::nan("")) ==
         "-3 and 7 and 100 and nan");
+  CHECK(message(std::int8_t{65}, " and ", std::uint8_t{66}) == "65 and 66");
+}
+
+TEST_CASE("a letter in a message is that letter, and no number") {
+  const char letter = 'x';
+  CHECK(message("expected '", letter, "', not ", '7') == "expected 'x', not 7");
+  CHECK(std::string(ValueError(message('a', '\n')).what()) == R"(a\n)");
 }
 
 }  // namespace sfumato::core_printable_test

@@ -61,6 +61,9 @@ inline std::string to_text(const std::string& text) {
 inline std::string to_text(const char* text) {
   return text;
 }
+inline std::string to_text(char letter) {  // and no number
+  return std::string(1, letter);
+}
 
 template <class Value>
 std::string to_text(const Value& value) {
@@ -103,7 +106,8 @@ inline std::string join(std::initializer_list<MessagePart> parts) {
 
 }  // namespace detail
 
-/// Joins its arguments (strings, numbers, shapes) into one string; what error messages are made of.
+/// Joins its arguments (strings, letters, numbers, shapes) into one string; what error messages are
+/// made of.
 template <class... Parts>
 std::string message(const Parts&... parts) {
   return detail::join({detail::message_part(parts)...});

@@ -81,7 +81,7 @@ class NpyHeaderParser {
     return true;
   }
   void expect(char wanted) {
-    if (!accept(wanted)) fail(message("expected '", std::string(1, wanted), "'"));
+    if (!accept(wanted)) fail(message("expected '", wanted, "'"));
   }
   std::string quoted() {
     skip_spaces();
