@@ -14,7 +14,9 @@
 #include "sfumato/ops/conv2d_relu.hpp"
 #include "sfumato/ops/convolution.hpp"
 #include "sfumato/ops/interpolate.hpp"
+#include "sfumato/ops/math.hpp"
 #include "sfumato/ops/matmul.hpp"
+#include "sfumato/ops/norm.hpp"
 #include "sfumato/ops/pooling.hpp"
 #include "sfumato/ops/relu.hpp"
 
@@ -120,6 +122,20 @@ class AvgPool2d : public detail::FunctionOf<T, Device, const ops::AvgPool2dOptio
   explicit AvgPool2d(const ops::AvgPool2dOptions& options = {}) : AvgPool2d::FunctionOf(options) {}
   explicit AvgPool2d(std::int64_t kernel, std::int64_t stride = 0)
       : AvgPool2d(ops::AvgPool2dOptions{.kernel = kernel, .stride = stride}) {}
+};
+
+/// A pooling by 2 × 2 that leaves `scale` times the root of the sum of squares.
+template <class T = float, class Device = Cpu>
+class L2Pool2d : public Module<T, Device> {
+ public:
+  explicit L2Pool2d(double scale = 1.0) : scale_(scale) {}
+  Variable<T, Device> forward(const Variable<T, Device>& x) override {
+    return ops::detail::root(ops::avg_pool2d(ops::square(x), {.divisor_override = 1})) *
+           static_cast<Compute<T>>(scale_);
+  }
+
+ private:
+  double scale_;
 };
 
 /// ops::adaptive_avg_pool2d.

@@ -20,7 +20,6 @@
 #include "sfumato/ops/arithmetic.hpp"
 #include "sfumato/ops/cast.hpp"
 #include "sfumato/ops/convolution.hpp"
-#include "sfumato/ops/norm.hpp"
 #include "sfumato/ops/padding.hpp"
 #include "sfumato/ops/pooling.hpp"
 #include "sfumato/ops/sum.hpp"
@@ -52,20 +51,6 @@ struct VggOptions {
   std::vector<std::int64_t> widths{64, 128, 256, 512, 512};
 
   friend bool operator==(const VggOptions&, const VggOptions&) = default;
-};
-
-/// A pooling by 2 × 2 that leaves `scale` times the root of the sum of squares.
-template <class T = float, class Device = Cpu>
-class L2Pool2d : public Module<T, Device> {
- public:
-  explicit L2Pool2d(double scale = 1.0) : scale_(scale) {}
-  Variable<T, Device> forward(const Variable<T, Device>& x) override {
-    return ops::detail::root(ops::avg_pool2d(ops::square(x), {.divisor_override = 1})) *
-           static_cast<Compute<T>>(scale_);
-  }
-
- private:
-  double scale_;
 };
 
 /// The networks of Simonyan and Zisserman, "Very deep convolutional networks for large-scale image
