@@ -13,15 +13,12 @@
 #include <vector>
 
 #include "sfumato/autodiff/backward.hpp"
-#include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/printable.hpp"
 #include "sfumato/core/tensor.hpp"
-#include "sfumato/ops/arithmetic.hpp"
-#include "sfumato/ops/math.hpp"
-#include "sfumato/ops/sum.hpp"
 #include "sfumato/optim/number_parts.hpp"
 #include "sfumato/optim/optimizer.hpp"
+#include "sfumato/optim/tensor_lists.hpp"
 #include "sfumato/optim/wolfe_search.hpp"
 
 namespace sfumato::optim {
@@ -87,11 +84,11 @@ class LBFGS {
     if (options_.line_search == LineSearch::kNone) return step_without_search(loss);
     if (gradient_.empty()) start(loss);
     std::vector<Tensor<T, Device>> direction = descent_direction();
-    double slope = dot(direction, gradient_);
+    double slope = detail::dot(direction, gradient_);
     if (!(slope < 0.0)) {  // rounding has made the history useless
       history_.clear();
       direction = descent_direction();
-      slope = dot(direction, gradient_);
+      slope = detail::dot(direction, gradient_);
       if (!(slope < 0.0)) return false;
     }
     const std::vector<Tensor<T, Device>> from = values();
@@ -99,7 +96,7 @@ class LBFGS {
       move(from, direction, step);
       const double now = evaluate_loss(loss);
       auto gradient = gradients();
-      const double slope_now = dot(direction, gradient);
+      const double slope_now = detail::dot(direction, gradient);
       last_ = std::move(gradient);
       last_step_ = step;
       return LinePoint{step, now, slope_now};
@@ -172,7 +169,7 @@ class LBFGS {
       Curvature kept{take_all(message("step.", history.size()), false), {}, 0.0};
       if (kept.step.empty()) break;
       kept.change = take_all(message("change.", history.size()), true);
-      kept.product = dot(kept.step, kept.change);
+      kept.product = detail::dot(kept.step, kept.change);
       history.push_back(std::move(kept));
     }
     const double loss = detail::from_parts("loss", take("loss"));
@@ -196,7 +193,7 @@ class LBFGS {
   std::int64_t evaluations() const { return evaluations_; }
 
  private:
-  using Tensors = std::vector<Tensor<T, Device>>;
+  using Tensors = detail::Tensors<T, Device>;
 
   /// What a step was long, and how much the gradient changed by it.
   struct Curvature {
@@ -205,48 +202,10 @@ class LBFGS {
     double product;  ///< of the two
   };
 
-  static Variable<T, Device> constant(const Tensor<T, Device>& x) { return Variable<T, Device>(x); }
-
-  /// Sums in double, or those of millions of floats would lose their last digits.
-  static double dot(const Tensors& a, const Tensors& b) {
-    double total = 0.0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      const NoGrad off;
-      total += ops::detail::wide_sum((constant(a[i]) * constant(b[i])).value());
-    }
-    return total;
-  }
-  static double sum_of_sizes(const Tensors& a) {
-    double total = 0.0;
-    for (const auto& x : a) {
-      const NoGrad off;
-      total += ops::detail::wide_sum(ops::abs(constant(x)).value());
-    }
-    return total;
-  }
-  /// a + factor · b.
-  static Tensors sum(const Tensors& a, const Tensors& b, double factor) {
-    Tensors result;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      result.push_back(no_grad([&] {
-                         return constant(a[i]) + constant(b[i]) * static_cast<Compute<T>>(factor);
-                       }).value());
-    }
-    return result;
-  }
-  static Tensors scaled(const Tensors& a, double factor) {
-    Tensors result;
-    for (const auto& x : a) {
-      result.push_back(
-          no_grad([&] { return constant(x) * static_cast<Compute<T>>(factor); }).value());
-    }
-    return result;
-  }
-
   void start(const Evaluation& loss) {
     loss_ = evaluate_loss(loss);
     gradient_ = gradients();
-    if (!std::isfinite(loss_) || !std::isfinite(dot(gradient_, gradient_))) {
+    if (!std::isfinite(loss_) || !std::isfinite(detail::dot(gradient_, gradient_))) {
       gradient_.clear();
       throw ValueError(message("lbfgs: the loss ", loss_, " or its gradient is not finite"));
     }
@@ -260,8 +219,8 @@ class LBFGS {
       remember(direction_, last_step_);
     }
     direction_ = descent_direction();
-    last_step_ = history_.empty() ? std::min(1.0, 1.0 / sum_of_sizes(gradient_)) : 1.0;
-    if (!(dot(direction_, gradient_) < 0.0)) return false;
+    last_step_ = history_.empty() ? std::min(1.0, 1.0 / detail::sum_of_sizes(gradient_)) : 1.0;
+    if (!(detail::dot(direction_, gradient_) < 0.0)) return false;
     move(values(), direction_, last_step_);
     return true;
   }
@@ -286,7 +245,7 @@ class LBFGS {
     return all;
   }
   void move(const Tensors& from, const Tensors& direction, double step) {
-    const Tensors to = step == 0.0 ? from : sum(from, direction, step);
+    const Tensors to = step == 0.0 ? from : detail::sum(from, direction, step);
     for (std::size_t i = 0; i < to.size(); ++i) parameters_[i].mutable_value() = to[i];
   }
 
@@ -299,20 +258,20 @@ class LBFGS {
   /// The gradient times an estimate of the inverse Hessian matrix, by the two loops of algorithm
   /// 7.4; downhill.
   Tensors descent_direction() const {
-    Tensors q = scaled(gradient_, -1.0);
+    Tensors q = detail::scaled(gradient_, -1.0);
     std::vector<double> factors(history_.size());
     for (std::size_t i = history_.size(); i-- > 0;) {
-      factors[i] = dot(history_[i].step, q) / history_[i].product;
-      q = sum(q, history_[i].change, -factors[i]);
+      factors[i] = detail::dot(history_[i].step, q) / history_[i].product;
+      q = detail::sum(q, history_[i].change, -factors[i]);
     }
     q = preconditioned(q);
     if (!history_.empty()) {
       const Curvature& last = history_.back();
-      q = scaled(q, last.product / dot(last.change, preconditioned(last.change)));
+      q = detail::scaled(q, last.product / detail::dot(last.change, preconditioned(last.change)));
     }
     for (std::size_t i = 0; i < history_.size(); ++i) {
-      const double other = dot(history_[i].change, q) / history_[i].product;
-      q = sum(q, history_[i].step, factors[i] - other);
+      const double other = detail::dot(history_[i].change, q) / history_[i].product;
+      q = detail::sum(q, history_[i].step, factors[i] - other);
     }
     return q;
   }
@@ -321,15 +280,15 @@ class LBFGS {
   /// own size.
   double first_step(const Tensors& from, const Tensors& direction) const {
     if (!history_.empty()) return 1.0;
-    const double size = std::sqrt(dot(from, from));
-    return 0.01 * (size > 0.0 ? size : 1.0) / std::sqrt(dot(direction, direction));
+    const double size = std::sqrt(detail::dot(from, from));
+    return 0.01 * (size > 0.0 ? size : 1.0) / std::sqrt(detail::dot(direction, direction));
   }
 
   void remember(const Tensors& direction, double step) {
-    Curvature latest{scaled(direction, step), sum(last_, gradient_, -1.0), 0.0};
-    latest.product = dot(latest.step, latest.change);
-    const double sizes =
-        std::sqrt(dot(latest.step, latest.step) * dot(latest.change, latest.change));
+    Curvature latest{detail::scaled(direction, step), detail::sum(last_, gradient_, -1.0), 0.0};
+    latest.product = detail::dot(latest.step, latest.change);
+    const double sizes = std::sqrt(detail::dot(latest.step, latest.step) *
+                                   detail::dot(latest.change, latest.change));
     constexpr double kRightAngle = 1e-10;  // as far as rounding can tell
     if (latest.product > kRightAngle * sizes) history_.push_back(std::move(latest));
     if (history_.size() > options_.history) history_.pop_front();
