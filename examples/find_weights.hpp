@@ -36,8 +36,8 @@ inline std::vector<std::filesystem::path> weight_folders(const std::filesystem::
 inline constexpr const char* kSlimWeights = "vgg19-slim.safetensors";
 
 /// The weights file to use: the one asked for, else $SFUMATO_WEIGHTS, else the first found in
-/// weight_folders(), else the slim network's there. Throws IoError, saying how to get one, when
-/// there is none.
+/// weight_folders(), else the slim network's there. Throws IoError when there is none, saying where
+/// it looked and how to get one.
 inline std::filesystem::path find_weights(const std::string& asked_for,
                                           const std::filesystem::path& program) {
   namespace fs = std::filesystem;
@@ -46,19 +46,29 @@ inline std::filesystem::path find_weights(const std::string& asked_for,
     return named;
   }
   // The full network in any folder is better than the slim one in the first.
-  const std::vector<std::vector<const char*>> preferred{
+  const std::vector<std::vector<std::string>> preferred{
       {"vgg19.safetensors", "vgg19-dcbb9e9d.safetensors", "vgg19-dcbb9e9d.pth"}, {kSlimWeights}};
+  const std::vector<fs::path> folders = weight_folders(program);
+  const auto listed = [](std::string list, const std::string& word) {
+    return list + (list.empty() ? "" : ", ") + word;
+  };
+  std::string looked_for;
   for (const auto& names : preferred) {
-    for (const fs::path& folder : weight_folders(program)) {
-      for (const char* const name : names) {
+    for (const fs::path& folder : folders) {
+      for (const std::string& name : names) {
         std::error_code ignored;
         if (fs::is_regular_file(folder / name, ignored)) return folder / name;
       }
     }
+    for (const std::string& name : names) looked_for = listed(looked_for, name);
   }
-  throw sfumato::IoError(
-      "no VGG-19 weights found: run weights/fetch.sh (548 MB), or name a file with --weights or "
-      "$SFUMATO_WEIGHTS");
+  std::string places;
+  for (const fs::path& folder : folders) places = listed(places, folder.string());
+  throw sfumato::IoError(sfumato::message(
+      "no VGG-19 weights found: $SFUMATO_WEIGHTS is not set, and there is none of ", looked_for,
+      " in ", places,
+      "; run weights/fetch.sh (548 MB), put a file of such a name there, or name one with "
+      "--weights or $SFUMATO_WEIGHTS"));
 }
 
 /// Says on stderr what had to be done with a weights file.

@@ -12,7 +12,16 @@ cat="$images/cat.jpg"
 suns="$images/suns.jpg"
 
 cp "$program" alone
-refuses 1 'no VGG-19 weights found: run weights/fetch.sh' ./alone "$cat" "$suns" -o x.png
+mkdir -p above/beside
+cp "$program" above/beside/alone
+refuses 1 'no VGG-19 weights found: $SFUMATO_WEIGHTS is not set, and there is none of vgg19.safetensors, ' \
+  above/beside/alone "$cat" "$suns" -o x.png
+here=$(realpath .)
+looked="$here/above/beside/weights, $here/above/weights, $here/weights"
+for part in "vgg19-slim.safetensors in $looked, " ", $XDG_CACHE_HOME/sfumato; run weights/fetch.sh (548 MB)"; do
+  grep -qF -- "$part" err.txt || fail "says not where it looked for weights, '$part': $(cat err.txt)"
+done
+rm -r above
 refuses 1 'none.pth: no such file' "$convert" none.pth out.safetensors
 [ ! -e out.safetensors ] || fail "convert_weights left a file behind"
 
