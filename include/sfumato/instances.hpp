@@ -66,7 +66,10 @@
                                             const std::vector<Variable<float>>&);                 \
   Extern template detail::Inputs::Inputs(const char*, const std::vector<Variable<float>>&);       \
   Extern template const VariableType& variable_type<float, Cpu>();                                \
+  Extern template class Pool<Cpu>;                                                                \
   Extern template class Tensor<float>;                                                            \
+  Extern template class Tensor<std::int64_t>;                                                     \
+  Extern template class Tensor<std::uint8_t>;                                                     \
   Extern template class Variable<float>;                                                          \
   Extern template class nn::Module<float>;                                                        \
   Extern template class nn::ModuleList<float>;                                                    \
