@@ -17,7 +17,7 @@ asks_wrong() { local message=$1; shift; refuses 2 "neural_style: $message" "$pro
 "$program" "$cat" -h | cmp - help.txt || fail "-h is not --help"
 for option in CONTENT STYLE --style --style-size --content-mask --style-mask --keep --keep-alpha --grid --output \
   --preset --original-colors --size --height --width --iterations --learning-rate --lr-decay-every \
-  --lr-decay --init --seed --content-weight --style-weight --tv-weight --content-layers --style-layers --weights \
+  --lr-decay --init --seed --pyramid --final-passes --content-weight --style-weight --tv-weight --content-layers --style-layers --weights \
   --device --precision --memory --tf32 --threads --losses --report-every --quiet --save-stages --log --plot --report \
   --save-every --animation --jobs --shard --help \
   --version --man --completions; do
@@ -85,7 +85,7 @@ done
   fail "--size 0064 is not 64, or proportions are not kept: $(od -An -t u1 -j 16 -N 8 y.png)"
 
 # Words of few, and lists.
-asks_wrong "--original-colors must be no, luminance or statistics, not 'yes'" --original-colors yes
+asks_wrong "--original-colors must be no, luminance, statistics or matched, not 'yes'" --original-colors yes
 asks_wrong "--init must be content, noise, gray, style-stats or a file name, not 'zeros'" --init zeros
 asks_wrong "--precision must be float32 or bf16, not 'half'" --precision half
 asks_wrong "--memory must be normal or low, not ''" --memory ''
@@ -127,6 +127,8 @@ asks_wrong '--size does not go with --width: it sets both sides' --width 64 --si
 asks_wrong '--memory low does not go with --precision bf16' --precision bf16 --memory low
 asks_wrong '--tf32 does not go with --device cpu' --tf32 --device cpu
 asks_wrong '--save-stages: one stage has no picture before the last' --save-stages --method gram
+asks_wrong '--final-passes does not go with --method gram: it finds no neighbours' --final-passes 1 --method gram
+asks_wrong '--pyramid does not go with --optimizer lbfgs: only Adam changes one' --pyramid 3 --optimizer lbfgs
 asks_wrong '--first-iterations needs --min-size' --first-iterations 5 --method gram
 asks_wrong '--style-layer-weights has 2 numbers, but there are 8 --style-layers' --style-layer-weights 1,2
 for wrong in '' , 1, 1,x -1,2,3,4,5 nan,1,1,1,1; do

@@ -106,6 +106,16 @@ has_size ladder.png 67x100
 has_size ladder-stage1.png 47x71
 [ "$(cut -d, -f1 ladder.png.csv | tail -n +2 | tr '\n' ' ')" = '1 2 3 4 5 ' ] || fail "rows: $(cat ladder.png.csv)"
 
+# Final passes are stages of a quarter of the iterations, whose losses are others; so are those of a pyramid's levels.
+"$program" "$cat" "$suns" -o final.png --weights "$slim" --size 64 --iterations 6 --final-passes 2 --losses final.csv \
+  --save-stages --no-metadata --quiet || fail "final passes"
+[ "$(cut -d, -f1 final.csv | tail -n +2 | tr '\n' ' ')" = '1 2 3 4 5 6 7 8 9 10 ' ] || fail "rows: $(cat final.csv)"
+has_size final-stage2.png 43x64
+! cmp -s final-stage1.png final-stage2.png || fail "a final pass changes nothing"
+"$program" "$cat" "$suns" -o pyramid.png --weights "$slim" --size 64 --iterations 6 --final-passes 0 --losses pyramid.csv \
+  --pyramid 4 --no-metadata --quiet || fail "a pyramid"
+! cmp -s final-stage1.png pyramid.png || fail "a pyramid changes nothing"
+
 # L-BFGS goes down faster than Adam, and a loss to come to ends a run early or with status 3.
 paint lbfgs.png --size 64 --iterations 9 --optimizer lbfgs
 paint adam.png --size 64 --iterations 9

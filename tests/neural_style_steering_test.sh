@@ -62,6 +62,13 @@ read -r red green blue luma <<<"$(colours statistics.png plain.png)"
 awk -v r="$red" -v g="$green" -v b="$blue" -v pr="$plain_red" -v pg="$plain_green" -v l="$luma" \
   'BEGIN { exit !(l > 0.1 && r - g > pr - pg) }' ||
   fail "--original-colors statistics: $red $green $blue beside $plain_red $plain_green $plain_blue"
+# The content's red, moved to the mean of the suns' colours, as bright as the picture without the option.
+paint matched.png --original-colors matched
+read -r red green blue luma <<<"$(colours matched.png plain.png)"
+awk -v r="$red" -v g="$green" -v l="$luma" 'BEGIN { exit !(l < 0.6) }' ||
+  fail "--original-colors matched: $red $green $blue, luma off by $luma"
+! cmp -s matched.png luminance.png || fail "--original-colors matched is luminance"
+! cmp -s matched.png plain.png || fail "--original-colors matched changes nothing"
 # From the photograph to the painting: the stronger, the farther from the content.
 for strength in 0 0.3 0.6 1; do
   paint strong.png --strength $strength --content-weight 1e-6 --losses strong.csv

@@ -100,6 +100,51 @@ TEST_CASE("neighbours are asked for by all layers at once, on one grid") {
   CHECK_MESSAGE(checked.passed, checked.report);
 }
 
+TEST_CASE(
+    "for a picture painted so far, each layer finds its neighbours by itself and everywhere") {
+  auto network = small_network<double>();
+  const auto options = options_for(StyleLoss::kNeighbors);
+  const auto content = image<double>(2);
+  const auto painted = image<double>(5);
+  const auto style = image<double>(3, 40, 36);
+  style::Styles<double> styles(style);
+  styles.painted = painted;
+  const auto losses =
+      style::gatys_objective(network, content, styles, options)(Variable<double>(painted));
+  REQUIRE(losses.of("style").size() == options.style_layers.size());
+  for (std::size_t i = 0; i < options.style_layers.size(); ++i) {
+    const auto vectors = [&](const Tensor<double>& of) {
+      return losses::feature_vectors(network.features(
+          Variable<double>(of), {network.layer_index(options.style_layers[i])})[0]);
+    };
+    const auto x = vectors(painted);
+    const auto choices = vectors(style);
+    const auto mean = ops::mean(choices, 0, true);
+    const auto nearest = losses::nearest_neighbors(x - ops::mean(x, 0, true), choices - mean);
+    const auto expected = 1.0 - ops::mean(losses::cosine_similarity(
+                                    x - mean, ops::index_select(choices, 0, nearest) - mean));
+    CHECK(losses.of("style")[i].item() == doctest::Approx(2.0 * expected.item()));
+  }
+  // Of the style's own picture there is nothing to find, and of many positions not all are choices.
+  styles.painted = style;
+  const auto none =
+      style::gatys_objective(network, style, styles, options)(Variable<double>(style));
+  for (const auto& each : none.of("style")) CHECK(std::abs(each.item()) < 1e-12);
+  const style::detail::GridFeatures<double, Cpu> all(network, style, {"relu1_1"}, 1);
+  CHECK(all.positions() == 40 * 36);
+  CHECK(all.at_most(100).positions() == 100);
+  styles.painted = image<double>(6, 8, 8);
+  const auto small = style::gatys_objective(network, styles.painted, styles, options);
+  const auto checked =
+      gradcheck([&](const std::vector<Variable<double>>& in) { return small(in[0]).total; },
+                std::vector{Variable<double>(image<double>(7, 8, 8), true)});
+  CHECK_MESSAGE(checked.passed, checked.report);
+  styles.painted = image<double>(5, 16, 16);
+  CHECK(complaint([&] { style::gatys_objective(network, content, styles, options); }) ==
+        "style transfer: the picture painted so far (1, 3, 16, 16) must have the content's shape "
+        "(1, 3, 32, 48)");
+}
+
 TEST_CASE("strength goes from the content to the style") {
   auto network = small_network();
   style::TransferOptions options{

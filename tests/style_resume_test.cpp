@@ -77,6 +77,8 @@ TEST_CASE("a run goes on to the same bits from every iteration, whatever the opt
   style::TransferOptions averaged = adam;
   averaged.average_decay = 0.9;
   averaged.adam_form = optim::AdamForm::kMxnet;
+  style::TransferOptions pyramid = averaged;
+  pyramid.pyramid_levels = 2;
   style::TransferOptions until = adam;
   until.until_loss = 0.8 * run(adam).history[0].total;
   style::TransferOptions lbfgs{.iterations = 40, .optimizer = Optimizer::kLbfgs};
@@ -85,7 +87,7 @@ TEST_CASE("a run goes on to the same bits from every iteration, whatever the opt
   plain.lbfgs.line_search = optim::LineSearch::kNone;
   style::TransferOptions lbfgs_averaged = lbfgs;
   lbfgs_averaged.average_decay = 0.5;
-  for (const auto& options : {adam, averaged, until, lbfgs, plain, lbfgs_averaged}) {
+  for (const auto& options : {adam, averaged, pyramid, until, lbfgs, plain, lbfgs_averaged}) {
     const auto whole = run(options);
     const auto states = states_of(options);
     CHECK(states.size() >= whole.history.size());

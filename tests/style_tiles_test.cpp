@@ -295,10 +295,12 @@ TEST_CASE("what is no sum over positions is refused") {
   bright.sums = [](const auto& seen, const style::Tile&) { return ops::sum(seen); };
   const Goal of_strip(network, {}, {bright}, {},
                       {.sum = [](const auto& parts) { return parts[0]; }, .gradient = {}});
-  CHECK(complaint([&] {
-          style::minimize(of_strip, image(2, 32, 32), {.optimizer = style::Optimizer::kLbfgs});
-        }) ==
-        "style transfer: L-BFGS needs sums over a whole picture; paint strips of one by Adam");
+  const style::TransferOptions searching{.optimizer = style::Optimizer::kLbfgs};
+  const style::TransferOptions halving{.pyramid_levels = 3};
+  for (const auto& of_whole : {searching, halving}) {
+    CHECK(complaint([&] { style::minimize(of_strip, image(2, 32, 32), of_whole); }) ==
+          "style transfer: L-BFGS and pyramids need a whole picture; paint strips of one by Adam");
+  }
   const nn::Vgg<double> circular(
       {.first_padding = ops::PaddingMode::kCircular, .widths = {3, 4, 3, 4, 3}});
   CHECK(style::tile_cut(circular, {"relu1_1"}, 0).side == 0);

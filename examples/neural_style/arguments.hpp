@@ -79,6 +79,7 @@ struct Arguments {
   std::optional<std::int64_t> size;
   std::optional<std::int64_t> min_size = default_method().min_size;
   std::optional<std::int64_t> first_iterations;
+  std::int64_t final_passes = default_method().final_passes;
   std::uint64_t seed = 0;
   std::optional<int> threads;
   std::int64_t report_every = 10;

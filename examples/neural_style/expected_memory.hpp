@@ -25,10 +25,11 @@ struct FeatureBytes {
 /// Walks through the layers up to the last that the objective looks at. A layer has its input and
 /// its result, or their gradients, at once; what is kept meanwhile for the gradient of each loss
 /// are features of style layers, and differences from the target of content layers. Memory that is
-/// free in pieces is counted as one more of the largest features.
+/// free in pieces is counted as one more of the largest features. `anew` is a final pass, which
+/// finds neighbours in each layer by itself.
 template <class T, class Device>
 FeatureBytes feature_bytes(const sfumato::nn::Vgg<T, Device>& network,
-                           const sfumato::style::ObjectiveOptions& objective) {
+                           const sfumato::style::ObjectiveOptions& objective, bool anew = false) {
   const auto parameters = network.named_parameters();  // weight and bias of each convolution
   const std::vector<std::string>& names = network.layer_names();
   const std::size_t last =
@@ -37,7 +38,8 @@ FeatureBytes feature_bytes(const sfumato::nn::Vgg<T, Device>& network,
   double kept = 0.0;
   double input = 0.0;
   double largest = 0.0;
-  double on_grid = 0.0;  // of all style layers, one position for 4 × 4 pixels
+  double compared = 0.0;  // of all style layers, one position for 4 × 4 pixels, or all …
+  double searched = 0.0;  // … and what is looked at together of that
   double channels = 0.0;
   double pixels = 1.0;
   std::size_t convolution = 0;
@@ -62,7 +64,9 @@ FeatureBytes feature_bytes(const sfumato::nn::Vgg<T, Device>& network,
     bytes.looking = std::max(bytes.looking, both);
     const double content = times(objective.content_layers);
     const double style = times(objective.style_layers);
-    on_grid += style * sizeof(float) * channels / 16.0;
+    const double vectors = style * sizeof(float) * channels * (anew ? pixels : 1.0 / 16.0);
+    compared += vectors;
+    searched = anew ? std::max(searched, vectors) : compared;
     constexpr int kRecomputed = 2;  // blocks whose style layers low_memory does not keep
     kept += content * result;
     if (style > 0.0 && !(objective.low_memory && block <= kRecomputed)) kept += result;
@@ -74,12 +78,12 @@ FeatureBytes feature_bytes(const sfumato::nn::Vgg<T, Device>& network,
   }
   bytes.painting += largest;
   if (objective.style_loss == sfumato::style::StyleLoss::kNeighbors) {
-    // On the grid: what is compared with; beside it vectors, their lengths and cosines; and where
-    // neighbours are looked for, those of both pictures, centred, of unit length and together.
-    bytes.targets += on_grid;
-    bytes.painting += 4.0 * on_grid;
-    bytes.looking += 6.0 * on_grid;
-    bytes.choices = 6.0 * on_grid;
+    // What is compared with; beside it vectors, their lengths and cosines; and where neighbours are
+    // looked for, those of both pictures, centred, of unit length and together.
+    bytes.targets += compared;
+    bytes.painting += 4.0 * compared;
+    bytes.looking += 6.0 * searched;
+    bytes.choices = 6.0 * searched;
   }
   return bytes;
 }
@@ -133,7 +137,7 @@ double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const St
   const double painted = pixels(side(stage.size.height), side(stage.size.width));
   const double tile = at_once(side(stage.size.height), side(stage.size.width));
   const double shown = pixels(stage.size.height, stage.size.width);
-  const FeatureBytes bytes = feature_bytes(network, objective);
+  const FeatureBytes bytes = feature_bytes(network, objective, stage.anew);
   const double targets = bytes.targets * (painted == shown ? painted : painted + shown);
   double all = 0.0;  // pixels of styles
   double largest = 0.0;

@@ -32,6 +32,7 @@ template <class Device>
 struct Painting {
   sfumato::Tensor<float, Device> picture;
   sfumato::Tensor<std::uint8_t> content;  ///< as it was read …
+  sfumato::Tensor<std::uint8_t> matched;  ///< with the styles' colours, where that is asked for
   sfumato::Tensor<std::uint8_t> opacity;  ///< … and where its opacity is kept, that
   std::vector<sfumato::style::Iteration> history;
   std::int64_t iterations = 0;  ///< whose steps the picture has, of all stages
@@ -51,10 +52,10 @@ struct Painting {
     if (a.keep != "no") {
       painted = style::match_luma(painted, content, {a.keep != "contrast", a.keep != "luminance"});
     }
-    if (a.original_colors != "luminance") return painted;
+    if (a.original_colors != "luminance" && a.original_colors != "matched") return painted;
     const style::PictureSize size{painted.shape()[0], painted.shape()[1]};
-    return style::luma_in_colors(painted,
-                                 style::resize_picture(content, size, a.pictures.resizing));
+    const auto& colors = a.original_colors == "matched" ? matched : content;
+    return style::luma_in_colors(painted, style::resize_picture(colors, size, a.pictures.resizing));
   }
   /// What is written of pixels: they, with the content's opacity where that is kept.
   sfumato::Tensor<std::uint8_t> written(const sfumato::Tensor<std::uint8_t>& shown) const {
@@ -78,6 +79,18 @@ struct Painting {
     }
   }
 };
+
+/// The content with its colours moved and turned to the mean and covariance of all styles' pixels.
+inline sfumato::Tensor<std::uint8_t> in_colors_of_styles(const Sources& sources) {
+  std::vector<std::uint8_t> pixels;
+  for (const StyleSource& source : sources.styles) {
+    const auto own = source.pixels.to_vector();
+    pixels.insert(pixels.end(), own.begin(), own.end());
+  }
+  const auto count = static_cast<std::int64_t>(pixels.size() / 3);
+  return sfumato::style::match_colors(sources.content,
+                                      sfumato::Tensor<std::uint8_t>::from(pixels, {count, 1, 3}));
+}
 
 /// The styles at the sizes that suit a stage, no side below `least` pixels.
 template <class Device>
@@ -144,6 +157,7 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
   using namespace sfumato;
   painting.content = sources.content;
   painting.opacity = sources.opacity;
+  if (a.original_colors == "matched") painting.matched = in_colors_of_styles(sources);
   style::MinimizerState<float, Device> learnt;
   Checkpoints keep(a, painting.record);
   painting.history = from.earlier;
@@ -177,6 +191,7 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
     } else if (a.initial != "content") {
       picture = initial_picture(a, stage, sources, styles);
     }
+    if (stage.anew) styles.painted = picture;
     watch.begin_stage(number, stage, painting.iterations,
                       [&] { return painting.pixels(a, picture); });
     const Position<Device> position{number, painting.iterations, painting.history, {}};

@@ -66,8 +66,9 @@ inline std::vector<Option> picture_options() {
       {"--original-colors", "", "HOW", kPictures,
        "Whose colours the picture gets. no: the style's; luminance: the content's, and the style "
        "decides only what is bright and dark; statistics: the style's, moved and turned beforehand "
-       "so that their mean and covariance are the content's",
-       choice(at(&A::original_colors), {"no", "luminance", "statistics"})},
+       "so that their mean and covariance are the content's; matched: as luminance, but of the "
+       "content's colours moved and turned so that their mean and covariance are the style's",
+       choice(at(&A::original_colors), {"no", "luminance", "statistics", "matched"})},
       {"--keep", "", "WHAT", kPictures,
        "What the picture has of the content's light at the end: no; luminance, it is as bright on "
        "average; contrast, it has as much of light and dark (the luma's deviation); or both",
@@ -113,6 +114,27 @@ inline std::vector<Option> picture_options() {
        "Paint from coarse to fine: first with this longer side, then with others √2 apart, up to "
        "the result's",
        number(at(&A::min_size), kSmallest, kLargest)},
+      {"--final-passes",
+       "",
+       "COUNT",
+       kSize,
+       "So many stages more at the last size, of a quarter of --iterations each, in which every "
+       "layer finds by itself, for all of its positions, what the picture painted so far is most "
+       "like",
+       number(at(&A::final_passes), std::int64_t{0}, std::int64_t{100}),
+       {{{}, "--method", "gram", "it finds no neighbours"},
+        {{}, "--method", "wasserstein", "it finds no neighbours"},
+        {{}, "--min-size", "", "without it there is one stage"}}},
+      {"--pyramid",
+       "",
+       "LEVELS",
+       kSize,
+       "Have Adam change the levels of a Laplacian pyramid of the picture, each with half the "
+       "sides "
+       "of the one before; 0: pixels",
+       number(at(&T::pyramid_levels), std::int64_t{0}, std::int64_t{12}),
+       {{{}, "--optimizer", "lbfgs", "only Adam changes one"},
+        {{}, "--optimizer", "scaled-lbfgs", "only Adam changes one"}}},
       {"--borders", "", "HOW", kSize,
        "extend: where a side is no multiple of 16, paint some pixels more than the picture, by "
        "reflection, and cut them off, which spares it coloured strips; plain: do not",

@@ -75,6 +75,7 @@ inline void apply(const sfumato::style::Preset& preset, Arguments& a) {
   a.network = preset.network;
   a.min_size = preset.min_size;
   a.first_iterations = preset.first_iterations;
+  a.final_passes = preset.final_passes;
   a.initial = preset.from_noise ? "noise" : "content";
   a.noise = preset.noise;
 }

@@ -144,6 +144,7 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
   const Sources sources = read_sources(a, report);
   std::vector<Stage> stages = plan_stages(a, sources.content.shape());
   if (painting.kept) {
+    std::erase_if(stages, [](const Stage& stage) { return stage.anew; });
     stages.erase(stages.begin(), stages.end() - 1);
     stages[0].goes_on = false;
   }

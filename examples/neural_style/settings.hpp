@@ -41,6 +41,7 @@ inline Arguments arguments_of(const Settings& given,
   sfumato::style::ObjectiveOptions& objective = a.transfer.objective;
   objective.low_memory = a.memory == "low";
   objective.tile = a.tile.value_or(0);
+  if (a.transfer.optimizer != sfumato::style::Optimizer::kAdam) a.transfer.pyramid_levels = 0;
   if (!a.style_layer_weights.empty()) {
     objective.style_layer_weights.clear();
     if (a.style_layer_weights.size() != objective.style_layers.size()) {

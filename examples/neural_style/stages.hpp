@@ -24,6 +24,7 @@ struct Stage {
   sfumato::style::TransferOptions transfer;
   sfumato::style::PictureOptions pictures = {};
   bool goes_on = false;  ///< with what Adam has learnt in the one before
+  bool anew = false;     ///< finds neighbours for what the one before painted: Styles::painted
 };
 
 /// Height and width of the result: what was given, and the content's proportions for the rest.
@@ -68,7 +69,8 @@ inline void refuse_thin(const Stage& stage, std::int64_t least_side) {
                        least_side, "; take a larger size, or --borders extend"));
 }
 
-/// From coarse to fine: sizes in proportion, by style::ladder(), the last of which is the result's.
+/// From coarse to fine: sizes in proportion, by style::ladder(), the last of which is the result's;
+/// and the final passes.
 inline std::vector<Stage> plan_ladder(const Arguments& a, const sfumato::Shape& content) {
   namespace style = sfumato::style;
   const style::PictureSize result = size_of_result(a, content);
@@ -79,10 +81,15 @@ inline std::vector<Stage> plan_ladder(const Arguments& a, const sfumato::Shape& 
   for (const std::int64_t side : style::ladder(std::min(*a.min_size, longer), longer)) {
     stages.push_back(
         {side == longer ? result : style::size_in_proportion(shape, side, a.pictures.side_rounding),
-         a.transfer, a.pictures, true});
+         a.transfer, a.pictures, a.transfer.pyramid_levels == 0});
   }
   stages[0].goes_on = false;
   stages[0].transfer.iterations = a.first_iterations.value_or(a.transfer.iterations);
+  for (std::int64_t pass = 0; pass < a.final_passes; ++pass) {
+    constexpr std::int64_t kShorter = 4;  // than what made the picture
+    stages.push_back({result, a.transfer, a.pictures, false, true});
+    stages.back().transfer.iterations = (a.transfer.iterations + kShorter - 1) / kShorter;
+  }
   return stages;
 }
 

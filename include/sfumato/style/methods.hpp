@@ -22,13 +22,15 @@ inline Preset method(StyleLoss loss) {
   method.min_size = 64;
   method.first_iterations.reset();
   transfer.iterations = 100;
+  transfer.pyramid_levels = 6;
+  transfer.learning_rate = 0.005;  // of each level: large areas change by all of them
   transfer.average_decay = 0.95;
   transfer.objective = {.content_layers = {"relu4_2"},
                         .style_layers = {"relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1",
                                          "relu3_3", "relu4_1", "relu4_3"},
                         .content_weight = 0.0,
                         .style_weight = 1.0,
-                        .tv_weight = 1.0,
+                        .tv_weight = 0.05,
                         .style_loss = StyleLoss::kNeighbors};
   return method;
 }

@@ -22,6 +22,7 @@
 #include "sfumato/style/divergence.hpp"
 #include "sfumato/style/frequency_scale.hpp"
 #include "sfumato/style/iteration.hpp"
+#include "sfumato/style/laplacian.hpp"
 #include "sfumato/style/objective.hpp"
 #include "sfumato/style/options.hpp"
 #include "sfumato/style/pixels.hpp"
@@ -88,14 +89,14 @@ class Minimization {
   }
 
  private:
-  /// Ends the line search in which it is thrown.
-  struct Finished {};
+  struct Finished {};  ///< ends the line search in which it is thrown
 
   void run_adam(std::map<std::string, Tensor<T, Device>> state) {
-    optim::Adam<T, Device> adam({image_}, {.learning_rate = options_.learning_rate,
-                                           .beta1 = options_.beta1,
-                                           .beta2 = options_.beta2,
-                                           .form = options_.adam_form});
+    PictureParameters<T, Device> parameters(image_, options_.pyramid_levels);
+    optim::Adam<T, Device> adam(parameters.all(), {.learning_rate = options_.learning_rate,
+                                                   .beta1 = options_.beta1,
+                                                   .beta2 = options_.beta2,
+                                                   .form = options_.adam_form});
     if (!state.empty()) adam.load_state_dict(std::move(state));
     iteration_.state = [&] {
       auto now = this->state();
@@ -108,8 +109,9 @@ class Minimization {
     Repeat<Device> evaluation([&] { evaluate(); }, options_.capture);
     Repeat<Device> step(
         [&] {
+          parameters.take_gradient();
           adam.apply_gradients();
-          auto pixels = image_.mutable_value();
+          auto pixels = parameters.put();
           if (options_.clip) scale_.clip(pixels);
           if (average_.sum.defined()) average_.add(pixels);
         },
@@ -321,8 +323,8 @@ class Minimization {
 /// (1, 3, h, w); of the options, `objective` and `borders` don't matter here. `from` is where
 /// another run ended, with as much as there is of it: it goes on with what the optimiser has
 /// learnt, and without an `optimizer` begins that anew. Throws ValueError for options out of range,
-/// or another optimiser than Adam for strips of a picture, and DivergenceError, which has the last
-/// good picture, at the first loss or gradient that is not finite.
+/// or, of strips, L-BFGS or a pyramid; and DivergenceError, which has the last good picture, at the
+/// first loss or gradient that is not finite.
 ///
 ///     auto result = style::minimize(objective, content, {.iterations = 200});
 template <class Network, class T, class Device>
@@ -332,9 +334,10 @@ TransferResult<T, Device> minimize(const Objective<Network, T>& objective,
                                    const View<Network, T>& view = {},
                                    MinimizerState<T, Device> from = {}) {
   detail::check(options);
-  if (objective.of_strips() && options.optimizer != Optimizer::kAdam) {
+  const bool by_pixels = options.optimizer == Optimizer::kAdam && options.pyramid_levels == 0;
+  if (objective.of_strips() && !by_pixels) {
     throw ValueError(
-        "style transfer: L-BFGS needs sums over a whole picture; paint strips of one by Adam");
+        "style transfer: L-BFGS and pyramids need a whole picture; paint strips of one by Adam");
   }
   detail::Minimization<Network, T> run(objective, std::move(initial), options, progress, view,
                                        from);

@@ -28,12 +28,15 @@ namespace sfumato::style {
 
 namespace detail {
 
-/// The features of a layer as vectors (positions, c), a position for each `kGrid` × `kGrid` pixels
-/// of the image, so that those of all layers lie on one another.
+/// The sides in pixels of a position of the grid on which layers are looked at together.
+inline constexpr std::int64_t kGrid = 4;
+
+/// The features of a layer as vectors (positions, c), a position for each `grid` × `grid` pixels
+/// of the image, so that those of several layers lie on one another.
 template <class T, class Features, class Device>
-Variable<T, Device> on_grid(const Variable<Features, Device>& features, const Shape& image) {
-  constexpr std::int64_t kGrid = 4;
-  const auto side = [&](int axis) { return std::max<std::int64_t>(1, image[axis] / kGrid); };
+Variable<T, Device> on_grid(const Variable<Features, Device>& features, const Shape& image,
+                            std::int64_t grid) {
+  const auto side = [&](int axis) { return std::max<std::int64_t>(1, image[axis] / grid); };
   auto x = ops::cast<T>(features);
   if (x.size(2) != side(2) || x.size(3) != side(3)) {
     x = ops::interpolate(
@@ -51,13 +54,13 @@ struct GridFeatures {
 
   template <class Network>
   GridFeatures(Network& network, const Tensor<T, Device>& image,
-               const std::vector<std::string>& names) {
+               const std::vector<std::string>& names, std::int64_t grid = kGrid) {
     std::vector<std::size_t> layers;
     for (const std::string& name : names) layers.push_back(network.layer_index(name));
     vectors.resize(names.size());
     const NoGrad off;
     network.visit_features(Numbers(image), layers, [&](std::size_t i, const auto& features) {
-      vectors[i] = on_grid<T>(features, image.shape());
+      vectors[i] = on_grid<T>(features, image.shape(), grid);
     });
     for (const auto& x : vectors) means.push_back(ops::mean(x, 0, true));
   }
@@ -78,6 +81,14 @@ struct GridFeatures {
 
   std::int64_t positions() const { return vectors.front().size(0); }
 
+  /// Every so manieth position, so that there are not more than `most`.
+  GridFeatures at_most(std::int64_t most) const {
+    if (positions() <= most) return *this;
+    std::vector<std::int64_t> some;
+    for (std::int64_t i = 0; i < most; ++i) some.push_back(i * positions() / most);
+    return at(some);
+  }
+
   /// All layers of a position in one vector, in which each counts the same.
   Numbers together() const {
     const NoGrad off;
@@ -97,12 +108,12 @@ using GridRegions = std::vector<std::vector<double>>;
 /// Those of an image; one of all positions where none are given.
 template <class T, class Device>
 GridRegions regions_on_grid(const Tensor<T, Device>& regions, std::int64_t positions,
-                            const Shape& image) {
+                            const Shape& image, std::int64_t grid = kGrid) {
   const auto n = static_cast<std::size_t>(positions);
   if (!regions.defined()) return {std::vector<double>(n, 1.0)};
   const NoGrad off;
   const auto maps =
-      ops::transpose(on_grid<T>(Variable<T, Device>(regions), image)).value().to_vector();
+      ops::transpose(on_grid<T>(Variable<T, Device>(regions), image, grid)).value().to_vector();
   GridRegions all;
   for (std::size_t begin = 0; begin < maps.size(); begin += n) {
     const auto first = maps.begin() + static_cast<std::ptrdiff_t>(begin);
@@ -181,8 +192,9 @@ GridFeatures<T, Device> pool_of(const std::vector<GridFeatures<T, Device>>& seen
   return GridFeatures<T, Device>(std::move(pool));
 }
 
-/// What a picture is to look like: of each position of the content the one of the styles is found
-/// whose features in all style layers are most like it, their means taken away. The loss of a layer
+/// What a picture is to look like in some layers, on a grid: of each position of the content, or of
+/// the picture painted so far, the one of the styles is found whose features in all of these layers
+/// are most like it, their means taken away. The loss of a layer
 /// is the mean of 1 - cos(x - m, t - m) over positions, where x are the picture's features, t those
 /// chosen of the styles, and m the mean of what they were chosen of; with a strength s below 1, t
 /// and m are s of that and 1 - s of the content's own. Where there are regions, positions are
@@ -191,27 +203,30 @@ GridFeatures<T, Device> pool_of(const std::vector<GridFeatures<T, Device>>& seen
 template <class Network, class T, class Device>
 void add_neighbor_terms(std::vector<typename Objective<Network, T>::FeatureTerm>& terms,
                         Network& network, const Tensor<T, Device>& content,
-                        const Styles<T, Device>& styles, const ObjectiveOptions& options) {
+                        const Styles<T, Device>& styles, const ObjectiveOptions& options,
+                        const std::vector<std::string>& names, std::int64_t grid) {
   using Numbers = Variable<T, Device>;
   using Indices = Tensor<std::int64_t, Device>;
-  const std::vector<std::string>& names = options.style_layers;
-  if (names.empty()) return;
+  constexpr std::int64_t kMostChoices = 4096;  // of a layer with more positions than the grid
   const NoGrad off;
   const auto mixed = [&](const Numbers& of_style, const Numbers& of_content) {
     return of_style * static_cast<T>(options.strength) +
            of_content * static_cast<T>(1.0 - options.strength);
   };
-  const GridFeatures<T, Device> seen(network, content, names);
+  const GridFeatures<T, Device> seen(network, content, names, grid);
+  const GridFeatures<T, Device> asking =
+      styles.painted.defined() ? GridFeatures<T, Device>(network, styles.painted, names, grid)
+                               : seen;
   std::vector<GridFeatures<T, Device>> of_styles;
   std::vector<GridRegions> style_regions;
   for (const StylePicture<T, Device>& style : styles.pictures) {
-    of_styles.emplace_back(network, style.image, names);
+    of_styles.emplace_back(network, style.image, names, grid);
     style_regions.push_back(
-        regions_on_grid(style.regions, of_styles.back().positions(), style.image.shape()));
+        regions_on_grid(style.regions, of_styles.back().positions(), style.image.shape(), grid));
   }
   const std::int64_t n = seen.positions();
   const bool guided = styles.content_regions.defined();
-  const auto regions = regions_on_grid(styles.content_regions, n, content.shape());
+  const auto regions = regions_on_grid(styles.content_regions, n, content.shape(), grid);
   std::vector<Numbers> goals(names.size());
   std::vector<Numbers> means(names.size());
   for (std::size_t r = 0; r < regions.size(); ++r) {
@@ -220,8 +235,10 @@ void add_neighbor_terms(std::vector<typename Objective<Network, T>::FeatureTerm>
       if (regions[r][static_cast<std::size_t>(i)] > 0.0) own.push_back(i);
     }
     if (own.empty()) continue;
-    const GridFeatures<T, Device> pool = pool_of(of_styles, style_regions, styles, r);
-    const GridFeatures<T, Device> looking = guided ? seen.at(own) : seen;
+    const GridFeatures<T, Device> whole = pool_of(of_styles, style_regions, styles, r);
+    const GridFeatures<T, Device> pool = grid < kGrid ? whole.at_most(kMostChoices) : whole;
+    const GridFeatures<T, Device> here = guided ? seen.at(own) : seen;
+    const GridFeatures<T, Device> looking = guided ? asking.at(own) : asking;
     Indices nearest = losses::nearest_neighbors(looking.together(), pool.together());
     Numbers part;
     if (guided) {
@@ -233,7 +250,7 @@ void add_neighbor_terms(std::vector<typename Objective<Network, T>::FeatureTerm>
           Tensor<T, Device>::from(std::vector<T>(regions[r].begin(), regions[r].end()), {n, 1}));
     }
     for (std::size_t i = 0; i < names.size(); ++i) {
-      Numbers mean = mixed(pool.means[i], looking.means[i]);
+      Numbers mean = mixed(pool.means[i], here.means[i]);
       Numbers goal = mixed(ops::index_select(pool.vectors[i], 0, nearest), seen.vectors[i]) - mean;
       if (guided) {
         mean = mean * part;
@@ -247,11 +264,28 @@ void add_neighbor_terms(std::vector<typename Objective<Network, T>::FeatureTerm>
     const double factor = layer_weight(network, names[i], options.style_layer_weights);
     terms.push_back(
         {names[i], goals[i], options.style_weight * factor, "style",
-         [mean = means[i], shape = content.shape()](const auto& x, const Numbers& target) {
-           const auto own = on_grid<T>(x, shape) - mean;
+         [mean = means[i], shape = content.shape(), grid](const auto& x, const Numbers& target) {
+           const auto own = on_grid<T>(x, shape, grid) - mean;
            return ops::mean(T{1} - losses::cosine_similarity(own, target));
          }});
   }
+}
+
+/// The terms of all style layers, whose neighbours are found together, on one grid; or, where there
+/// is a picture painted so far, of each layer by itself.
+template <class Network, class T, class Device>
+void add_neighbor_terms(std::vector<typename Objective<Network, T>::FeatureTerm>& terms,
+                        Network& network, const Tensor<T, Device>& content,
+                        const Styles<T, Device>& styles, const ObjectiveOptions& options) {
+  const std::vector<std::string>& names = options.style_layers;
+  const auto add = [&](const std::vector<std::string>& some, std::int64_t grid) {
+    add_neighbor_terms<Network, T>(terms, network, content, styles, options, some, grid);
+  };
+  if (!styles.painted.defined()) {
+    if (!names.empty()) add(names, kGrid);
+    return;
+  }
+  for (const std::string& name : names) add({name}, network.stride(network.layer_index(name)));
 }
 
 }  // namespace detail

@@ -92,6 +92,9 @@ struct TransferOptions {
   double beta2 = 0.999;  ///< Adam's
   Optimizer optimizer = Optimizer::kAdam;
   optim::LBFGSOptions lbfgs = {};
+  /// Not 0: Adam changes the levels of a Laplacian pyramid of so many (PictureParameters), in the
+  /// place of pixels. Its moments are those of levels, which fit pictures of one size only.
+  std::int64_t pyramid_levels = 0;
   Pixels pixels = Pixels::kNormalized;  ///< the numbers that are changed
   /// Keeps pixels between black and white, after each of Adam's steps; L-BFGS would lose its way.
   bool clip = false;
@@ -120,6 +123,11 @@ inline void check(const TransferOptions& options) {
     throw ValueError(message("style transfer: ", options.iterations,
                              " iterations with decay every ", options.lr_decay_every,
                              "; they must be at least 0 and 1"));
+  }
+  if (options.pyramid_levels < 0 ||
+      (options.pyramid_levels > 0 && options.optimizer != Optimizer::kAdam)) {
+    throw ValueError(message("style transfer: a pyramid of ", options.pyramid_levels,
+                             " levels; it must have at least 0, and only Adam can change it"));
   }
   if (options.losses_every < 1) {
     throw ValueError(message("style transfer: losses every ", options.losses_every,

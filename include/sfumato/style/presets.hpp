@@ -68,6 +68,7 @@ struct Preset {
   std::vector<PresetStage> stages = {};               ///< or else …
   std::optional<std::int64_t> min_size = {};          ///< … a ladder from this longer side on
   std::optional<std::int64_t> first_iterations = {};  ///< of the coarsest picture
+  std::int64_t final_passes = 0;                      ///< behind it, for Styles::painted
   bool from_noise = false;                            ///< or else from the content
   double noise = 1.0;                                 ///< its deviation, in Pixels
 };

@@ -11,6 +11,7 @@
 #include "sfumato/style/gatys.hpp"
 #include "sfumato/style/iteration.hpp"
 #include "sfumato/style/ladder.hpp"
+#include "sfumato/style/laplacian.hpp"
 #include "sfumato/style/masks.hpp"
 #include "sfumato/style/methods.hpp"
 #include "sfumato/style/minimize.hpp"

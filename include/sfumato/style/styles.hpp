@@ -32,6 +32,10 @@ struct Styles {
 
   std::vector<StylePicture<T, Device>> pictures;
   Tensor<T, Device> content_regions;
+  /// The picture painted so far, of the content's size: with StyleLoss::kNeighbors, the places of
+  /// the styles that are most like that are found, and not those most like the content; in each
+  /// layer by itself, and for all of its positions. Kolkin et al. (2022) call it feature splitting.
+  Tensor<T, Device> painted = {};
 
   /// The sum of the weights.
   double weight() const {
@@ -41,12 +45,16 @@ struct Styles {
   }
 };
 
-/// Throws ValueError for no styles, or weights that are none, and ShapeError for regions that do
-/// not fit.
+/// Throws ValueError for no styles, or weights that are none, and ShapeError for regions, or a
+/// picture painted so far, that do not fit.
 template <class T, class Device>
 void check_styles(const Styles<T, Device>& styles, const Shape& content) {
   if (styles.pictures.empty()) {
     throw ValueError("style transfer: there is no style; name at least one picture");
+  }
+  if (styles.painted.defined() && styles.painted.shape() != content) {
+    throw ShapeError(message("style transfer: the picture painted so far ", styles.painted.shape(),
+                             " must have the content's shape ", content));
   }
   const Tensor<T, Device>& of_content = styles.content_regions;
   const auto check_regions = [&](const Tensor<T, Device>& regions, const Shape& image) {

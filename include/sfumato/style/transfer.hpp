@@ -46,6 +46,7 @@ requires FeatureExtractor<Network, T> TransferResult<T, Device> transfer(
     content = {};
     styles.pictures.clear();
     styles.content_regions = {};
+    styles.painted = {};
   };
   if (options.borders == Borders::kPlain || !needs_extension(content.shape(), pixel)) {
     const auto objective =
@@ -66,6 +67,7 @@ requires FeatureExtractor<Network, T> TransferResult<T, Device> transfer(
   if (styles.content_regions.defined()) {
     of_extended.content_regions = extended(styles.content_regions);
   }
+  if (styles.painted.defined()) of_extended.painted = extended(styles.painted);
   std::vector<Term<T, Device>> extended_terms = picture_terms;
   for (Term<T, Device>& term : extended_terms) {
     if (term.target.defined()) term.target = extend_borders(term.target, pixel);
