@@ -30,7 +30,7 @@ inline Preset method(StyleLoss loss) {
                                          "relu3_3", "relu4_1", "relu4_3"},
                         .content_weight = 0.0,
                         .style_weight = 1.0,
-                        .tv_weight = 0.05,
+                        .tv_weight = 0.15,
                         .style_loss = StyleLoss::kNeighbors};
   return method;
 }
