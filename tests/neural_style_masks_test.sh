@@ -74,7 +74,7 @@ rm -f x.jpg
 
 # The content's light is kept.
 picture steep.png 48 32 '(10 + 5 * x, 10 + 5 * x, 10 + 5 * x)'
-light() { "$program" steep.png style.png --size 48 --iterations 20 --learning-rate 0.1 --quiet "$@"; }
+light() { "$program" steep.png style.png --size 48 --iterations 20 --pyramid 0 --learning-rate 0.1 --tv-weight 1 --quiet "$@"; }
 statistics='round(mean(luma), 1), round(mean([(l - mean(luma)) ** 2 for l in luma]) ** 0.5, 1)'
 read -r bright contrast <<<"$(of steep.png "$statistics")"
 light -o plain.png
