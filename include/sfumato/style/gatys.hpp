@@ -56,6 +56,7 @@ void add_content_terms(std::vector<typename Objective<Network, T>::FeatureTerm>&
   }
   std::vector<Tensor<T, Device>> targets(layers.size());
   std::vector<std::int64_t> rows(layers.size());  // of the whole, where there is a strip of it
+  const std::int64_t end = cut.strip.is_whole() ? content.shape()[2] : cut.strip.end;
   const auto lasting = Pool<Device>::current().shared_from_this();
   no_grad([&] {
     visit_tiles(network, Numbers(content), layers, cut,
@@ -65,7 +66,8 @@ void add_content_terms(std::vector<typename Objective<Network, T>::FeatureTerm>&
                   if (tile.share() == 1.0) return void(targets[i] = own.value());
                   if (!targets[i].defined()) {
                     const PoolScope<Device> scope(lasting);
-                    const std::int64_t here = content.shape()[2] / network.stride(layers[i]);
+                    const std::int64_t stride = network.stride(layers[i]);
+                    const std::int64_t here = end / stride - cut.strip.top / stride;
                     targets[i] = Tensor<T, Device>::empty(
                         own.shape().with(2, here).with(3, tile.columns.of));
                   }

@@ -64,10 +64,10 @@ Variable<T, Device> sum_over_tiles(const Variable<T, Device>& picture,
   Tensor<T, Device> sums;
   typename TileSplit<T, Device>::Parts parts;
   no_grad([&] {
-    TileMemory<Device> memory;
+    TileMemory<Device> memory(tiles);
     for (const Tile& tile : tiles) {
       Tensor<T, Device> own;
-      memory.use(tile, [&] { own = function(seen(picture, tile), tile).value(); });
+      memory.use([&] { own = function(seen(picture, tile), tile).value(); });
       if (split.sum) {
         parts.push_back(own.clone());
       } else if (sums.defined()) {
@@ -89,10 +89,10 @@ Variable<T, Device> sum_over_tiles(const Variable<T, Device>& picture,
         Tensor<T, Device> gradient;
         if (!split.gradient) gradient = Tensor<T, Device>::zeros(picture.shape());
         typename TileSplit<T, Device>::Parts of_tiles;
-        TileMemory<Device> memory;
+        TileMemory<Device> memory(tiles);
         for (const Tile& tile : tiles) {
           Variable<T, Device> own;
-          memory.use(tile, [&] {
+          memory.use([&] {
             own = Variable<T, Device>(seen(picture, tile).value(), true);
             const GradMode recorded(true);
             backward(function(own, tile), {}, ctx.gradient());

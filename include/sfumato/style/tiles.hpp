@@ -171,14 +171,23 @@ TileCut tile_cut(const Network& network, const std::vector<std::string>& layers,
       cut.pixel = std::max(cut.pixel, network.stride(layer));
     }
     const std::int64_t reach = cut.halo;
-    cut.halo = round_up(reach, cut.pixel);
-    std::int64_t halo = cut.halo;
+    std::vector<TileHalo> halos{{0, reach}};  // of the picture first
     for (std::size_t layer = 1; layer < deepest; ++layer) {
-      if (network.stride(layer) == network.stride(layer - 1)) continue;
-      const std::int64_t needed = round_up(reach - network.reach(layer), cut.pixel);
-      if (needed < halo) cut.narrower.push_back({layer, needed});
-      halo = std::min(halo, needed);
+      const std::int64_t stride = network.stride(layer);
+      if (stride == network.stride(layer - 1)) continue;
+      const std::int64_t needed = reach - network.reach(layer);
+      // A value less on each side is not worth a copy of the features.
+      if (halos.back().pixels - needed > stride) halos.push_back({layer, needed});
     }
+    // Each in whole values of the layer behind which it ends.
+    std::int64_t unit = cut.pixel;
+    std::int64_t halo = 0;
+    for (std::size_t i = halos.size(); i-- > 0;) {
+      halo = halos[i].pixels = std::max(halo, round_up(halos[i].pixels, unit));
+      unit = network.stride(halos[i].layer);
+    }
+    cut.halo = halo;
+    cut.narrower.assign(halos.begin() + 1, halos.end());
     return cut;
   } else {
     throw ValueError(

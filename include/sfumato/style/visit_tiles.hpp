@@ -70,9 +70,9 @@ void visit_tiles(Network& network, const Variable<T, Device>& image,
     });
     return;
   }
-  TileMemory<Device> memory;
+  TileMemory<Device> memory(tiles);
   for (const Tile& tile : tiles) {
-    memory.use(tile, [&] {
+    memory.use([&] {
       const auto seen =
           ops::detail::read_window("seen", image, detail::seen_window(image.shape(), tile));
       visit_tile(network, seen, layers, cut, tile, visit);
