@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -14,8 +13,6 @@
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/error.hpp"
 #include "sfumato/core/repeat.hpp"
-#include "sfumato/ops/math.hpp"
-#include "sfumato/ops/sum.hpp"
 #include "sfumato/optim/adam.hpp"
 #include "sfumato/optim/lbfgs.hpp"
 #include "sfumato/optim/schedules.hpp"
@@ -212,16 +209,21 @@ class Minimization {
   void evaluate() {
     image_.zero_grad();
     const Losses<T, Device> losses = objective_(scale_.normalized(image_));
-    backward(losses.total);
     painted_.keep(losses);
+    forget_last();
+    backward(losses.total);
     // Adam would take no step at all with a gradient whose square is infinite.
-    const Tensor<T, Device> channels = image_.grad().value()[0];
-    const NoGrad off;
-    Variable<T, Device> size(Tensor<T, Device>::zeros({}));
-    for (std::int64_t c = 0; c < channels.size(0); ++c) {  // one by one, for the memory
-      size = size + ops::sum(ops::square(Variable<T, Device>(channels[c])));
-    }
-    painted_.keep_last(size);
+    painted_.keep_last(sum_of_squares(image_.grad().value()));
+  }
+
+  /// A picture whose losses are finite is the last good one itself: the memory of the one before it
+  /// is there for the gradient. On a device that repeats a captured step nothing is read so early.
+  void forget_last() {
+    if (Capturable<Device> && options_.capture) return;
+    painted_.read();
+    const bool looked = view_.objective != nullptr && iteration_.has_losses;
+    if (looked) seen_.read();
+    if (is_finite(painted_.total()) && (!looked || is_finite(seen_.total()))) last_ = {};
   }
 
   bool is_done() const {
@@ -270,11 +272,8 @@ class Minimization {
   }
 
   void check_finite(const char* what, T value, const Tensor<T, Device>& last, bool is_trial) {
-    if (std::isfinite(static_cast<double>(value))) return;
-    if (is_trial) {
-      iteration_.has_losses = false;
-      return;
-    }
+    if (is_finite(value)) return;
+    if (is_trial) return void(iteration_.has_losses = false);
     result_.image = shown(last).value();
     throw DivergenceError<T, Device>(
         divergence_text(what, static_cast<double>(value), iteration_.number, steps_), result_);
