@@ -91,6 +91,23 @@ grep -q '^line 2' log.txt && fail "another shard's job: $(cat log.txt)"
 jobs --shard 2/2 --seed 0 --init noise >log.txt
 tail -1 log.txt | grep -qx '2 painted, 0 done before, 0 failed' || fail "other options: $(cat log.txt)"
 
+# Jobs in one style look at it once, and paint to the byte what each paints alone.
+job_of() { echo '{"content": "'"$1"'.jpg", "style": "suns.jpg", "output": "'"$2"'.png", "tv-weight": '"$3"', "no-metadata": true}'; }
+cp "$images/cat.jpg" cat.jpg
+for method in gram neighbors; do
+  options="--size 32 --iterations 2 --method $method"
+  { job_of cat one 1; job_of cat two 2; job_of suns three 1; } >jobs.jsonl
+  "$program" --jobs jobs.jsonl $options --borders plain --no-metadata >log.txt
+  awk '/ style pictures looked at, / { shared = $1 > 0 && $6 == 2 * $1 } END { exit !shared }' log.txt ||
+    fail "what $method shares: $(cat log.txt)"
+  for picture in 'cat one 1' 'cat two 2' 'suns three 1'; do
+    set -- $picture
+    "$program" $1.jpg suns.jpg -o alone.png $options --borders plain --tv-weight $3 --no-metadata --quiet
+    cmp alone.png $2.png || fail "$2.png is another picture than alone"
+    rm $2.png
+  done
+done
+
 # A signal ends them all; what was at hand is not done.
 job long.png ', "iterations": 100000, "report-every": 1' >jobs.jsonl
 job after.png >>jobs.jsonl

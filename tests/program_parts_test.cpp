@@ -82,8 +82,10 @@ TEST_CASE("the memory that there is is the smaller of the system's and the contr
   CHECK_FALSE(memory_limit(system.root()).has_value());
   system.write("/proc/meminfo",
                "MemTotal:  16777216 kB\nMemAvailable:  8388608 kB\nSwapFree: 1048576 kB\n");
-  system.write("/proc/self/status", "Name:\tx\nVmHWM:\t  2097152 kB\nRssAnon:\t 1048576 kB\n");
+  system.write("/proc/self/status",
+               "Name:\tx\nVmHWM:\t  2097152 kB\nVmRSS:\t 1572864 kB\nRssAnon:\t 1048576 kB\n");
   CHECK(memory_in_use(system.root()) == 2.0 * kGibi);
+  CHECK(memory_now(system.root()) == 1.5 * kGibi);
   auto limit = memory_limit(system.root());
   REQUIRE(limit.has_value());
   CHECK(limit->bytes == 9.0 * kGibi);  // with what the program has already

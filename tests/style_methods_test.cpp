@@ -69,8 +69,10 @@ TEST_CASE("neighbours are asked for by all layers at once, on one grid") {
   const auto content = image<double>(2);
   const auto style = image<double>(3, 40, 36);
   const auto objective = style::gatys_objective(network, content, style, options);
-  const style::detail::GridFeatures<double, Cpu> seen(network, content, options.style_layers);
-  const style::detail::GridFeatures<double, Cpu> choices(network, style, options.style_layers);
+  const style::detail::GridFeatures<double, Cpu> seen(
+      style::detail::look_on_grid(network, content, options.style_layers));
+  const style::detail::GridFeatures<double, Cpu> choices(
+      style::detail::look_on_grid(network, style, options.style_layers));
   CHECK(seen.vectors[0].shape() == Shape{8 * 12, 8});
   CHECK(choices.vectors[2].shape() == Shape{10 * 9, 8});
   // Each layer counts the same: a vector of all has the length √3.
@@ -78,7 +80,8 @@ TEST_CASE("neighbours are asked for by all layers at once, on one grid") {
     CHECK(length == doctest::Approx(std::sqrt(3.0)));
   }
   const auto picture = image<double>(4);
-  const style::detail::GridFeatures<double, Cpu> shown(network, picture, options.style_layers);
+  const style::detail::GridFeatures<double, Cpu> shown(
+      style::detail::look_on_grid(network, picture, options.style_layers));
   const auto nearest = losses::nearest_neighbors(seen.together(), choices.together()).to_vector();
   double expected = 0.0;
   for (std::size_t i = 0; i < nearest.size(); ++i) {
@@ -130,7 +133,8 @@ TEST_CASE(
   const auto none =
       style::gatys_objective(network, style, styles, options)(Variable<double>(style));
   for (const auto& each : none.of("style")) CHECK(std::abs(each.item()) < 1e-12);
-  const style::detail::GridFeatures<double, Cpu> all(network, style, {"relu1_1"}, 1);
+  const style::detail::GridFeatures<double, Cpu> all(
+      style::detail::look_on_grid(network, style, {"relu1_1"}, 1));
   CHECK(all.positions() == 40 * 36);
   CHECK(all.at_most(100).positions() == 100);
   styles.painted = image<double>(6, 8, 8);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -39,6 +40,19 @@ inline std::optional<double> field(const std::string& path, std::string_view wor
 inline double memory_in_use(const std::string& root = "") {
   constexpr double kKilobyte = 1024.0;
   return detail::field(root + "/proc/self/status", "VmHWM:").value_or(0.0) * kKilobyte;
+}
+
+/// The same at the moment.
+inline double memory_now(const std::string& root = "") {
+  constexpr double kKilobyte = 1024.0;
+  return detail::field(root + "/proc/self/status", "VmRSS:").value_or(0.0) * kKilobyte;
+}
+
+/// How many bytes pictures that are painted one after the other may keep for the next ones.
+inline std::size_t bytes_to_share(const Arguments& a) {
+  constexpr double kMost = 268435456.0;
+  constexpr double kPart = 16.0;  // of what the user allows, the rest is for the picture at hand
+  return static_cast<std::size_t>(a.max_memory ? std::min(kMost, *a.max_memory / kPart) : kMost);
 }
 
 /// How many bytes of memory this program may have in all, with what it has already.

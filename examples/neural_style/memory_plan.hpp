@@ -16,6 +16,7 @@
 #include "settings.hpp"
 #include "sfumato/core/division.hpp"
 #include "sfumato/core/error.hpp"
+#include "sfumato/core/pool.hpp"
 #include "sfumato/core/processors.hpp"
 #include "sfumato/nn/vgg.hpp"
 #include "sfumato/style/gatys.hpp"
@@ -79,12 +80,13 @@ std::int64_t find_tile(const Arguments& a, const Network& network, const Sources
 }  // namespace detail
 
 /// Decides whether the stages are painted in tiles, says what memory they are expected to take, and
-/// refuses what can't be had. Returns the side of the tiles; 0 for none. Throws ValueError for what
+/// refuses what can't be had; `more` bytes may be kept beside it for the pictures to come. Returns
+/// the side of the tiles; 0 for none. Throws ValueError for what
 /// can't be tiled and would need more than --max-memory, and ResourceError where the memory does
 /// not suffice.
 template <class Device, class Stored>
 std::int64_t plan_memory(const Arguments& a, const sfumato::nn::Vgg<Stored, Device>& network,
-                         const Sources& sources, const Reporter& report,
+                         const Sources& sources, const Reporter& report, double more,
                          std::vector<Stage>& stages) {
   std::int64_t tile = a.tile.value_or(0);
   if (!a.tile && !a.resume.empty()) tile = tile_of_checkpoint(a.resume);
@@ -97,7 +99,8 @@ std::int64_t plan_memory(const Arguments& a, const sfumato::nn::Vgg<Stored, Devi
   } else {
     std::optional<MemoryLimit> limit = memory_limit();
     if (a.max_memory) limit = {*a.max_memory, *a.max_memory, "allowed by --max-memory"};
-    const double before = memory_in_use();
+    sfumato::Pool<sfumato::Cpu>::shared().trim();  // of what the picture before has left
+    const double before = memory_now() + more;
     double expected = before + detail::expected_of(network, sources, stages);
     if (tile == 0 && limit && expected > limit->bytes && a.resume.empty()) {
       const std::string why = exclusion_of(*find_option("--tile"), a, true);

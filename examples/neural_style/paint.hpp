@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <future>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -26,6 +27,17 @@
 #include "watch.hpp"
 
 namespace neural_style {
+
+/// A network, once a picture has needed it, the file it came from, and what pictures that are
+/// painted one after the other share: what it has seen in their styles.
+template <class Device, class Stored>
+struct Loaded {
+  std::filesystem::path weights;
+  sfumato::nn::VggOptions options;
+  sfumato::style::LossScales scales;
+  std::optional<sfumato::nn::Vgg<Stored, Device>> network;
+  std::shared_ptr<sfumato::style::StyleCache<float, Device>> styles;  ///< null: nothing is shared
+};
 
 /// A normalised picture (1, 3, h, w), and the losses on the way to it, numbered through all stages.
 template <class Device>
@@ -150,11 +162,11 @@ sfumato::Tensor<float, Device> initial_picture(
 /// Runs the stages one after the other, until the last is done or the user interrupts. `painting`
 /// is always that of the stages that are whole, also when this throws.
 template <class Device, class Stored>
-void paint(const Arguments& a, const std::vector<Stage>& stages,
-           sfumato::nn::Vgg<Stored, Device>& network, const sfumato::style::LossScales& scales,
+void paint(const Arguments& a, const std::vector<Stage>& stages, Loaded<Device, Stored>& loaded,
            const Sources& sources, const Reporter& report, Watch& watch, Position<Device> from,
            Painting<Device>& painting) {
   using namespace sfumato;
+  nn::Vgg<Stored, Device>& network = *loaded.network;
   painting.content = sources.content;
   painting.opacity = sources.opacity;
   if (a.original_colors == "matched") painting.matched = in_colors_of_styles(sources);
@@ -173,13 +185,14 @@ void paint(const Arguments& a, const std::vector<Stage>& stages,
       const std::size_t layer = network.layer_index(objective.style_layers[i]);
       objective.style_layer_weights[network.layer_names()[layer]] = a.style_layer_weights[i];
     }
-    scales.apply_to(objective, network);
+    loaded.scales.apply_to(objective, network);
     if (number < stages.size()) stage.transfer.until_loss.reset();
     // The file gets every row; who only looks on waits for as few as are shown.
     stage.transfer.losses_every = a.losses.empty() ? a.report_every : 1;
     auto content = style::prepare_picture<float, Device>(sources.content, stage.size, a.pictures);
     auto styles = prepare_styles<Device>(sources, stage,
                                          style::deepest_pixel(network, stage.transfer.objective));
+    styles.cache = loaded.styles;
     Tensor<float, Device> picture = content;
     std::vector<style::Term<float, Device>> terms;
     if (painting.kept) {

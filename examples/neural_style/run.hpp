@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <concepts>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <future>
 #include <map>
+#include <memory>
 #include <new>
 #include <optional>
 #include <string>
@@ -123,15 +125,6 @@ int finish(const Arguments& a, Painting<Device>& painting, std::string trouble,
   return kNotReached;
 }
 
-/// A network, once a picture has needed it, and the file it came from.
-template <class Device, class Stored>
-struct Loaded {
-  std::filesystem::path weights;
-  sfumato::nn::VggOptions options;
-  sfumato::style::LossScales scales;
-  std::optional<sfumato::nn::Vgg<Stored, Device>> network;
-};
-
 /// Reads everything, checks it and paints. `painting` is as paint() leaves it, also when this
 /// throws.
 template <class Device, class Stored>
@@ -157,12 +150,15 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
     loaded.scales = sfumato::style::loss_scales_of(weights);
     loaded.network.emplace(
         sfumato::style::load_vgg<Stored, Device>(weights, examples::print_note, a.network));
+    if (loaded.styles) loaded.styles->clear();
   }
   auto& network = *loaded.network;
   const std::int64_t least_side = style::deepest_pixel(network, a.transfer.objective);
   for (const Stage& stage : stages) refuse_thin(stage, least_side);
 
-  const std::int64_t tile = plan_memory(a, network, sources, report, stages);
+  const std::size_t free = loaded.styles ? loaded.styles->most_bytes() - loaded.styles->bytes() : 0;
+  const std::int64_t tile =
+      plan_memory(a, network, sources, report, static_cast<double>(free), stages);
   if (keeps || (!a.no_metadata && io::detail::image_extension(a.output) == ".png")) {
     // Beside the painting, as a large network takes seconds.
     painting.record = std::async([a, weights, tile] {
@@ -185,7 +181,7 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
   }
   begin_painting();
   try {
-    paint(a, stages, network, loaded.scales, sources, report, watch, std::move(from), painting);
+    paint(a, stages, loaded, sources, report, watch, std::move(from), painting);
   } catch (const ValueError& error) {
     if (a.resume.empty()) throw;
     throw IoError(message(a.resume, ": ", error.what()));
@@ -266,6 +262,9 @@ int paint_jobs(const Arguments& a, Loaded<Device, Stored>& loaded, const Reporte
     if (result.value_or(0) > kBySignal) status = *result;
     if (interrupted != 0) status = kBySignal + interrupted;
   }
+  report.say("%lld style pictures looked at, %lld known\n",
+             static_cast<long long>(loaded.styles->computed()),
+             static_cast<long long>(loaded.styles->found()));
   report.say("%zu painted, %zu done before, %zu failed\n", painted, before, failed);
   return status != 0 ? status : failed > 0 ? 1 : 0;
 }
@@ -292,6 +291,11 @@ int run(const Arguments& a, const char* program) {
   const Reporter report(a);
   Loaded<Device, Stored> loaded;
   loaded.weights = choose_weights(a, program, report);
+  const bool many = !a.jobs.empty() || !a.film.empty() || !a.grid.empty() || a.studio;
+  if (many) {
+    using Cache = sfumato::style::StyleCache<float, Device>;
+    loaded.styles = std::make_shared<Cache>(bytes_to_share(a));
+  }
   if (!a.film.empty()) {
     return paint_film(a, loaded.weights, report, [&](const Arguments& frame, const auto& kept) {
       return paint_one(frame, loaded, report, kept);

@@ -45,31 +45,37 @@ Variable<T, Device> on_grid(const Variable<Features, Device>& features, const Sh
   return losses::feature_vectors(x);
 }
 
-/// What some layers see in an image, on one grid: for each layer vectors and their mean.
+/// What some layers see in an image, on one grid: vectors for each.
+template <class Network, class T, class Device>
+std::vector<Tensor<T, Device>> look_on_grid(Network& network, const Tensor<T, Device>& image,
+                                            const std::vector<std::string>& names,
+                                            std::int64_t grid = kGrid) {
+  std::vector<std::size_t> layers;
+  for (const std::string& name : names) layers.push_back(network.layer_index(name));
+  std::vector<Tensor<T, Device>> vectors(layers.size());
+  const NoGrad off;
+  network.visit_features(Variable<T, Device>(image), layers,
+                         [&](std::size_t i, const auto& features) {
+                           vectors[i] = on_grid<T>(features, image.shape(), grid).value();
+                         });
+  return vectors;
+}
+
+/// The same with the mean of each layer's vectors.
 template <class T, class Device>
 struct GridFeatures {
   using Numbers = Variable<T, Device>;
   std::vector<Numbers> vectors;
   std::vector<Numbers> means;
 
-  template <class Network>
-  GridFeatures(Network& network, const Tensor<T, Device>& image,
-               const std::vector<std::string>& names, std::int64_t grid = kGrid) {
-    std::vector<std::size_t> layers;
-    for (const std::string& name : names) layers.push_back(network.layer_index(name));
-    vectors.resize(names.size());
-    const NoGrad off;
-    network.visit_features(Numbers(image), layers, [&](std::size_t i, const auto& features) {
-      vectors[i] = on_grid<T>(features, image.shape(), grid);
-    });
-    for (const auto& x : vectors) means.push_back(ops::mean(x, 0, true));
-  }
-
   /// Some positions, with their own mean.
   explicit GridFeatures(std::vector<Numbers> some) : vectors(std::move(some)) {
     const NoGrad off;
     for (const auto& x : vectors) means.push_back(ops::mean(x, 0, true));
   }
+  explicit GridFeatures(const std::vector<Tensor<T, Device>>& some)
+      : GridFeatures(std::vector<Numbers>(some.begin(), some.end())) {}
+
   GridFeatures at(const std::vector<std::int64_t>& positions) const {
     const NoGrad off;
     const auto rows = Tensor<std::int64_t, Device>::from(
@@ -213,14 +219,18 @@ void add_neighbor_terms(std::vector<typename Objective<Network, T>::FeatureTerm>
     return of_style * static_cast<T>(options.strength) +
            of_content * static_cast<T>(1.0 - options.strength);
   };
-  const GridFeatures<T, Device> seen(network, content, names, grid);
+  std::string name = message("vectors on a grid of ", grid, ", layers");
+  for (const std::string& layer : names) name += message(" ", network.layer_index(layer));
+  const GridFeatures<T, Device> seen(look_on_grid(network, content, names, grid));
   const GridFeatures<T, Device> asking =
-      styles.painted.defined() ? GridFeatures<T, Device>(network, styles.painted, names, grid)
-                               : seen;
+      styles.painted.defined()
+          ? GridFeatures<T, Device>(look_on_grid(network, styles.painted, names, grid))
+          : seen;
   std::vector<GridFeatures<T, Device>> of_styles;
   std::vector<GridRegions> style_regions;
   for (const StylePicture<T, Device>& style : styles.pictures) {
-    of_styles.emplace_back(network, style.image, names, grid);
+    of_styles.emplace_back(
+        styles.look(style, name, [&] { return look_on_grid(network, style.image, names, grid); }));
     style_regions.push_back(
         regions_on_grid(style.regions, of_styles.back().positions(), style.image.shape(), grid));
   }

@@ -41,6 +41,9 @@ class FeatureStatistics {
         roots_(options.root_iterations),
         gradient_(options.root_gradient) {}
 
+  /// Which they are.
+  const char* name() const { return wasserstein_ ? "moments" : "Gram matrices"; }
+
   /// Those of a tile, of what is seen for it.
   template <class Features>
   Numbers operator()(const Variable<Features, Device>& seen, const Numbers& weights_of_all,
@@ -87,8 +90,6 @@ void add_statistics_terms(std::vector<typename Objective<Network, T>::FeatureTer
   std::vector<std::size_t> layers;
   for (const std::string& name : names) layers.push_back(network.layer_index(name));
   const auto count = static_cast<std::size_t>(guided ? styles.content_regions.size(1) : 1);
-  std::vector<std::vector<Numbers>> sums(names.size(), std::vector<Numbers>(count));
-  std::vector<std::vector<double>> weights(names.size(), std::vector<double>(count, 0.0));
   const NoGrad off;
   const auto lasting = Pool<Device>::current().shared_from_this();
   using Layers = std::vector<std::optional<LayerRegions<T, Device>>>;
@@ -103,24 +104,41 @@ void add_statistics_terms(std::vector<typename Objective<Network, T>::FeatureTer
                 });
     return where;
   };
-  const auto add = [&](const Tensor<T, Device>& image, const Tensor<T, Device>& regions,
-                       double weight) {
-    if (weight == 0.0) return;
+  // Of a picture, those of each layer's regions, undefined for regions that are not there.
+  const auto look = [&](const Tensor<T, Device>& image, const Tensor<T, Device>& regions) {
+    std::vector<Tensor<T, Device>> all(names.size() * count);
     visit(image, regions, [&](std::size_t i, const auto& x, const Tile& tile, const auto& seen) {
-      const double part = weight * tile.share();
       for (std::size_t r = 0; r < count; ++r) {
         if (seen.shares[r] == 0.0) continue;
-        const auto own = statistics(x, seen.weights[r], tile) * static_cast<T>(part);
+        const auto own = statistics(x, seen.weights[r], tile) * static_cast<T>(tile.share());
         const PoolScope<Device> scope(lasting);
-        sums[i][r] = sums[i][r].defined() ? sums[i][r] + own : Numbers(own.value().clone());
-        weights[i][r] += part;
+        Tensor<T, Device>& sum = all[i * count + r];
+        sum = sum.defined() ? (Numbers(sum) + own).value() : own.value().clone();
       }
     });
+    return all;
   };
+  std::vector<Numbers> sums(names.size() * count);
+  std::vector<double> weights(sums.size(), 0.0);
+  const auto add = [&](const std::vector<Tensor<T, Device>>& own, double weight) {
+    for (std::size_t k = 0; k < own.size(); ++k) {
+      if (!own[k].defined()) continue;
+      const Numbers part = Numbers(own[k]) * static_cast<T>(weight);
+      sums[k] = sums[k].defined() ? sums[k] + part : part;
+      weights[k] += weight;
+    }
+  };
+  std::string name = message(statistics.name(), " in tiles of ", cut.side, ", layers");
+  for (const std::size_t layer : layers) name += message(" ", layer);
   for (const StylePicture<T, Device>& picture : styles.pictures) {
-    add(picture.image, picture.regions, options.strength * picture.weight / styles.weight());
+    if (options.strength == 0.0) break;
+    const auto seen =
+        styles.look(picture, name, [&] { return look(picture.image, picture.regions); });
+    add(seen, options.strength * picture.weight / styles.weight());
   }
-  add(content, styles.content_regions, 1.0 - options.strength);
+  if (options.strength < 1.0) {
+    add(look(content, styles.content_regions), 1.0 - options.strength);
+  }
 
   const Layers where = guided ? visit(content, styles.content_regions, [](const auto&...) {})
                               : Layers(names.size(), regions_of_layer<T, Device>({}, {}));
@@ -129,8 +147,9 @@ void add_statistics_terms(std::vector<typename Objective<Network, T>::FeatureTer
     LayerRegions<T, Device> compared;
     for (std::size_t r = 0; r < count; ++r) {
       if (where[i]->shares[r] == 0.0) continue;
-      if (!sums[i][r].defined()) throw no_such_region(r);
-      targets.push_back(statistics.target(sums[i][r] / static_cast<T>(weights[i][r])));
+      const std::size_t k = i * count + r;
+      if (!sums[k].defined()) throw no_such_region(r);
+      targets.push_back(statistics.target(sums[k] / static_cast<T>(weights[k])));
       compared.weights.push_back(where[i]->weights[r]);
       compared.shares.push_back(where[i]->shares[r]);
     }

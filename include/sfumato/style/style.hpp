@@ -26,6 +26,7 @@
 #include "sfumato/style/report.hpp"
 #include "sfumato/style/state_tensors.hpp"
 #include "sfumato/style/statistics.hpp"
+#include "sfumato/style/style_cache.hpp"
 #include "sfumato/style/styles.hpp"
 #include "sfumato/style/sum_over_tiles.hpp"
 #include "sfumato/style/temporal.hpp"

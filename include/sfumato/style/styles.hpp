@@ -3,12 +3,15 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "sfumato/core/error.hpp"
 #include "sfumato/core/shape.hpp"
 #include "sfumato/core/tensor.hpp"
+#include "sfumato/style/style_cache.hpp"
 
 namespace sfumato::style {
 
@@ -36,6 +39,15 @@ struct Styles {
   /// the styles that are most like that are found, and not those most like the content; in each
   /// layer by itself, and for all of its positions. Kolkin et al. (2022) call it feature splitting.
   Tensor<T, Device> painted = {};
+  /// Where what is seen in the pictures is kept for the next objective; null: nowhere.
+  std::shared_ptr<StyleCache<T, Device>> cache = {};
+
+  /// What look() makes of one of the pictures, or made of it before: see StyleCache.
+  template <class Look>
+  std::vector<Tensor<T, Device>> look(const StylePicture<T, Device>& picture,
+                                      const std::string& name, const Look& look) const {
+    return cache ? cache->look(picture.image, picture.regions, name, look) : look();
+  }
 
   /// The sum of the weights.
   double weight() const {
