@@ -102,6 +102,18 @@ double pixels_at_once(const Network& network, const sfumato::style::ObjectiveOpt
   return most;
 }
 
+/// Of each pixel of a picture in tiles, the bytes of what is as large as the picture while a tile's
+/// features are there. The picture before is forgotten when the gradient comes about.
+inline double picture_bytes(const sfumato::style::TransferOptions& options) {
+  constexpr double kColours = 3.0 * sizeof(float);
+  // It, its gradient, and Adam's two moments; or two gradients, the direction, where its line
+  // begins, the best, and of the step before the picture and its losses'.
+  double pictures = options.optimizer == sfumato::style::Optimizer::kAdam ? 4.0 : 9.0;
+  if (options.pixels != sfumato::style::Pixels::kNormalized) pictures += 1.0;  // as it is seen
+  if (options.average_decay > 0.0) pictures += 1.0;
+  return kColours * pictures;
+}
+
 /// How many bytes a stage is expected to add at its peak, on the CPU, to what the program has
 /// before its first iteration. Of each pixel painted there are features, or of those of one tile,
 /// and what is about as large as the picture: its gradient, Adam's moments, copies. Where the
@@ -120,8 +132,8 @@ double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const St
           : 0.0;
   constexpr double kMebi = 1024.0 * 1024.0;
   const bool tiled = stage.transfer.objective.tile > 0;
-  const double picture = tiled ? 82.0 : 90.0;                // bytes per pixel, measured …
-  const double anyway = tiled ? 16.0 * kMebi : 8.0 * kMebi;  // … and of any picture
+  const double picture = tiled ? picture_bytes(stage.transfer) : 90.0;  // untiled, as measured …
+  const double anyway = tiled ? 16.0 * kMebi : 8.0 * kMebi;             // … and of any picture
   const auto pixels = [](std::int64_t height, std::int64_t width) {
     return static_cast<double>(height) * static_cast<double>(width);
   };
