@@ -94,7 +94,26 @@ grep -oE "https?://[^\"' ]*" r.html | grep -v '^http://www.w3.org/2000/svg$' && 
 grep -q '>style relu1_1</text>' r.html || fail "the report's losses are not by the layer"
 grep -qF "neural_style --output x.png --size 32 --iterations 4 --report-every 1 --plot p.svg --report r.html --quiet &#39;c&lt;script&gt;&quot;&amp;.jpg&#39; suns.jpg" r.html ||
   fail "the report does not say how to repeat it: $(grep -A1 '<pre>' r.html)"
-paint --plot p.svg --report r.html --quiet || fail "they are not written over their own kind"
+# Of every setting, where it comes from; of what has no part in the run, nothing.
+# has OPTION VALUE FROM: the report has that row.
+has() {
+  grep -qF "<tr><th scope=\"row\">$1</th><td>$2</td><td>$3</td></tr>" r.html ||
+    fail "the report's row of $1: $(grep -F ">$1<" r.html)"
+}
+has --size 32 given
+has --method neighbors default
+grep -qF '<th scope="row">--learning-rate</th>' r.html || fail "the report has no learning rate"
+for option in --seed --temporal-weight --shard --checkpoint-every --host --port; do
+  if grep -F ">$option<" r.html; then fail "the report has what has no part in the run"; fi
+done
+paint --plot p.svg --report r.html --quiet --method gram || fail "they are not written over their own kind"
+has --method gram given
+has --learning-rate 0.01 "by --method"
+has --iterations 4 given
+paint --report r.html --quiet --preset fast --init noise || fail "the report of a preset"
+has --optimizer scaled-lbfgs "by --preset"
+has --seed 0 default
+if grep -F ">--learning-rate<" r.html; then fail "L-BFGS has no learning rate"; fi
 rm x.png
 echo '<!doctype html><p>mine' >mine.html
 cp mine.html mine.svg

@@ -90,6 +90,17 @@ inline std::string exclusion_of(const Option& option, const Arguments& a, bool s
   return "";
 }
 
+/// Whether an option has nothing to do in a run, whatever its value: another one that it needs is
+/// not there, or has a value with which it does not go, by the table.
+inline bool has_no_part(const Option& option, const Arguments& a) {
+  if (option.group == kStudio) return !a.studio;
+  return std::any_of(option.not_with.begin(), option.not_with.end(),
+                     [&](const Exclusion& exclusion) {
+                       return !exclusion.value && exclusion.other_value &&
+                              find_option(exclusion.other)->value.show(a) == *exclusion.other_value;
+                     });
+}
+
 /// Throws ValueError for options that do not go together.
 inline void refuse_exclusions(const Arguments& a) {
   for (const Option& option : options()) {

@@ -49,17 +49,19 @@ inline std::string readable_now() {
   return text;
 }
 
-/// The options' values, and where each comes from.
+/// The values of the options that have a part in the run, and where each comes from.
 inline std::vector<PageRow> settings_of(const Arguments& a) {
   const Arguments defaults;
+  const char* const named =
+      a.preset.empty() ? "by --method" : "by --preset";  // sets other defaults
   std::vector<PageRow> rows;
   for (const Option& option : options()) {
     const std::string value = option.value.show(a);
-    if (value.empty()) continue;
+    if (value.empty() || has_no_part(option, a)) continue;
     const bool given = is_given(a.given, option.name);
     rows.push_back({option.name, value,
                     given                                  ? "given"
-                    : value != option.value.show(defaults) ? "preset"
+                    : value != option.value.show(defaults) ? named
                                                            : "default"});
   }
   return rows;
