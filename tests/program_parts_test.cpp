@@ -269,8 +269,15 @@ TEST_CASE("memory is counted of targets, of what losses keep, and of the largest
         kAnyway + 2.0 * plain_pixels * (90.0 + 64.0) + plain_pixels * 16.0);
   // Tiles of 50 x 56 pixels, with six all around.
   stage.transfer.objective.tile = 64;
-  CHECK(expected_memory(network, stage, {{32, 32}}) ==
-        2.0 * kAnyway + plain_pixels * (82.0 + 16.0) + 62.0 * 68.0 * 96.0);
+  const auto in_tiles = [&](double pictures) {
+    return 2.0 * kAnyway + plain_pixels * (pictures * 12.0 + 16.0) + 62.0 * 68.0 * 96.0;
+  };
+  // The picture, its gradient and two moments; its average; and itself in other numbers.
+  CHECK(expected_memory(network, stage, {{32, 32}}) == in_tiles(4.0));
+  stage.transfer.average_decay = 0.5;
+  CHECK(expected_memory(network, stage, {{32, 32}}) == in_tiles(5.0));
+  stage.transfer.pixels = sfumato::style::Pixels::kUnit;
+  CHECK(expected_memory(network, stage, {{32, 32}}) == in_tiles(6.0));
 }
 
 TEST_CASE("a side in proportion is no longer than a side may be") {
