@@ -159,6 +159,45 @@ TEST_CASE("from a reserve everything is cut as near to its begin as there is roo
   CHECK(poor->statistics().bytes_held == 16 * kMebi);
 }
 
+TEST_CASE("pages that wait in pieces make a larger block, which takes no more memory") {
+  constexpr std::size_t kMebi = 1 << 20;
+  const auto pages = Pool<Cpu>::make();
+  const auto held = [&] { return pages->statistics().bytes_held; };
+  pages->allocate(12 * kMebi);
+  auto first = pages->allocate(3 * kMebi);
+  auto middle = pages->allocate(2 * kMebi);
+  auto last = pages->allocate(7 * kMebi);
+  auto apart = pages->allocate(2 * kMebi);
+  std::memset(middle.data(), 7, 2 * kMebi);
+  std::memset(first.data(), 1, 3 * kMebi);
+  std::memset(last.data(), 1, 7 * kMebi);
+  first = last = apart = {};
+  CHECK(held() == 14 * kMebi);
+  const auto asked = pages->statistics().system_allocations;
+  // A page of the first, three of the last, and one that was alone.
+  auto whole = pages->allocate(10 * kMebi - 4096);
+  std::memset(whole.data(), 2, 10 * kMebi - 4096);
+  CHECK(held() == 14 * kMebi);
+  CHECK(pages->statistics().system_allocations == asked);
+  // What is left on both sides of the middle grows together with it, and serves others.
+  for (std::size_t i = 0; i < 2 * kMebi; ++i) REQUIRE(middle.data()[i] == std::byte{7});
+  auto* const before = middle.data() - kMebi;
+  middle = {};
+  const auto four = pages->allocate(4 * kMebi);
+  CHECK(four.data() == before);
+  std::memset(four.data(), 3, 4 * kMebi);
+  CHECK(whole.data()[0] == std::byte{2});
+  // What pages are missing comes from the system.
+  whole = {};
+  const auto larger = pages->allocate(16 * kMebi);
+  std::memset(larger.data(), 4, 16 * kMebi);
+  CHECK(held() == 20 * kMebi);
+  CHECK(pages->statistics().system_allocations == asked + 1);
+  CHECK(four.data()[4 * kMebi - 1] == std::byte{3});
+  pages->trim();
+  CHECK(held() == 20 * kMebi);
+}
+
 TEST_CASE("a rest too small to serve a large request is not cut off") {
   constexpr std::size_t kMebi = 1 << 20;
   Small<6>::room = 8 * kMebi;

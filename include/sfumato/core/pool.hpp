@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <iterator>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <set>
 #include <string>
 #include <utility>
@@ -16,6 +18,7 @@
 #include "sfumato/core/fork.hpp"
 #include "sfumato/core/poison.hpp"
 #include "sfumato/core/storage.hpp"
+#include "sfumato/core/system_memory.hpp"
 
 namespace sfumato {
 
@@ -27,12 +30,6 @@ struct PoolStatistics {
   std::size_t system_allocations = 0;  ///< how often the system was asked for memory
 };
 
-/// Is told of memory that returns to a device's pool. Tools that watch memory specialise it.
-template <class Device>
-struct PoolListener {
-  static void returned(void*, std::size_t) {}
-};
-
 /// Keeps the memory of freed tensors for the next ones, so that a training step, which asks for the
 /// same sizes again and again, asks the system for nothing after its first run.
 ///
@@ -40,7 +37,8 @@ struct PoolListener {
 /// at most an eighth of itself. Larger ones are cut from the smallest waiting span of memory that
 /// is large enough, and become one with their free neighbours when they return: in the deep layers
 /// of a network the memory of one shallow layer holds many. Spans come from the system in whole
-/// pages of Device::kHugePage bytes, if the device has them. Safe to use from several threads.
+/// pages of Device::kHugePage bytes, if the device has them; and if it can move pages, a new span
+/// takes those that wait in pieces too small for it. Safe to use from several threads.
 template <class Device>
 class Pool : public std::enable_shared_from_this<Pool<Device>> {
  public:
@@ -102,6 +100,7 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
   friend class PoolScope;
 
   static constexpr std::size_t kLarge = std::size_t{1} << 17;  // requests cut from spans
+  using System = detail::SystemMemory<Device>;
 
   struct Chunk;
   /// By size, and then by address.
@@ -161,6 +160,7 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
     auto found = large_.lower_bound(size);
     if (found == large_.end()) {
       auto taken = take_span(size);
+      if (reserve_ == 0) gather_pages(*taken);
       detail::poison<Device>(taken->memory, taken->size);
       found = large_.insert(std::move(taken->position)).position;
       taken.release();
@@ -177,6 +177,63 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
     link(chunk, rest.get());
     large_.insert(std::move(rest.release()->position));
     return chunk;
+  }
+
+  /// Has a span that nobody has used yet consist of pages that wait, as far as there are any, so
+  /// that no more memory is held for it. They leave gaps between addresses, nothing else.
+  void gather_pages(Chunk& span) {
+    if constexpr (System::kMovesPages) {
+      std::size_t moved = 0;
+      for (auto next = large_.end(); moved < span.size && next != large_.begin();) {
+        Chunk& chunk = **std::prev(next);
+        const auto [first, last] = whole_pages_of(chunk, span.size - moved);
+        if (first == last) {
+          --next;
+          continue;
+        }
+        std::unique_ptr<Chunk> rest;
+        try {
+          rest = account_of(chunk.memory + last, chunk.size - last);
+        } catch (const std::bad_alloc&) {
+          break;  // there is memory enough for the span itself
+        }
+        take_out(large_, chunk);
+        // Whoever gets these addresses from the system next knows nothing of poison.
+        detail::unpoison<Device>(chunk.memory + first, last - first);
+        for (std::size_t page = first; page != last; page += System::kPage) {
+          System::move_page(chunk.memory + page, span.memory + moved);
+          moved += System::kPage;
+        }
+        if (rest->size > 0) {
+          link(*rest, chunk.after);
+          large_.insert(std::move(rest.release()->position));
+        } else if (chunk.after != nullptr) {
+          chunk.after->before = nullptr;
+        }
+        chunk.after = nullptr;
+        chunk.size = first;
+        if (first > 0) {
+          large_.insert(std::move(chunk.position));
+        } else {
+          if (chunk.before != nullptr) chunk.before->after = nullptr;
+          delete &chunk;
+        }
+      }
+      statistics_.bytes_held -= moved;
+      if (moved == span.size) --statistics_.system_allocations;
+    }
+  }
+
+  /// Where in a waiting chunk pages begin and end that may be moved, `most` bytes of them. What is
+  /// left on either side is large, too, or nothing.
+  static std::pair<std::size_t, std::size_t> whole_pages_of(const Chunk& chunk, std::size_t most) {
+    const auto address = reinterpret_cast<std::uintptr_t>(chunk.memory);
+    std::size_t first = sfumato::round_up(address, System::kPage) - address;
+    if (first > 0 && first < kLarge) first += System::kPage;
+    if (first >= chunk.size) return {0, 0};
+    std::size_t last = first + std::min(most, (chunk.size - first) / System::kPage * System::kPage);
+    if (last < chunk.size && chunk.size - last < kLarge && last > first) last -= System::kPage;
+    return {first, last};
   }
 
   static Chunk& take_out(Waiting& waiting, Chunk& chunk) {
@@ -199,34 +256,26 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
     return chunk;
   }
 
-  /// What is taken from the system for a span of `size` bytes.
-  static std::size_t whole_pages(std::size_t size) {
-    if constexpr (requires { Device::kHugePage; }) {
-      return sfumato::round_up(size, Device::kHugePage);
-    }
-    return size;
-  }
-
   /// A block to cut one of `size` bytes from: the reserve, or as much of it as the system gives.
   std::unique_ptr<Chunk> take_span(std::size_t size) {
     if constexpr (requires { Device::kHugePage; }) {
       for (std::size_t most = large_.empty() ? reserve_ : 0; most > size; most /= 2) {
-        auto span = account_of(nullptr, whole_pages(most));
-        span->memory = static_cast<std::byte*>(Device::allocate(span->size));
+        auto span = account_of(nullptr, System::whole_pages(most));
+        span->memory = static_cast<std::byte*>(System::allocate(span->size, true));
         if (span->memory != nullptr) return counted(std::move(span));
       }
     }
-    return take_from_system(whole_pages(size));
+    return take_from_system(System::whole_pages(size));
   }
 
   /// A block of the system's memory, not yet waiting.
   std::unique_ptr<Chunk> take_from_system(std::size_t size) {
     auto chunk = account_of(nullptr, size);
-    void* memory = Device::allocate(size);
+    void* memory = System::allocate(size, size >= kLarge);
     if (memory == nullptr) {
       // What waits in the wrong sizes may be just what the system lacks.
       release_waiting();
-      memory = Device::allocate(size);
+      memory = System::allocate(size, size >= kLarge);
     }
     if (memory == nullptr) {
       std::string note;
@@ -291,7 +340,7 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
 
   void release(Chunk& chunk) {
     detail::unpoison<Device>(chunk.memory, chunk.size);
-    Device::free(chunk.memory);
+    System::free(chunk.memory, chunk.size, chunk.size >= kLarge);
     statistics_.bytes_held -= chunk.size;
     delete &chunk;
   }

@@ -25,19 +25,36 @@ struct Cpu {
   static constexpr std::size_t kHugePage = std::size_t{1} << 21;
 
   static void* allocate(std::size_t bytes) {
-    const std::size_t alignment = bytes >= kHugePage ? kHugePage : kAlignment;
-    void* const memory = std::aligned_alloc(alignment, round_up(bytes, alignment));
-#ifdef MADV_HUGEPAGE
-    // Fewer pages to translate, which the many rows that a convolution walks along would overtax.
-    if (memory != nullptr && bytes >= kHugePage) {
-      madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
-    }
+    return std::aligned_alloc(kAlignment, round_up(bytes, kAlignment));
+  }
+  static void free(void* memory) { std::free(memory); }
+#ifdef __linux__
+  /// Whole pages of kHugePage bytes, of which any part may be given back alone. Fewer pages to
+  /// translate, which the many rows that a convolution walks along would overtax.
+  static void* allocate_pages(std::size_t bytes) {
+    if (bytes > static_cast<std::size_t>(-1) / 2 - kHugePage) return nullptr;
+    void* const memory = mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return nullptr;
+    auto* const begin = static_cast<std::byte*>(memory);
+    const auto address = reinterpret_cast<std::uintptr_t>(memory);
+    const std::size_t before = round_up(address, kHugePage) - address;
+    if (before > 0) munmap(begin, before);
+    munmap(begin + before + bytes, kHugePage - before);
+    madvise(begin + before, bytes, MADV_HUGEPAGE);
+    return begin + before;
+  }
+  static void free_pages(void* memory, std::size_t bytes) {
+    munmap(memory, bytes);
+  }
+  /// Puts a page in the place of another, which nobody uses, and leaves nothing where it was.
+  static void move_page(void* from, void* to) {
+    if (mremap(from, kHugePage, kHugePage, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED) return;
+    // As when there are too many: then it is a new one there.
+    munmap(from, kHugePage);
+    mmap(to, kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  }
 #endif
-    return memory;
-  }
-  static void free(void* memory) {
-    std::free(memory);
-  }
   static void copy(void* target, const void* source, std::size_t bytes) {
     std::memcpy(target, source, bytes);
   }
