@@ -213,6 +213,27 @@ TEST_CASE("taps of layers that are not there are refused before anything is comp
         }) == "Vgg: there is no layer '21'; layers are conv1_1, relu1_1, …, pool5 or 0 to 20");
 }
 
+TEST_CASE("what stands behind a layer can be forgotten, and nothing before it changes") {
+  auto network = narrow(19, 6);
+  const std::size_t last = network.layer_index("conv5_1");
+  const auto before = network.features(image(16, 16), {0, last});
+  const std::size_t parameters = network.parameters().size();
+  network.forget_behind(last);
+  CHECK(network.layer_names().back() == "conv5_1");
+  CHECK(network.parameters().size() == parameters - 6);
+  const auto after = network.features(image(16, 16), {0, last});
+  for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
+    CHECK(after[i].value().to_vector() == before[i].value().to_vector());
+  }
+  CHECK(complaint([&] {
+          network.forget_behind(last + 1);
+        }).starts_with("Vgg: there is no layer '29'; layers are conv1_1, relu1_1, …, conv5_1"));
+  Random random(1);
+  nn::Vgg<double> classifier({.depth = 11, .classifier = true, .widths = {1, 1, 1, 1, 1}}, random);
+  classifier.forget_behind(0);
+  CHECK(classifier.parameters().size() == 2);
+}
+
 TEST_CASE("images of the wrong number of channels are refused") {
   auto network = narrow(11, 8);
   const Variable<double> grey(Tensor<double>::zeros({1, 1, 32, 32}));

@@ -28,12 +28,14 @@
 
 namespace neural_style {
 
-/// A network, once a picture has needed it, the file it came from, and what pictures that are
-/// painted one after the other share: what it has seen in their styles.
+/// A network, once a picture has needed it, up to the last of the layers that it looks at, the file
+/// it came from, and what pictures that are painted one after the other share: what it has seen in
+/// their styles.
 template <class Device, class Stored>
 struct Loaded {
   std::filesystem::path weights;
   sfumato::nn::VggOptions options;
+  std::vector<std::string> layers;
   sfumato::style::LossScales scales;
   std::optional<sfumato::nn::Vgg<Stored, Device>> network;
   std::shared_ptr<sfumato::style::StyleCache<float, Device>> styles;  ///< null: nothing is shared

@@ -145,11 +145,14 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
     const HoldSignals no_file_is_left_behind;
     check_outputs(a, weights, stages.size());
   }
-  if (!loaded.network || !(loaded.options == a.network)) {
+  const std::vector<std::string> layers = style::layers_of(a.transfer.objective);
+  if (!loaded.network || !(loaded.options == a.network) || loaded.layers != layers) {
     loaded.options = a.network;
+    loaded.layers = layers;
     loaded.scales = sfumato::style::loss_scales_of(weights);
     loaded.network.emplace(
         sfumato::style::load_vgg<Stored, Device>(weights, examples::print_note, a.network));
+    loaded.network->forget_behind(style::deepest_layer(*loaded.network, layers));
     if (loaded.styles) loaded.styles->clear();
   }
   auto& network = *loaded.network;

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -203,6 +204,10 @@ class Module {
   void add_module(std::string name, Module& child) {
     has_members_ = true;
     add_module(std::move(name), std::shared_ptr<Module>(std::shared_ptr<Module>(), &child));
+  }
+  /// Takes off the child of this name, if there is one.
+  void remove_module(std::string_view name) {
+    std::erase_if(modules_, [&](const auto& entry) { return entry.first == name; });
   }
 
  private:

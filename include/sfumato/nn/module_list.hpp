@@ -51,6 +51,13 @@ class ModuleList : public Module<T, Device> {
     push_back(std::make_shared<ByValue>(std::move(layer)));
   }
 
+  /// Takes off the last layer. Throws ValueError where there is none.
+  void pop_back() {
+    if (layers_.empty()) throw ValueError("module: an empty list has no last layer");
+    layers_.pop_back();
+    this->remove_module(std::to_string(layers_.size()));
+  }
+
   std::size_t size() const { return layers_.size(); }
   /// Throws ValueError out of range.
   Module<T, Device>& operator[](std::size_t index) {

@@ -173,6 +173,18 @@ class Vgg : public Module<T, Device> {
     return pixels;
   }
 
+  /// Lets go of what stands behind a layer, and of its weights, which take memory: a classifier,
+  /// too. Throws ValueError for an index that the network does not have.
+  void forget_behind(std::size_t layer) {
+    check({layer});
+    if (classifier_ != nullptr) this->remove_module("classifier");
+    classifier_ = nullptr;
+    while (layer_names_.size() > layer + 1) {
+      features_->pop_back();
+      layer_names_.pop_back();
+    }
+  }
+
   /// What the given layers make of images (n, 3, h, w), in the order asked for. Nothing beyond the
   /// last of them is computed. Throws ValueError for an index that the network does not have.
   std::vector<Variable<T, Device>> features(const Variable<T, Device>& x,
