@@ -243,17 +243,17 @@ TEST_CASE("memory is counted of targets, of what losses keep, and of the largest
   };
   const FeatureBytes deep = count({"relu2_2"}, {});
   CHECK(deep.targets == 16.0);
-  CHECK(deep.looking == 64.0);   // conv1_2: what it takes and gives
-  CHECK(deep.painting == 96.0);  // and a hole
+  CHECK(deep.looking == 64.0);  // conv1_2: what it takes and gives
+  CHECK(deep.painting == 64.0);
   const FeatureBytes style = count({}, {"relu1_1", "conv2_1"});
   CHECK(style.targets == 0.0);
   CHECK(style.looking == 64.0);
-  CHECK(style.painting == 32.0 + 64.0 + 32.0);  // relu1_1 is kept meanwhile
-  CHECK(count({}, {"relu1_1", "conv2_1"}, true).painting == 96.0);
+  CHECK(style.painting == 32.0 + 64.0);  // relu1_1 is kept meanwhile
+  CHECK(count({}, {"relu1_1", "conv2_1"}, true).painting == 64.0);
   // Four targets, and as many differences; those of three stand beside relu1_2 and its input.
   const FeatureBytes four = count({"conv1_1", "relu1_1", "conv1_2", "relu1_2"}, {});
   CHECK(four.targets == 128.0);
-  CHECK(four.painting == 128.0 + 32.0 + 32.0);
+  CHECK(four.painting == 128.0 + 32.0);
   // The book's picture of 150 x 225 is painted at 150 x 226 where the only pooling halves it.
   Stage stage{{150, 225}, {}};
   stage.transfer.objective = {.content_layers = {"relu2_2"}, .style_layers = {}};
@@ -261,10 +261,10 @@ TEST_CASE("memory is counted of targets, of what losses keep, and of the largest
   const double painted_pixels = 150.0 * 226.0;
   constexpr double kAnyway = 8.0 * 1024.0 * 1024.0;
   CHECK(expected_memory(network, stage, {{32, 32}}) ==
-        kAnyway + painted_pixels * (90.0 + 96.0 + 16.0) + plain_pixels * 16.0);
+        kAnyway + painted_pixels * (90.0 + 64.0 + 16.0) + plain_pixels * 16.0);
   stage.transfer.borders = sfumato::style::Borders::kPlain;
   CHECK(expected_memory(network, stage, {{32, 32}}) ==
-        kAnyway + plain_pixels * (90.0 + 96.0 + 16.0));
+        kAnyway + plain_pixels * (90.0 + 64.0 + 16.0));
   CHECK(expected_memory(network, stage, {{300, 225}}) ==
         kAnyway + 2.0 * plain_pixels * (90.0 + 64.0) + plain_pixels * 16.0);
   // Tiles of 50 x 56 pixels, with six all around.

@@ -24,9 +24,9 @@ struct FeatureBytes {
 
 /// Walks through the layers up to the last that the objective looks at. A layer has its input and
 /// its result, or their gradients, at once; what is kept meanwhile for the gradient of each loss
-/// are features of style layers, and differences from the target of content layers. Memory that is
-/// free in pieces is counted as one more of the largest features. `anew` is a final pass, which
-/// finds neighbours in each layer by itself.
+/// are features of style layers, and differences from the target of content layers. In tiles,
+/// memory that is free in pieces is counted as one more of the largest features. `anew` is a final
+/// pass, which finds neighbours in each layer by itself.
 template <class T, class Device>
 FeatureBytes feature_bytes(const sfumato::nn::Vgg<T, Device>& network,
                            const sfumato::style::ObjectiveOptions& objective, bool anew = false) {
@@ -67,16 +67,15 @@ FeatureBytes feature_bytes(const sfumato::nn::Vgg<T, Device>& network,
     const double vectors = style * sizeof(float) * channels * (anew ? pixels : 1.0 / 16.0);
     compared += vectors;
     searched = anew ? std::max(searched, vectors) : compared;
-    constexpr int kRecomputed = 2;  // blocks whose style layers low_memory does not keep
     kept += content * result;
-    if (style > 0.0 && !(objective.low_memory && block <= kRecomputed)) kept += result;
+    if (style > 0.0 && !(objective.low_memory && block == 1)) kept += result;
     tapped = content + style > 0.0;
     if (tapped) bytes.painting = std::max(bytes.painting, kept + result);
     bytes.targets += content * result;
     largest = std::max(largest, result);
     input = result;
   }
-  bytes.painting += largest;
+  if (objective.tile > 0) bytes.painting += largest;
   if (objective.style_loss == sfumato::style::StyleLoss::kNeighbors) {
     // What is compared with; beside it vectors, their lengths and cosines; and where neighbours are
     // looked for, those of both pictures, centred, of unit length and together.

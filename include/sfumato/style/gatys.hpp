@@ -166,10 +166,9 @@ Objective<Network, T> gatys_objective(Network& network, const Tensor<T, Device>&
   } else {
     detail::add_statistics_terms<Network, T>(terms, network, content, styles, options, cut);
   }
-  constexpr std::int64_t kLargestStride = 2;
   for (std::size_t i = first_style; i < terms.size(); ++i) {
-    terms[i].recompute =
-        options.low_memory && network.stride(network.layer_index(terms[i].layer)) <= kLargestStride;
+    terms[i].recompute = options.low_memory &&
+                         network.stride(network.layer_index(terms[i].layer)) == network.stride(0);
   }
   picture_terms.insert(picture_terms.begin(), {"", {}, options.tv_weight, "tv"});
   picture_terms.front().sums = detail::variation_sums<T, Device>(options.variation);

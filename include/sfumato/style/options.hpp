@@ -57,8 +57,8 @@ struct ObjectiveOptions {
   bool sums = false;
   /// How far the style's goal goes from the content's own features, at 0, to the style's, at 1.
   double strength = 1.0;
-  /// Do not keep the features of the style layers at most a step of 2 pixels apart, which are the
-  /// largest, but compute them again for their gradients.
+  /// Do not keep the features of the style layers that are as large as the first layer's, but
+  /// compute them again for their gradients: smaller ones are gone when most memory is needed.
   bool low_memory = false;
   /// Not 0: pictures are looked at in tiles whose sides are at most this many pixels (multiples of
   /// deepest_pixel(), but for what is left over), so that only the features of one are in memory at
