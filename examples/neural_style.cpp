@@ -8,6 +8,7 @@
 
 #include "neural_style/answers.hpp"
 #include "neural_style/arguments.hpp"
+#include "neural_style/memory.hpp"
 #include "neural_style/outputs.hpp"
 #include "neural_style/parse.hpp"
 #include "neural_style/repeat.hpp"
@@ -51,6 +52,7 @@ int run_program(std::span<char* const> words) {
 int main(int argc, char** argv) {
   try {
     neural_style::open_standard_streams();
+    neural_style::give_back_large_blocks();
     return run_program({argv, static_cast<std::size_t>(argc)});
   } catch (const sfumato::ValueError& error) {
     std::fprintf(stderr, "neural_style: %s\n", error.what());

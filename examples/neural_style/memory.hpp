@@ -11,6 +11,10 @@
 #include <string_view>
 #include <vector>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "arguments.hpp"
 #include "byte_sizes.hpp"
 #include "reporter.hpp"
@@ -53,6 +57,15 @@ inline std::size_t bytes_to_share(const Arguments& a) {
   constexpr double kMost = 268435456.0;
   constexpr double kPart = 16.0;  // of what the user allows, the rest is for the picture at hand
   return static_cast<std::size_t>(a.max_memory ? std::min(kMost, *a.max_memory / kPart) : kMost);
+}
+
+/// Has large blocks that are freed, as whole pictures, go back to the system at once. Otherwise
+/// glibc keeps, from the first one on, all of up to 32 MiB.
+inline void give_back_large_blocks() {
+#ifdef __GLIBC__
+  constexpr int kLarge = 1 << 20;
+  mallopt(M_MMAP_THRESHOLD, kLarge);
+#endif
 }
 
 /// How many bytes of memory this program may have in all, with what it has already.
