@@ -173,16 +173,11 @@ class Vgg : public Module<T, Device> {
     return pixels;
   }
 
-  /// Lets go of what stands behind a layer, and of its weights, which take memory: a classifier,
-  /// too. Throws ValueError for an index that the network does not have.
+  /// Lets go of what stands behind a layer, a classifier too, and of its memory. Throws ValueError.
   void forget_behind(std::size_t layer) {
     check({layer});
-    if (classifier_ != nullptr) this->remove_module("classifier");
-    classifier_ = nullptr;
-    while (layer_names_.size() > layer + 1) {
-      features_->pop_back();
-      layer_names_.pop_back();
-    }
+    if (std::exchange(classifier_, nullptr)) this->remove_module("classifier");
+    for (; layer_names_.size() > layer + 1; layer_names_.pop_back()) features_->pop_back();
   }
 
   /// What the given layers make of images (n, 3, h, w), in the order asked for. Nothing beyond the
