@@ -111,9 +111,6 @@ namespace {
 struct Paged : Small<7> {
   static constexpr std::size_t kHugePage = 1 << 21;
 };
-struct Lazy : Small<30> {
-  static constexpr std::size_t kHugePage = 1 << 21;
-};
 }  // namespace
 
 TEST_CASE("large blocks share the huge pages of a device that has them") {
@@ -125,38 +122,6 @@ TEST_CASE("large blocks share the huge pages of a device that has them") {
   CHECK(smaller.data() == static_cast<std::byte*>(large.data()) + 3 * kMebi);
   const auto small = paged.allocate(kMebi / 16);  // is none of theirs
   CHECK(Paged::asked == std::vector<std::size_t>{4 * kMebi, kMebi / 16});
-}
-
-TEST_CASE("from a reserve everything is cut as near to its begin as there is room") {
-  constexpr std::int64_t kMebi = 1 << 20;
-  Lazy::room = 200 * kMebi;
-  const auto pool = Pool<Lazy>::make(64 * kMebi);
-  const auto at = [&](const Storage& block, const Storage& first) -> std::int64_t {
-    return static_cast<const std::byte*>(block.data()) -
-           static_cast<const std::byte*>(first.data());
-  };
-  const Storage first = pool->allocate(kMebi);
-  Storage large = pool->allocate(4 * kMebi);
-  const Storage third = pool->allocate(kMebi);
-  Storage small = pool->allocate(kMebi);
-  const Storage fifth = pool->allocate(kMebi);
-  CHECK(at(large, first) == 1 * kMebi);
-  CHECK(at(fifth, first) == 7 * kMebi);
-  large = {};
-  small = {};
-  const Storage again = pool->allocate(kMebi);  // would fit best where the small one was
-  CHECK(at(again, first) == 1 * kMebi);
-  const Storage behind = pool->allocate(4 * kMebi);
-  CHECK(at(behind, first) == 8 * kMebi);
-  CHECK(pool->statistics().system_allocations == 1);
-  CHECK(pool->statistics().bytes_held == 64 * kMebi);
-  // What is too large for it comes from the system, as do spans of a system that has less.
-  const Storage larger = pool->allocate(80 * kMebi);
-  CHECK(pool->statistics().bytes_held == 144 * kMebi);
-  Lazy::room = 20 * kMebi;
-  const auto poor = Pool<Lazy>::make(64 * kMebi);
-  const Storage some = poor->allocate(kMebi);
-  CHECK(poor->statistics().bytes_held == 16 * kMebi);
 }
 
 TEST_CASE("pages that wait in pieces make a larger block, which takes no more memory") {

@@ -137,7 +137,7 @@ TEST_CASE("a layer sees of a tile what it sees in the whole, and no more around 
 TEST_CASE("what is made of tiles has memory of its own, which what lasts does not cut up") {
   const auto lasting = Tensor<float>::zeros({1 << 20});
   Tensor<float>::zeros({1 << 20});  // waits in the shared pool
-  style::TileMemory<Cpu> memory({style::Tile::whole({1, 3, 64, 64})});
+  style::TileMemory<Cpu> memory;
   const auto waiting = [](const Pool<Cpu>& pool) {
     return pool.statistics().bytes_held - pool.statistics().bytes_in_use;
   };
@@ -155,9 +155,7 @@ TEST_CASE("what is made of tiles has memory of its own, which what lasts does no
   });
   const auto own = Pool<Cpu>::make();
   const PoolScope<Cpu> scope(own);
-  style::TileMemory<Cpu>({style::Tile::whole({1, 3, 64, 64})}).use([&] {
-    CHECK(&Pool<Cpu>::current() == own.get());
-  });
+  style::TileMemory<Cpu>().use([&] { CHECK(&Pool<Cpu>::current() == own.get()); });
 }
 
 TEST_CASE("losses and gradients in tiles are those of the whole") {

@@ -48,13 +48,8 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
     return **pool;
   }
 
-  /// A pool beside the shared one; it lives for as long as anybody holds it or a block of it. With
-  /// a `reserve` of bytes, large requests are cut from one span of that size, each as near to its
-  /// begin as there is room: where memory counts only from its first use on, as that of a device
-  /// with huge pages does, such a pool takes little more than is in use at its peak.
-  static std::shared_ptr<Pool> make(std::size_t reserve = 0) {
-    return std::shared_ptr<Pool>(new Pool(reserve));
-  }
+  /// A pool beside the shared one; it lives for as long as anybody holds it or a block of it.
+  static std::shared_ptr<Pool> make() { return std::shared_ptr<Pool>(new Pool()); }
 
   /// Where tensors that this thread makes get their memory: see PoolScope.
   static Pool& current() { return chosen() == nullptr ? shared() : *chosen(); }
@@ -124,7 +119,7 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
     bool waits() const { return position.empty(); }
   };
 
-  explicit Pool(std::size_t reserve) : reserve_(reserve) {
+  Pool() {
     static const bool known = [] {
       detail::at_fork([] { mutex_.lock(); }, [] { mutex_.unlock(); }, [] { mutex_.unlock(); });
       return true;
@@ -159,14 +154,11 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
   Chunk& take_large(std::size_t size) {
     auto found = large_.lower_bound(size);
     if (found == large_.end()) {
-      auto taken = take_span(size);
-      if (reserve_ == 0) gather_pages(*taken);
+      auto taken = take_from_system(System::whole_pages(size));
+      gather_pages(*taken);
       detail::poison<Device>(taken->memory, taken->size);
       found = large_.insert(std::move(taken->position)).position;
       taken.release();
-    }
-    for (auto other = found; reserve_ > 0 && other != large_.end(); ++other) {
-      if (std::less<>()((*other)->memory, (*found)->memory)) found = other;
     }
     Chunk& chunk = **found;
     if (chunk.size - size < kLarge) return take_out(large_, chunk);
@@ -256,18 +248,6 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
     return chunk;
   }
 
-  /// A block to cut one of `size` bytes from: the reserve, or as much of it as the system gives.
-  std::unique_ptr<Chunk> take_span(std::size_t size) {
-    if constexpr (requires { Device::kHugePage; }) {
-      for (std::size_t most = large_.empty() ? reserve_ : 0; most > size; most /= 2) {
-        auto span = account_of(nullptr, System::whole_pages(most));
-        span->memory = static_cast<std::byte*>(System::allocate(span->size, true));
-        if (span->memory != nullptr) return counted(std::move(span));
-      }
-    }
-    return take_from_system(System::whole_pages(size));
-  }
-
   /// A block of the system's memory, not yet waiting.
   std::unique_ptr<Chunk> take_from_system(std::size_t size) {
     auto chunk = account_of(nullptr, size);
@@ -284,11 +264,7 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
                                   statistics_.bytes_in_use, " bytes are in use by tensors", note));
     }
     chunk->memory = static_cast<std::byte*>(memory);
-    return counted(std::move(chunk));
-  }
-
-  std::unique_ptr<Chunk> counted(std::unique_ptr<Chunk> chunk) {
-    statistics_.bytes_held += chunk->size;
+    statistics_.bytes_held += size;
     ++statistics_.system_allocations;
     return chunk;
   }
@@ -348,7 +324,6 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
   // One for all pools of the device. At a fork it is held, so that the child finds them whole.
   static inline constinit std::mutex mutex_;
 
-  std::size_t reserve_;
   Waiting small_;  // blocks of their own
   Waiting large_;  // blocks and parts of them
   PoolStatistics statistics_;

@@ -64,7 +64,7 @@ Variable<T, Device> sum_over_tiles(const Variable<T, Device>& picture,
   Tensor<T, Device> sums;
   typename TileSplit<T, Device>::Parts parts;
   no_grad([&] {
-    TileMemory<Device> memory(tiles);
+    TileMemory<Device> memory;
     for (const Tile& tile : tiles) {
       Tensor<T, Device> own;
       memory.use([&] { own = function(seen(picture, tile), tile).value(); });
@@ -89,7 +89,7 @@ Variable<T, Device> sum_over_tiles(const Variable<T, Device>& picture,
         Tensor<T, Device> gradient;
         if (!split.gradient) gradient = Tensor<T, Device>::zeros(picture.shape());
         typename TileSplit<T, Device>::Parts of_tiles;
-        TileMemory<Device> memory(tiles);
+        TileMemory<Device> memory;
         for (const Tile& tile : tiles) {
           Variable<T, Device> own;
           memory.use([&] {

@@ -1,13 +1,8 @@
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "sfumato/core/pool.hpp"
-#include "sfumato/style/tiles.hpp"
 
 namespace sfumato::style {
 
@@ -15,19 +10,14 @@ namespace sfumato::style {
 /// would stand between the pieces that a tile leaves for the next one; and as tiles have no use for
 /// what waits in the shared pool, such as the last gradient's memory, that goes back to the system.
 ///
-///     style::TileMemory<Cpu> memory(tiles);
+///     style::TileMemory<Cpu> memory;
 ///     for (const style::Tile& tile : tiles) memory.use([&] { … });
 template <class Device>
 class TileMemory {
  public:
-  explicit TileMemory(const std::vector<Tile>& tiles) {
+  TileMemory() {
     if (&Pool<Device>::current() != &Pool<Device>::shared()) return;
-    constexpr std::int64_t kMost = 2048;  // bytes of a pixel: more than twice what VGG-19 needs
-    std::int64_t pixels = 0;
-    for (const Tile& tile : tiles) {
-      pixels = std::max(pixels, tile.rows.seen() * tile.columns.seen());
-    }
-    pool_ = Pool<Device>::make(static_cast<std::size_t>(pixels * kMost));
+    pool_ = Pool<Device>::make();
     Pool<Device>::shared().trim();
   }
 

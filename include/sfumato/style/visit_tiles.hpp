@@ -70,7 +70,7 @@ void visit_tiles(Network& network, const Variable<T, Device>& image,
     });
     return;
   }
-  TileMemory<Device> memory(tiles);
+  TileMemory<Device> memory;
   for (const Tile& tile : tiles) {
     memory.use([&] {
       const auto seen =
