@@ -217,7 +217,7 @@ TEST_CASE("neighbours are drawn from the styles in the ratio of their weights") 
   std::vector<style::detail::GridFeatures<double, Cpu>> seen;
   std::vector<style::detail::GridRegions> regions;
   for (const auto& each : styles.pictures) {
-    seen.emplace_back(network, each.image, layers);
+    seen.emplace_back(style::detail::look_on_grid(network, each.image, layers));
     regions.push_back(
         style::detail::regions_on_grid(each.regions, seen.back().positions(), each.image.shape()));
   }
