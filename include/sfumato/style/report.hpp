@@ -12,7 +12,8 @@
 
 namespace sfumato::style::detail {
 
-/// Losses on the device: those of the terms, the total, and what else there is room for.
+/// Losses on the device: those of the terms, the total, and what else there is room for. What has
+/// not been kept yet is 0, as all are read at once.
 template <class T, class Device>
 class Report {
  public:
@@ -20,7 +21,7 @@ class Report {
   Report(const Objective& objective, std::int64_t more)
       : kinds_(objective.kinds()),
         names_(objective.names()),
-        values_(Tensor<T, Device>::empty({static_cast<std::int64_t>(kinds_.size()) + 1 + more})) {}
+        values_(Tensor<T, Device>::zeros({static_cast<std::int64_t>(kinds_.size()) + 1 + more})) {}
 
   void keep(const Losses<T, Device>& losses) {
     for (std::size_t i = 0; i < losses.terms.size(); ++i) keep(i, losses.terms[i]);
