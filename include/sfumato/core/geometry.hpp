@@ -19,7 +19,6 @@ struct GemmGeometry {
   bool transpose_b = false;
   std::int64_t batch_stride_a = 0;
   std::int64_t batch_stride_b = 0;
-  bool symmetric = false;  ///< that c is, to rounding: a device may compute half of it
 };
 
 /// A convolution of images (batch, in_channels, in_h, in_w) with filters (out_channels,

@@ -106,7 +106,7 @@ void mirror(std::int64_t size, MatrixView<T> c) {
 
 template <class T>
 void Cpu::gemm(const GemmGeometry& geometry, const T* a, const T* b, T* c) {
-  const auto [batch, m, n, k, transpose_a, transpose_b, stride_a, stride_b, known] = geometry;
+  const auto [batch, m, n, k, transpose_a, transpose_b, stride_a, stride_b] = geometry;
   if constexpr (SixteenBits<T>) {
     const auto left = cpu::in_float((batch - 1) * stride_a + m * k, a);
     const auto right = a == b ? left : cpu::in_float((batch - 1) * stride_b + k * n, b);
@@ -116,9 +116,8 @@ void Cpu::gemm(const GemmGeometry& geometry, const T* a, const T* b, T* c) {
     constexpr std::int64_t kSmallResult = 128 * 128;
     constexpr std::int64_t kLongSum = 1024;
     const bool long_sum = m * n <= kSmallResult && k >= 2 * kLongSum;
-    // As a Gram matrix: half of it is computed, the other half is its mirror image.
-    const bool is_gram = a == b && !transpose_a && transpose_b && m == n && stride_a == stride_b;
-    const bool symmetric = known || is_gram;
+    // A Gram matrix: half of it is computed, the other half is its mirror image.
+    const bool symmetric = a == b && !transpose_a && transpose_b && m == n && stride_a == stride_b;
     for (std::int64_t i = 0; i < batch; ++i) {
       const cpu::MatrixView<const T> left{a + i * stride_a, transpose_a ? m : k, transpose_a};
       const cpu::MatrixView<const T> right{b + i * stride_b, transpose_b ? k : n, transpose_b};

@@ -3,16 +3,22 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
+#include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/half.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/in_float.hpp"
 #include "sfumato/ops/layout.hpp"
+#include "sfumato/ops/math.hpp"
 #include "sfumato/ops/matmul.hpp"
+#include "sfumato/ops/norm.hpp"
 #include "sfumato/ops/rearrange.hpp"
+#include "sfumato/ops/reduction.hpp"
 #include "sfumato/ops/sum.hpp"
 
 /// Linear algebra of small matrices (…, n, n). Factorisations run on the processor, in double.
@@ -180,6 +186,136 @@ Variable<T, Device> cholesky(const Variable<T, Device>& x) {
     const auto phi = mul(matmul(transposed, ctx.gradient()), detail::half_lower_mask<T, Device>(n));
     const auto lower = solve(transposed, transpose(solve(transposed, transpose(phi))));
     return scale(add(lower, transpose(lower)), static_cast<Compute<T>>(0.5));
+  });
+}
+
+namespace detail {
+
+template <class T, class Device>
+struct Roots {
+  Variable<T, Device> root;
+  Variable<T, Device> inverse;  ///< of the root
+};
+
+/// The coupled iteration of Newton and Schulz (Higham, "Functions of Matrices", 2008, 6.3), for
+/// matrices whose eigenvalues are at most 1.
+template <class T, class Device>
+Roots<T, Device> newton_schulz(const Variable<T, Device>& x, int iterations) {
+  const Variable<T, Device> identity(Tensor<T, Device>::eye(x.size(-1)));
+  auto y = x;
+  auto z = broadcast_to(identity, y.shape());
+  for (int i = 0; i < iterations; ++i) {
+    const auto t = affine(sub(matmul(z, y), scale(identity, 3)), T(-0.5), T{0});
+    y = matmul(y, t);
+    z = matmul(t, z);
+  }
+  return {y, z};
+}
+
+/// The same for any positive semi-definite matrices.
+template <class T, class Device>
+Roots<T, Device> roots_of(const Variable<T, Device>& x, int iterations) {
+  // The squares of very small numbers are 0, and those of large ones infinite.
+  const auto total = sum(abs(x), {-2, -1}, true).detach();
+  const auto unit = masked_fill(total, total == T{0}, T{1});
+  const auto scaled = div(x, unit);
+  const auto length = norm(scaled, 2.0, {-2, -1}, true);
+  const auto size = masked_fill(length, length == T{0}, T{1});
+  const auto roots = newton_schulz(div(scaled, size), iterations);
+  const auto factor = sqrt(mul(size, unit));
+  return {mul(roots.root, factor), div(roots.inverse, factor)};
+}
+
+/// The inverse of a root, what Lyapunov's equation root · X + X · root = 2 I has as its solution,
+/// by as many iterations again.
+template <class T, class Device>
+Variable<T, Device> inverse_of(const Variable<T, Device>& root, int iterations) {
+  const auto length = norm(root, 2.0, {-2, -1}, true);
+  const auto size = masked_fill(length, length == T{0}, T{1});
+  const auto unit = div(root, size);
+  return div(newton_schulz(matmul(unit, unit), iterations).inverse, size);
+}
+
+inline void check_roots(const char* op, const Shape& shape, int iterations) {
+  check_square(op, shape);
+  if (iterations < 1) throw ValueError(message(op, ": ", iterations, " iterations; at least 1"));
+}
+
+/// Throws ValueError where the square of a root is not what it is the root of.
+template <class T, class Device>
+void check_squares(const Variable<T, Device>& x, const Variable<T, Device>& root, int iterations) {
+  constexpr double kMost = 1e5 * std::numeric_limits<T>::epsilon();  // more than rounding does
+  const NoGrad off;
+  const auto largest = [](const Variable<T, Device>& a) {
+    return max(abs(a), {-2, -1}).value().to_vector();
+  };
+  if (x.numel() == 0) return;
+  const std::vector<T> errors = largest(sub(matmul(root, root), x));
+  const std::vector<T> sizes = largest(x);
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    const auto size = static_cast<double>(sizes[i]);
+    if (!std::isfinite(size) || static_cast<double>(errors[i]) <= kMost * size) continue;
+    throw ValueError(message(
+        "sqrtm: after ", iterations, " iterations the square of a root differs from its matrix of ",
+        x.shape(), " by ", static_cast<double>(errors[i]) / size,
+        " of its largest element; where that is symmetric and positive semi-definite, more "
+        "iterations find it, or a little added to its diagonal"));
+  }
+}
+
+/// The public sqrtm(), or the same unchecked.
+template <Real T, class Device>
+Variable<T, Device> sqrtm(const Variable<T, Device>& x, int iterations, bool is_checked) {
+  check_roots("sqrtm", x.shape(), iterations);
+  return in_float<T, Device>("sqrtm", {x}, [=](const auto& in) {
+    const auto root = roots_of(in[0], iterations).root;
+    if (is_checked) check_squares(in[0], root, iterations);
+    return root;
+  });
+}
+
+}  // namespace detail
+
+/// The square root of symmetric positive semi-definite matrices (…, n, n), by the iteration of
+/// Newton and Schulz, products only: its gradient is finite where eigenvalues coincide. An
+/// eigenvalue that is 2.25^-i of the matrix' length takes i iterations more than the largest: in
+/// float 20 are enough for all that rounding leaves. Computed in float where x has 16 bits. Throws
+/// ShapeError unless matrices are square, and ValueError for fewer than one iteration, or where the
+/// square of a root is not x.
+template <Real T, class Device>
+Variable<T, Device> sqrtm(const Variable<T, Device>& x, int iterations = 20) {
+  return detail::sqrtm(x, iterations, true);
+}
+
+/// Where the gradient of sqrtm_trace() comes from.
+enum class RootGradient {
+  kInverse,   ///< from the inverse root that the iteration leaves: no products more
+  kLyapunov,  ///< from Lyapunov's equation of the root: as other programs, where roots are inexact
+};
+
+/// The sums of the diagonals of sqrtm(x), of shape (…). Their gradients are halves of the inverse
+/// roots, for a third of the work that the gradient of sqrtm takes in all. Throws as sqrtm.
+template <Real T, class Device>
+Variable<T, Device> sqrtm_trace(const Variable<T, Device>& x, int iterations = 20,
+                                RootGradient gradient = RootGradient::kInverse) {
+  detail::check_roots("sqrtm_trace", x.shape(), iterations);
+  return detail::in_float<T, Device>("sqrtm_trace", {x}, [=](const auto& in) {
+    using Number = Compute<T>;
+    const Variable<Number, Device> y = in[0];
+    const auto [root, inverse] = no_grad([&] { return detail::roots_of(y, iterations); });
+    const Variable<Number, Device> identity(Tensor<Number, Device>::eye(y.size(-1)));
+    const auto trace = sum(mul(root, identity), {-2, -1});
+    return record("sqrtm_trace", trace.value(), {y},
+                  [=, root = root, inverse = inverse](const Backward<Number, Device>& ctx) {
+                    // Whose own gradient is asked for is computed so that there is one.
+                    const auto now = grad_enabled() ? detail::roots_of(y, iterations)
+                                                    : detail::Roots<Number, Device>{root, inverse};
+                    const auto factor = gradient == RootGradient::kInverse
+                                            ? now.inverse
+                                            : detail::inverse_of(now.root, iterations);
+                    const auto halved = scale(ctx.gradient(), static_cast<Number>(0.5));
+                    return mul(unsqueeze(unsqueeze(halved, -1), -1), factor);
+                  });
   });
 }
 

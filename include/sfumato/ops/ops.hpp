@@ -18,7 +18,6 @@
 #include "sfumato/ops/linalg.hpp"
 #include "sfumato/ops/math.hpp"
 #include "sfumato/ops/matmul.hpp"
-#include "sfumato/ops/matrix_roots.hpp"
 #include "sfumato/ops/members.hpp"
 #include "sfumato/ops/norm.hpp"
 #include "sfumato/ops/normalization.hpp"

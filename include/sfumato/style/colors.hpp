@@ -13,7 +13,6 @@
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/ops/linalg.hpp"
 #include "sfumato/ops/matmul.hpp"
-#include "sfumato/ops/matrix_roots.hpp"
 #include "sfumato/ops/ops.hpp"
 
 /// The content's colours with the style's brush: Gatys, Bethge, Hertzmann and Shechtman,

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "sfumato/core/error.hpp"
-#include "sfumato/ops/matrix_roots.hpp"
+#include "sfumato/ops/linalg.hpp"
 #include "sfumato/optim/adam.hpp"
 #include "sfumato/optim/lbfgs.hpp"
 #include "sfumato/style/borders.hpp"
