@@ -37,19 +37,25 @@ inline std::optional<double> field(const std::string& path, std::string_view wor
   return std::nullopt;
 }
 
+/// The same in bytes, of a file that counts kilobytes.
+inline std::optional<double> field_in_bytes(const std::string& path, std::string_view word) {
+  constexpr double kKilobyte = 1024.0;
+  std::optional<double> number = field(path, word);
+  if (number) *number *= kKilobyte;
+  return number;
+}
+
 }  // namespace detail
 
 /// How many bytes this program has had at once so far, all that the system counts; 0 where it does
 /// not say.
 inline double memory_in_use(const std::string& root = "") {
-  constexpr double kKilobyte = 1024.0;
-  return detail::field(root + "/proc/self/status", "VmHWM:").value_or(0.0) * kKilobyte;
+  return detail::field_in_bytes(root + "/proc/self/status", "VmHWM:").value_or(0.0);
 }
 
 /// The same at the moment.
 inline double memory_now(const std::string& root = "") {
-  constexpr double kKilobyte = 1024.0;
-  return detail::field(root + "/proc/self/status", "VmRSS:").value_or(0.0) * kKilobyte;
+  return detail::field_in_bytes(root + "/proc/self/status", "VmRSS:").value_or(0.0);
 }
 
 /// How many bytes pictures that are painted one after the other may keep for the next ones.
@@ -77,13 +83,11 @@ struct MemoryLimit {
 
 /// What Linux says of itself; nothing on other systems. `root` stands before every path, for tests.
 inline std::optional<MemoryLimit> memory_limit(const std::string& root = "") {
-  constexpr double kKilobyte = 1024.0;
-  const auto available = detail::field(root + "/proc/meminfo", "MemAvailable:");
+  const auto available = detail::field_in_bytes(root + "/proc/meminfo", "MemAvailable:");
   if (!available) return std::nullopt;
-  const double swap = detail::field(root + "/proc/meminfo", "SwapFree:").value_or(0.0) * kKilobyte;
-  const double own =
-      detail::field(root + "/proc/self/status", "RssAnon:").value_or(0.0) * kKilobyte;
-  MemoryLimit limit{*available * kKilobyte + own, *available * kKilobyte + own + swap, "available"};
+  const double swap = detail::field_in_bytes(root + "/proc/meminfo", "SwapFree:").value_or(0.0);
+  const double own = detail::field_in_bytes(root + "/proc/self/status", "RssAnon:").value_or(0.0);
+  MemoryLimit limit{*available + own, *available + own + swap, "available"};
   for (const std::string& group : sfumato::detail::control_groups("memory", root)) {
     // The names of the second version, then of the first.
     for (const auto& [most, used, reclaimable] :

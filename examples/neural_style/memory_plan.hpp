@@ -81,9 +81,8 @@ std::int64_t find_tile(const Arguments& a, const Network& network, const Sources
 
 /// Decides whether the stages are painted in tiles, says what memory they are expected to take, and
 /// refuses what can't be had; `more` bytes may be kept beside it for the pictures to come. Returns
-/// the side of the tiles; 0 for none. Throws ValueError for what
-/// can't be tiled and would need more than --max-memory, and ResourceError where the memory does
-/// not suffice.
+/// the side of the tiles; 0 for none. Throws ValueError for what can't be tiled and would need more
+/// than --max-memory, and ResourceError where the memory does not suffice.
 template <class Device, class Stored>
 std::int64_t plan_memory(const Arguments& a, const sfumato::nn::Vgg<Stored, Device>& network,
                          const Sources& sources, const Reporter& report, double more,

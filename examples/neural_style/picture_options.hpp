@@ -130,8 +130,7 @@ inline std::vector<Option> picture_options() {
        "LEVELS",
        kSize,
        "Have Adam change the levels of a Laplacian pyramid of the picture, each with half the "
-       "sides "
-       "of the one before; 0: pixels",
+       "sides of the one before; 0: pixels",
        number(at(&T::pyramid_levels), std::int64_t{0}, std::int64_t{12}),
        {{{}, "--optimizer", "lbfgs", "only Adam changes one"},
         {{}, "--optimizer", "scaled-lbfgs", "only Adam changes one"}}},

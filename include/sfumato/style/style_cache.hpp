@@ -28,8 +28,10 @@ class StyleCache {
   template <class Look>
   Tensors look(const Tensor<T, Device>& image, const Tensor<T, Device>& regions,
                const std::string& name, const Look& look) {
+    const Tensor<T> own = image.template to<Cpu>();
+    const Tensor<T> where = regions.template to<Cpu>();
     for (auto known = entries_.begin(); known != entries_.end(); ++known) {
-      if (known->name != name || !same(known->image, image) || !same(known->regions, regions)) {
+      if (known->name != name || !same(known->image, own) || !same(known->regions, where)) {
         continue;
       }
       ++found_;
@@ -37,7 +39,8 @@ class StyleCache {
       return entries_.front().seen;
     }
     ++computed_;
-    Entry entry{name, on_cpu(image), on_cpu(regions), look(), 0};
+    // The pictures in memory that nobody else changes.
+    Entry entry{name, own.clone(), where.clone(), look(), 0};
     for (const Tensor<T, Device>& tensor : entry.seen) entry.bytes += bytes_of(tensor);
     entry.bytes += bytes_of(entry.image) + bytes_of(entry.regions);
     Tensors seen = entry.seen;
@@ -75,15 +78,9 @@ class StyleCache {
   static std::size_t bytes_of(const Tensor<T, AnyDevice>& tensor) {
     return tensor.defined() ? static_cast<std::size_t>(tensor.numel()) * sizeof(T) : 0;
   }
-  /// In memory that nobody else changes.
-  static Tensor<T> on_cpu(const Tensor<T, Device>& tensor) {
-    return tensor.defined() ? tensor.template to<Cpu>().clone() : Tensor<T>();
-  }
-  static bool same(const Tensor<T>& known, const Tensor<T, Device>& tensor) {
-    if (!known.defined() || !tensor.defined()) return known.defined() == tensor.defined();
-    if (known.shape() != tensor.shape()) return false;
-    const Tensor<T> other = tensor.template to<Cpu>();
-    return std::memcmp(known.data(), other.data(), bytes_of(known)) == 0;
+  static bool same(const Tensor<T>& a, const Tensor<T>& b) {
+    if (!a.defined() || !b.defined()) return a.defined() == b.defined();
+    return a.shape() == b.shape() && std::memcmp(a.data(), b.data(), bytes_of(a)) == 0;
   }
 
   std::size_t most_bytes_;
