@@ -165,8 +165,8 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
     auto rest = account_of(chunk.memory + size, chunk.size - size);
     take_out(large_, chunk);
     chunk.size = size;
-    link(*rest, chunk.after);
-    link(chunk, rest.get());
+    link(rest.get(), chunk.after);
+    link(&chunk, rest.get());
     large_.insert(std::move(rest.release()->position));
     return chunk;
   }
@@ -196,18 +196,15 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
           System::move_page(chunk.memory + page, span.memory + moved);
           moved += System::kPage;
         }
-        if (rest->size > 0) {
-          link(*rest, chunk.after);
-          large_.insert(std::move(rest.release()->position));
-        } else if (chunk.after != nullptr) {
-          chunk.after->before = nullptr;
-        }
-        chunk.after = nullptr;
+        if (rest->size == 0) rest.reset();
+        link(rest.get(), chunk.after);
+        link(&chunk, nullptr);
+        if (rest) large_.insert(std::move(rest.release()->position));
         chunk.size = first;
         if (first > 0) {
           large_.insert(std::move(chunk.position));
         } else {
-          if (chunk.before != nullptr) chunk.before->after = nullptr;
+          link(chunk.before, nullptr);
           delete &chunk;
         }
       }
@@ -233,9 +230,10 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
     return chunk;
   }
 
-  static void link(Chunk& before, Chunk* after) {
-    before.after = after;
-    if (after != nullptr) after->before = &before;
+  /// Makes them neighbours; null stands for a span's end.
+  static void link(Chunk* before, Chunk* after) {
+    if (before != nullptr) before->after = after;
+    if (after != nullptr) after->before = before;
   }
 
   static std::unique_ptr<Chunk> account_of(std::byte* memory, std::size_t size) {
@@ -298,7 +296,7 @@ class Pool : public std::enable_shared_from_this<Pool<Device>> {
   /// Makes two neighbours one, neither of which waits.
   static void merge(Chunk& first, Chunk& second) {
     first.size += second.size;
-    link(first, second.after);
+    link(&first, second.after);
     delete &second;
   }
 
