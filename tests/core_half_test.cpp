@@ -160,6 +160,34 @@ TEST_CASE("floats round to the nearest bfloat16, ties to even") {
   CHECK(float_to_bfloat16(-kInfinity) == 0xFF80);
 }
 
+TEST_CASE("doubles are rounded once, not to a float first, where they would be ties") {
+  const double little = 0x1p-40;
+  int wrong = 0;
+  for (std::uint32_t i = 0; i < 0x7C00; ++i) {
+    const auto half = static_cast<std::uint16_t>(i);
+    const auto next = static_cast<std::uint16_t>(i + 1);
+    const auto middle = static_cast<double>(midpoint(half));
+    for (const double sign : {1.0, -1.0}) {
+      const auto negative = static_cast<std::uint16_t>(sign < 0.0 ? 0x8000 : 0);
+      const auto bits = [&](double factor) { return Half(sign * middle * factor).bits(); };
+      if (bits(1.0 - little) != (half | negative)) ++wrong;
+      if (bits(1.0 + little) != (next | negative)) ++wrong;
+      if (bits(1.0) != (((half & 1) == 0 ? half : next) | negative)) ++wrong;
+    }
+  }
+  CHECK(wrong == 0);
+  CHECK(BFloat16(1.0 + 0x1p-8 + little).bits() == 0x3F81);
+  CHECK(BFloat16(1.0 + 0x3p-8 - little).bits() == 0x3F81);
+  CHECK(BFloat16(-1.0 - 0x1p-8 - little).bits() == 0xBF81);
+  CHECK(BFloat16((std::int64_t{1} << 40) + (std::int64_t{1} << 32) + 1).bits() == 0x5381);
+  CHECK(Half(65520.0 - 1e-9).bits() == 0x7BFF);
+  CHECK(Half(1e300).bits() == 0x7C00);
+  CHECK(BFloat16(-1e300).bits() == 0xFF80);
+  CHECK(Half(-1e-300).bits() == 0x8000);
+  CHECK(BFloat16(-static_cast<double>(kInfinity)).bits() == 0xFF80);
+  CHECK(std::isnan(static_cast<float>(Half(std::nan("")))));
+}
+
 TEST_CASE("random floats end at the nearest half") {
   Random random(7);
   int wrong = 0;

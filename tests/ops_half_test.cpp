@@ -102,6 +102,12 @@ TEST_CASE_TEMPLATE("products and sums of 16-bit numbers", S, Half, BFloat16) {
   check_op<S>([](const auto& in) { return ops::mean(in[0]); }, {{123, 45}}, 2);
 }
 
+TEST_CASE("a mean of 16-bit numbers is rounded once") {
+  // In a float 1 + 2^-8 + 2^-38 is 1 + 2^-8, in the middle between two of them.
+  const Tensor<BFloat16> x{BFloat16(4.0), BFloat16(0x1p-6), BFloat16(0x1p-36), BFloat16(0.0)};
+  CHECK(static_cast<float>(ops::mean(Variable<BFloat16>(x)).value().item()) == 1.0F + 0x1p-7F);
+}
+
 TEST_CASE_TEMPLATE("elementwise ops and pooling of 16-bit numbers", S, Half, BFloat16) {
   check_op<S>([](const auto& in) { return in[0] * in[1]; }, {{3, 4, 5}, {4, 1}}, 2);
   check_op<S>([](const auto& in) { return ops::abs(in[0]); }, {{4, 37}});

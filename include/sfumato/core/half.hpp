@@ -59,6 +59,23 @@ SFUMATO_HOST_DEVICE constexpr std::uint16_t float_to_bfloat16(float value) {
   return static_cast<std::uint16_t>((nan ? bits | 0x400000U : rounded) >> 16);
 }
 
+namespace detail {
+
+/// A float that rounds to 16 bits as the number itself does: what it can't hold is left in its last
+/// bit, which makes it odd, so that nothing between two numbers of 16 bits seems to lie in the
+/// middle (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms
+/// using rounding to odd", 2008).
+SFUMATO_HOST_DEVICE constexpr float round_to_odd(double value) {
+  const auto nearest = static_cast<float>(value);
+  const double error = value - static_cast<double>(nearest);
+  if (error == 0.0 || value - value != 0.0) return nearest;  // exact, infinite or NaN
+  const auto bits = std::bit_cast<std::uint32_t>(nearest);
+  const bool is_too_large = (error < 0.0) == (value > 0.0);
+  return std::bit_cast<float>((is_too_large ? bits - 1 : bits) | 1U);
+}
+
+}  // namespace detail
+
 /// IEEE 754 half precision: 11 significant bits, from 6e-8 to 65504. Converts to and from float by
 /// itself, so arithmetic gives floats.
 class Half {
@@ -68,7 +85,7 @@ class Half {
   SFUMATO_HOST_DEVICE constexpr Half(float value) : bits_(float_to_half(value)) {}
   template <class Number>
   requires std::is_arithmetic_v<Number> SFUMATO_HOST_DEVICE explicit constexpr Half(Number value)
-      : Half(static_cast<float>(value)) {}
+      : Half(detail::round_to_odd(static_cast<double>(value))) {}
   // NOLINTNEXTLINE(google-explicit-constructor)
   SFUMATO_HOST_DEVICE constexpr operator float() const { return half_to_float(bits_); }
   SFUMATO_HOST_DEVICE constexpr std::uint16_t bits() const { return bits_; }
@@ -86,7 +103,7 @@ class BFloat16 {
   template <class Number>
   requires std::is_arithmetic_v<Number> SFUMATO_HOST_DEVICE explicit constexpr BFloat16(
       Number value)
-      : BFloat16(static_cast<float>(value)) {}
+      : BFloat16(detail::round_to_odd(static_cast<double>(value))) {}
   // NOLINTNEXTLINE(google-explicit-constructor)
   SFUMATO_HOST_DEVICE constexpr operator float() const { return bfloat16_to_float(bits_); }
   SFUMATO_HOST_DEVICE constexpr std::uint16_t bits() const { return bits_; }

@@ -198,10 +198,9 @@ class SafetensorsWriter {
       case StoredType::kF32:
         return write_as(values, [](T value) { return static_cast<float>(value); });
       case StoredType::kF16:
-        return write_as(values, [](T value) { return float_to_half(static_cast<float>(value)); });
+        return write_as(values, [](T value) { return Half(value).bits(); });
       case StoredType::kBF16:
-        return write_as(values,
-                        [](T value) { return float_to_bfloat16(static_cast<float>(value)); });
+        return write_as(values, [](T value) { return BFloat16(value).bits(); });
       default:
         return write_as(values, [](T value) { return value; });
     }
