@@ -306,19 +306,24 @@ TEST_CASE("from coarse to fine sizes are √2 apart, and the first has iteration
   };
   CHECK(plan({"--size", "96", "--min-size", "48", "--iterations", "6", "--first-iterations",
               "8"}) == "32 x 48 8, 45 x 68 6, 64 x 96 6, ");
-  CHECK(plan({"--min-size", "500", "--first-iterations", "9"}) == "341 x 512 9, ");
+  CHECK(plan({"--min-size", "500", "--first-iterations", "9", "--final-passes", "0"}) ==
+        "341 x 512 9, ");
   // Both sides given: coarser pictures have their proportions.
   CHECK(plan({"--height", "100", "--width", "50", "--min-size", "64"}) ==
-        "71 x 36 100, 100 x 50 100, ");
-  // By default from 64 pixels on.
-  CHECK(plan({"--size", "100"}) == "47 x 71 100, 67 x 100 100, ");
+        "71 x 36 70, 100 x 50 70, 100 x 50 18, 100 x 50 18, ");
+  // By default from 64 pixels on, and with two final passes.
+  CHECK(plan({"--size", "100"}) == "47 x 71 70, 67 x 100 70, 67 x 100 18, 67 x 100 18, ");
   // Adam goes on with what it has learnt of pixels, but not of the levels of a pyramid.
-  CHECK(plan({"--size", "100", "--pyramid", "0"}) == "47 x 71 100, 67 x 100 100 on, ");
-  CHECK(plan({"--size", "100", "--optimizer", "lbfgs"}) == "47 x 71 100, 67 x 100 100 on, ");
+  CHECK(plan({"--size", "100", "--iterations", "9", "--pyramid", "0"}) ==
+        "47 x 71 9, 67 x 100 9 on, ");
+  CHECK(plan({"--size", "100", "--iterations", "9", "--optimizer", "lbfgs"}) ==
+        "47 x 71 9, 67 x 100 9 on, ");
   // Final passes are a quarter as long, and none of them goes on.
   CHECK(plan({"--size", "50", "--iterations", "9", "--final-passes", "2"}) ==
         "33 x 50 9, 33 x 50 3, 33 x 50 3, ");
-  CHECK(plan({"--size", "50"}) == "33 x 50 100, ");
+  CHECK(plan({"--size", "50", "--final-passes", "0"}) == "33 x 50 70, ");
+  // Who says how many iterations gets as many at each size, and passes for the asking.
+  CHECK(plan({"--size", "50", "--iterations", "9"}) == "33 x 50 9, ");
   CHECK(plan({"--size", "100", "--method", "gram"}) == "67 x 100 500, ");
   // A preset's stages give way.
   CHECK(plan({"--preset", "d2l", "--min-size", "300", "--iterations", "2"}) ==
@@ -327,7 +332,7 @@ TEST_CASE("from coarse to fine sizes are √2 apart, and the first has iteration
           read({"--first-iterations", "5", "--method", "gram"});
         }) == "--first-iterations needs --min-size: without it there is one size");
   CHECK(complaint([] {
-          plan_stages(read({"--save-stages", "--size", "64"}), {10, 10, 3});
+          plan_stages(read({"--save-stages", "--size", "64", "--final-passes", "0"}), {10, 10, 3});
         }) ==
         "--save-stages: one stage has no picture before the last; take --min-size, or a preset of "
         "several without a size");

@@ -120,7 +120,7 @@ inline std::vector<Option> picture_options() {
        kSize,
        "So many stages more at the last size, of a quarter of --iterations each, in which every "
        "layer finds by itself, for all of its positions, what the picture painted so far is most "
-       "like",
+       "like; none unless asked for where --iterations is given",
        number(at(&A::final_passes), std::int64_t{0}, std::int64_t{100}),
        {{{}, "--method", "gram", "it finds no neighbours"},
         {{}, "--method", "wasserstein", "it finds no neighbours"},

@@ -27,6 +27,12 @@ inline void apply(const Settings& settings, Arguments& a) {
   }
 }
 
+/// Whether an option is among these.
+inline bool is_given(const Settings& settings, const std::string& name) {
+  return std::any_of(settings.begin(), settings.end(),
+                     [&](const Setting& setting) { return setting.option == name; });
+}
+
 /// The defaults, those of the method or what a preset sets, under what one of its stages sets (if
 /// it is not null), under what the command line gave.
 inline Arguments arguments_of(const Settings& given,
@@ -38,6 +44,8 @@ inline Arguments arguments_of(const Settings& given,
   if (const Preset* const preset = find_preset(a.preset)) apply(*preset, stage, under);
   apply(given, under);
   a = under;
+  // A method's passes belong to its own number of iterations.
+  if (is_given(given, "--iterations") && !is_given(given, "--final-passes")) a.final_passes = 0;
   sfumato::style::ObjectiveOptions& objective = a.transfer.objective;
   objective.low_memory = a.memory == "low";
   objective.tile = a.tile.value_or(0);
@@ -52,12 +60,6 @@ inline Arguments arguments_of(const Settings& given,
   }
   a.given = given;
   return a;
-}
-
-/// Whether an option is among these.
-inline bool is_given(const Settings& settings, const std::string& name) {
-  return std::any_of(settings.begin(), settings.end(),
-                     [&](const Setting& setting) { return setting.option == name; });
 }
 
 /// The settings but those of some options.

@@ -21,7 +21,8 @@ inline Preset method(StyleLoss loss) {
   method.network = {.rescale_pooling = true};
   method.min_size = 64;
   method.first_iterations.reset();
-  transfer.iterations = 100;
+  transfer.iterations = 70;
+  method.final_passes = 2;
   transfer.pyramid_levels = 6;
   transfer.learning_rate = 0.005;  // of each level: large areas change by all of them
   transfer.average_decay = 0.95;
