@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <concepts>
 #include <cstdint>
 
@@ -38,28 +39,72 @@ void multiply_block(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<c
   }
 }
 
-/// The same on all threads: c in tiles whose size depends on the shape alone.
+/// How a result (m × n) is cut into tiles that threads compute, all of them or, of a symmetric one,
+/// those on and below the diagonal. Of these a job takes one below or two on the diagonal, as half
+/// of what those have is left out: so all jobs are equally long.
+struct TileJobs {
+  std::int64_t m;
+  std::int64_t n;
+  std::int64_t tile;  ///< rows and columns
+  bool symmetric;
+
+  std::int64_t rows() const { return ceil_div(m, tile); }
+  std::int64_t columns() const { return ceil_div(n, tile); }
+  std::int64_t below_diagonal() const { return rows() * (rows() - 1) / 2; }
+  std::int64_t count() const {
+    return symmetric ? below_diagonal() + ceil_div(rows(), 2) : rows() * columns();
+  }
+
+  /// Calls `body(row, column)` with where each tile of a job begins.
+  template <class Body>
+  void for_each_tile(std::int64_t job, const Body& body) const {
+    if (!symmetric) {
+      body(job / columns() * tile, job % columns() * tile);
+    } else if (job < below_diagonal()) {
+      std::int64_t row = 1;
+      for (; job >= row; ++row) job -= row;
+      body(row * tile, job * tile);
+    } else {
+      const std::int64_t first = 2 * (job - below_diagonal());
+      for (std::int64_t i = first; i < std::min(first + 2, rows()); ++i) body(i * tile, i * tile);
+    }
+  }
+};
+
+/// Tiles of `tile`, or smaller ones where otherwise threads would have no work while `times` such
+/// results with sums of k products each are computed. In float an element has the same bits in any
+/// tile; other products are Eigen's.
+template <class T>
+TileJobs tile_jobs(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t tile,
+                   bool symmetric, std::int64_t times, std::int64_t threads = thread_count()) {
+  constexpr std::int64_t kSmallest = 32;          // a whole panel of any kernel
+  constexpr std::int64_t kWorth = 32 * 32 * 256;  // products that outweigh copying their factors
+  TileJobs jobs{m, n, tile, symmetric};
+  while (std::same_as<T, float> && jobs.tile > kSmallest &&
+         jobs.tile * jobs.tile / 4 * k >= kWorth && !keep_busy(times * jobs.count(), threads)) {
+    jobs.tile /= 2;
+  }
+  return jobs;
+}
+
+/// The same on all threads: c in tiles.
 template <class T>
 void multiply(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<const T> a,
               MatrixView<const T> b, MatrixView<T> c, bool accumulate, bool symmetric = false) {
   constexpr std::int64_t kTile = 256;
   const bool few_tiles = m * n < 4 * kTile * kTile;
-  const std::int64_t tile = few_tiles ? kTile / 2 : kTile;
-  const std::int64_t rows = ceil_div(m, tile);
-  const std::int64_t columns = ceil_div(n, tile);
   // Waking the threads costs more than a small product.
   const bool small = m * n * k < 64 * 64 * 64;
-  parallel_for(rows * columns, small ? rows * columns : 1,
-               [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t job = begin; job < end; ++job) {
-                   const std::int64_t row = job / columns * tile;
-                   const std::int64_t column = job % columns * tile;
-                   if (symmetric && column > row) continue;
-                   multiply_block(std::min(tile, m - row), std::min(tile, n - column), k,
-                                  a.block(row, 0), b.block(0, column), c.block(row, column),
-                                  accumulate, symmetric && column == row);
-                 }
-               });
+  const TileJobs jobs = tile_jobs<T>(m, n, k, few_tiles ? kTile / 2 : kTile, symmetric, 1);
+  parallel_for(jobs.count(), small ? jobs.count() : 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t job = begin; job < end; ++job) {
+      jobs.for_each_tile(job, [&](std::int64_t row, std::int64_t column) {
+        multiply_block(std::min(jobs.tile, m - row), std::min(jobs.tile, n - column), k,
+                       a.block(row, 0), b.block(0, column), c.block(row, column), accumulate,
+                       symmetric && column == row);
+      });
+    }
+  });
 }
 
 /// For small results of very long sums, such as a Gram matrix: the sum is cut into slices for the
@@ -69,11 +114,19 @@ void multiply_long(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<co
                    MatrixView<const T> b, MatrixView<T> c, std::int64_t slices, bool symmetric) {
   const std::int64_t length = ceil_div(k, slices);
   auto partial = Tensor<T, Cpu>::empty({slices * m * n});
-  parallel_for(slices, 1, [&](std::int64_t slice, std::int64_t) {
+  const auto whole =
+      static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(std::max(m, n))));
+  const TileJobs jobs = tile_jobs<T>(m, n, length, whole, symmetric, slices);
+  parallel_for(slices * jobs.count(), 1, [&](std::int64_t job, std::int64_t) {
+    const std::int64_t slice = job / jobs.count();
     const std::int64_t first = slice * length;
-    multiply_block<T>(m, n, std::max<std::int64_t>(0, std::min(length, k - first)),
-                      a.block(0, first), b.block(first, 0), {partial.data() + slice * m * n, n},
-                      false, symmetric);
+    const MatrixView<T> part{partial.data() + slice * m * n, n};
+    jobs.for_each_tile(job % jobs.count(), [&](std::int64_t row, std::int64_t column) {
+      multiply_block<T>(std::min(jobs.tile, m - row), std::min(jobs.tile, n - column),
+                        std::max<std::int64_t>(0, std::min(length, k - first)), a.block(row, first),
+                        b.block(first, column), part.block(row, column), false,
+                        symmetric && column == row);
+    });
   });
   constexpr std::int64_t kRows = 16;
   parallel_for(m, kRows, [&](std::int64_t begin, std::int64_t end) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
 #include "sfumato/core/division.hpp"
 #include "sfumato/core/half.hpp"
@@ -11,6 +12,7 @@
 #include "sfumato/cpu/device.hpp"
 #include "sfumato/cpu/kernels/convolution_task.hpp"
 #include "sfumato/cpu/kernels/every_target.hpp"
+#include "sfumato/cpu/kernels/shares.hpp"
 #include "sfumato/cpu/kernels/strips.hpp"
 
 #ifdef SFUMATO_AMX
@@ -56,11 +58,13 @@ SFUMATO_AVX512_INLINE Vector load_channel(const Convolution<BFloat16>& task, std
   return channel < channels ? load_columns(task, image * channels + channel, row, start) : zero();
 }
 
-/// Gathers kDot channels from `channel` on of what a strip sees.
+/// Gathers kDot channels from `channel` on of some of the rows that a strip sees, of which there
+/// are two more than it has.
 SFUMATO_AVX512 inline void gather_pixels(const Convolution<BFloat16>& task, const Strip& strip,
-                                         std::int64_t channel, PixelRows& pixels) {
+                                         const Part& rows, std::int64_t channel,
+                                         PixelRows& pixels) {
   const Conv2dGeometry& g = task.g;
-  for (std::int64_t i = 0; i < strip.rows + 2; ++i) {
+  for (std::int64_t i = rows.begin; i < rows.end; ++i) {
     const std::int64_t row = strip.first + i - g.padding_h;
     for (std::int64_t column = 0; column < pixels.columns; column += kLanes) {
       const std::int64_t start = column - g.padding_w;
@@ -195,9 +199,9 @@ SFUMATO_AVX512 inline void write_pixels(const Convolution<S>& task, std::int64_t
                task.y + line * g.out_w + column, positive);
 }
 
-/// All outputs of a strip for up to two tiles' output channels from `out` on.
-inline void multiply_strip(const Convolution<BFloat16>& task, const Strip& strip, PixelRows& pixels,
-                           std::int64_t out, const BFloat16* filters) {
+/// The outputs of some rows of a strip for up to two tiles' output channels from `out` on.
+inline void multiply_strip(const Convolution<BFloat16>& task, const Strip& strip, const Part& rows,
+                           PixelRows& pixels, std::int64_t out, const BFloat16* filters) {
   constexpr decltype(&multiply_pixels<1, 1>) kMultiply[2][2] = {
       {multiply_pixels<1, 1>, multiply_pixels<1, 2>},
       {multiply_pixels<2, 1>, multiply_pixels<2, 2>}};
@@ -210,7 +214,7 @@ inline void multiply_strip(const Convolution<BFloat16>& task, const Strip& strip
        ++c) {
     bias[c] = static_cast<float>(task.bias[out + c]);
   }
-  for (std::int64_t row = 0; row < strip.rows; ++row) {
+  for (std::int64_t row = rows.begin; row < rows.end; ++row) {
     for (std::int64_t column = 0; column < g.out_w; column += 2 * kLanes) {
       const int pixel_tiles = g.out_w - column > kLanes ? 2 : 1;
       kMultiply[pixel_tiles - 1][channel_tiles - 1](
@@ -227,45 +231,70 @@ inline void multiply_strip(const Convolution<BFloat16>& task, const Strip& strip
   }
 }
 
+/// The filters of all output channels.
+struct GatheredFilters {
+  std::int64_t panel_stride;
+  Tensor<BFloat16, Cpu> values;
+
+  explicit GatheredFilters(const Convolution<BFloat16>& task)
+      : panel_stride(filter_elements(task.g, kPanel)),
+        values(Tensor<BFloat16, Cpu>::empty({filter_elements(task.g, task.g.out_channels)})) {
+    parallel_for(ceil_div(task.g.out_channels, kPanel), 1, [&](std::int64_t panel, std::int64_t) {
+      gather_filters(task, panel * kPanel, of_panel(panel));
+    });
+  }
+  BFloat16* of_panel(std::int64_t panel) { return values.data() + panel * panel_stride; }
+};
+
 /// For filters that fit the L2 cache: each thread takes strips of its own.
 inline void convolve_strips(const Convolution<BFloat16>& task) {
   constexpr std::int64_t kElements = 3 << 16;  // of a strip
   const Conv2dGeometry& g = task.g;
   const Strips strips(g, PixelRows(g).row_stride, kElements, thread_count());
-  auto filters = Tensor<BFloat16, Cpu>::empty({filter_elements(g, g.out_channels)});
-  const auto filters_of = [&](std::int64_t out) {
-    return filters.data() + filter_elements(g, out);
-  };
-  const std::int64_t panels = ceil_div(g.out_channels, kPanel);
-  parallel_for(panels, 1, [&](std::int64_t panel, std::int64_t) {
-    gather_filters(task, panel * kPanel, filters_of(panel * kPanel));
-  });
+  GatheredFilters filters(task);
   parallel_for(g.batch * strips.per_image, 1, [&](std::int64_t index, std::int64_t) {
     const Strip strip = strips.strip(g, index);
+    const Part seen(strip.rows + 2);
     PixelRows pixels(g, strip.rows);
-    for (std::int64_t c = 0; c < g.in_channels; c += kDot) gather_pixels(task, strip, c, pixels);
+    for (std::int64_t c = 0; c < g.in_channels; c += kDot) {
+      gather_pixels(task, strip, seen, c, pixels);
+    }
     for (std::int64_t out = 0; out < g.out_channels; out += kPanel) {
-      multiply_strip(task, strip, pixels, out, filters_of(out));
+      multiply_strip(task, strip, Part(strip.rows), pixels, out, filters.of_panel(out / kPanel));
     }
   });
 }
 
 /// For more filters: all threads gather a strip; then each takes two tiles' output channels at a
-/// time.
+/// time or, where these are few for the threads, some rows for them, when all filters are gathered.
 inline void convolve_panels(const Convolution<BFloat16>& task) {
   constexpr std::int64_t kElements = 3 << 18;  // of a strip
   const Conv2dGeometry& g = task.g;
   const Strips strips(g, PixelRows(g).row_stride, kElements, 1);
+  const std::int64_t panels = ceil_div(g.out_channels, kPanel);
+  const std::int64_t groups = ceil_div(g.in_channels, kDot);
   PixelRows pixels(g, strips.rows);
+  std::optional<GatheredFilters> all;
+  if (!keep_busy(panels)) all.emplace(task);
   for (std::int64_t index = 0; index < g.batch * strips.per_image; ++index) {
     const Strip strip = strips.strip(g, index);
-    parallel_for(ceil_div(g.in_channels, kDot), 1, [&](std::int64_t group, std::int64_t) {
-      gather_pixels(task, strip, group * kDot, pixels);
+    const std::int64_t seen = strip.rows + 2;
+    const std::int64_t seen_parts = parts_of_jobs(groups, seen);
+    parallel_for(groups * seen_parts, 1, [&](std::int64_t job, std::int64_t) {
+      gather_pixels(task, strip, Part(seen, 1, job % seen_parts, seen_parts),
+                    job / seen_parts * kDot, pixels);
     });
-    parallel_for(ceil_div(g.out_channels, kPanel), 1, [&](std::int64_t panel, std::int64_t) {
+    const std::int64_t parts = all ? parts_of_jobs(panels, strip.rows) : 1;
+    parallel_for(panels * parts, 1, [&](std::int64_t job, std::int64_t) {
+      const std::int64_t panel = job / parts;
+      const Part rows(strip.rows, 1, job % parts, parts);
+      if (all) {
+        multiply_strip(task, strip, rows, pixels, panel * kPanel, all->of_panel(panel));
+        return;
+      }
       auto filters = Tensor<BFloat16, Cpu>::empty({filter_elements(g, kPanel)});
       gather_filters(task, panel * kPanel, filters.data());
-      multiply_strip(task, strip, pixels, panel * kPanel, filters.data());
+      multiply_strip(task, strip, rows, pixels, panel * kPanel, filters.data());
     });
   }
 }

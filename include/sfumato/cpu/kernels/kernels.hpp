@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sfumato/cpu/kernels/kernel_table.hpp"
+#include "sfumato/cpu/kernels/shares.hpp"
 
 // The kernels take a compiler some seconds. A program of many files may have them compiled once, by
 // linking sfumato::kernels, which defines this macro.

@@ -14,6 +14,7 @@
 #include "sfumato/cpu/kernels/convolution_task.hpp"
 #include "sfumato/cpu/kernels/every_target.hpp"
 #include "sfumato/cpu/kernels/ozaki_slices.hpp"
+#include "sfumato/cpu/kernels/shares.hpp"
 
 #ifdef SFUMATO_AMX
 
@@ -25,6 +26,8 @@
 /// computed together. F(4 × 4, 3 × 3) would halve it again, but moves more bytes than that is
 /// worth.
 namespace sfumato::cpu::avx512 {
+
+inline constexpr std::int64_t kColumnsTogether = 2 * kLanes;  ///< that are multiplied at a time
 
 /// What multiply_slices() multiplies.
 struct SliceProduct {
@@ -165,29 +168,30 @@ SFUMATO_AMX inline void fetch_results(const Convolution<float>& task, const RowB
   }
 }
 
-/// All results of a block of rows for kPanel output channels from `out` on.
+/// The results of some columns of a block of rows for kPanel output channels from `out` on.
 template <int kPlaces>
 inline void multiply_block_of_rows(const Convolution<float>& task, const RowBlock& block,
-                                   SliceRows& pixels, std::int64_t index, std::int64_t out,
-                                   const SliceFilters& filters) {
+                                   const Part& columns, SliceRows& pixels, std::int64_t index,
+                                   std::int64_t out, const SliceFilters& filters) {
   const Conv2dGeometry& g = task.g;
   const TileRegisters registers;
   PointValues units;
   for (std::size_t i = 0; i < kRowPoints; ++i) units[i] = pixels.unit(index, i).size;
   alignas(64) PixelProducts products[kRowPoints];
-  for (std::int64_t column = 0; column < g.out_w; column += 2 * kLanes) {
+  for (std::int64_t column = columns.begin; column < columns.end; column += kColumnsTogether) {
     const int pixel_tiles = g.out_w - column > kLanes ? 2 : 1;
     const auto multiply =
         pixel_tiles == 2 ? multiply_slices<2, kPlaces> : multiply_slices<1, kPlaces>;
     for (int point = 0; point < kRowPoints; ++point) {
       fetch_results(task, block, column, out, point);
-      multiply({.pixels = pixels.at(index, point, column),
-                .next_pixels = point + 1 < kRowPoints ? pixels.at(index, point + 1, column)
-                                                      : pixels.at(index, 0, column + 2 * kLanes),
-                .pixel_stride = pixels.pixel_stride,
-                .groups = pixels.groups,
-                .filters = filters.bytes.data() + point * filters.point_stride},
-               units[static_cast<std::size_t>(point)], filters.units[point], products[point]);
+      multiply(
+          {.pixels = pixels.at(index, point, column),
+           .next_pixels = point + 1 < kRowPoints ? pixels.at(index, point + 1, column)
+                                                 : pixels.at(index, 0, column + kColumnsTogether),
+           .pixel_stride = pixels.pixel_stride,
+           .groups = pixels.groups,
+           .filters = filters.bytes.data() + point * filters.point_stride},
+          units[static_cast<std::size_t>(point)], filters.units[point], products[point]);
     }
     for (int i = 0; i < pixel_tiles; ++i) {
       for (int j = 0; j < 2 && out + j * kLanes < g.out_channels; ++j) {
@@ -197,62 +201,100 @@ inline void multiply_block_of_rows(const Convolution<float>& task, const RowBloc
   }
 }
 
+/// The filters of all output channels, in panels of kPanel.
+inline std::vector<SliceFilters> gather_all_filters(const Convolution<float>& task) {
+  constexpr std::int64_t kHalves = kPanel / kLanes;
+  std::vector<SliceFilters> panels;
+  for (std::int64_t out = 0; out < task.g.out_channels; out += kPanel) panels.emplace_back(task.g);
+  const auto count = std::ssize(panels);
+  const std::int64_t halves = parts_of_jobs(count, kHalves);
+  parallel_for(count * halves, 1, [&](std::int64_t job, std::int64_t) {
+    const std::int64_t panel = job / halves;
+    const Part part(kPanel, kLanes, job % halves, halves);
+    for (std::int64_t half = part.begin; half < part.end; half += kLanes) {
+      gather_filter_slices(task, panel * kPanel, half, panels[static_cast<std::size_t>(panel)]);
+    }
+  });
+  return panels;
+}
+
 /// For filters that fit the L2 cache, with all four places: each thread takes blocks of rows of its
 /// own.
 inline void convolve_row_blocks(const Convolution<float>& task) {
   const Conv2dGeometry& g = task.g;
-  std::vector<SliceFilters> panels;
-  for (std::int64_t out = 0; out < g.out_channels; out += kPanel) panels.emplace_back(g);
-  const auto count = static_cast<std::int64_t>(panels.size());
-  parallel_for(count, 1, [&](std::int64_t panel, std::int64_t) {
-    gather_filter_slices(task, panel * kPanel, panels[static_cast<std::size_t>(panel)]);
-  });
+  const std::vector<SliceFilters> panels = gather_all_filters(task);
   parallel_for(row_blocks(g), 1, [&](std::int64_t index, std::int64_t) {
     const RowBlock block = row_block(g, index);
-    SliceRows pixels(g, 1);
+    const Part seen(g.out_w + 2);
+    SliceRows pixels(g, 1, 1);
     for (std::int64_t group = 0; group < pixels.groups; ++group) {
-      find_largest(task, block, group, pixels.largest_of(0, group));
+      find_largest(task, block, group, seen, pixels.largest_of(0, group, 0));
     }
     for (std::int64_t group = 0; group < pixels.groups; ++group) {
-      gather_slices(task, block, group, pixels, 0);
+      gather_slices(task, block, group, seen, pixels, 0);
     }
-    for (std::int64_t panel = 0; panel < count; ++panel) {
-      multiply_block_of_rows<4>(task, block, pixels, 0, panel * kPanel,
-                                panels[static_cast<std::size_t>(panel)]);
+    for (std::size_t panel = 0; panel < panels.size(); ++panel) {
+      multiply_block_of_rows<4>(task, block, Part(g.out_w), pixels, 0,
+                                static_cast<std::int64_t>(panel) * kPanel, panels[panel]);
     }
   });
 }
 
-/// For more filters: all threads gather some blocks of rows; then each takes kPanel output channels
-/// at a time.
+/// For more filters, or few blocks for the threads: all threads gather some blocks of rows; then
+/// each takes kPanel output channels at a time, or blocks of some of these.
 template <int kPlaces>
-inline void convolve_filter_panels(const Convolution<float>& task) {
+inline void convolve_gathered_rows(const Convolution<float>& task, SliceJob job) {
   constexpr std::int64_t kMostBytes = 12 << 20;  // of pixels
   const Conv2dGeometry& g = task.g;
   const std::int64_t all = row_blocks(g);
   const std::int64_t most = std::max<std::int64_t>(1, kMostBytes / SliceRows(g).block_stride);
   const std::int64_t rounds = ceil_div(all, most);
   const std::int64_t together = ceil_div(all, rounds);
-  SliceRows pixels(g, together);
+  const std::int64_t panels = ceil_div(g.out_channels, kPanel);
+  const std::int64_t groups = SliceRows(g).groups;
+  const std::int64_t parts = parts_of_jobs(together * groups, ceil_div(g.out_w + 2, kLanes));
+  SliceRows pixels(g, together, parts);
+  std::vector<SliceFilters> filters;
+  if (job == SliceJob::kBoth) filters = gather_all_filters(task);
   for (std::int64_t first = 0; first < all; first += together) {
     const std::int64_t count = std::min(together, all - first);
     // Group by group: so each thread reads channels that it wrote in the layer before.
     const auto for_each_group = [&](const auto& body) {
-      parallel_for(count * pixels.groups, 1,
-                   [&](std::int64_t job, std::int64_t) { body(job % count, job / count); });
+      parallel_for(count * groups * parts, 1, [&](std::int64_t index, std::int64_t) {
+        body(index / parts % count, index / parts / count, index % parts);
+      });
     };
-    for_each_group([&](std::int64_t index, std::int64_t group) {
-      find_largest(task, row_block(g, first + index), group, pixels.largest_of(index, group));
+    for_each_group([&](std::int64_t index, std::int64_t group, std::int64_t part) {
+      find_largest(task, row_block(g, first + index), group, Part(g.out_w + 2, kLanes, part, parts),
+                   pixels.largest_of(index, group, part));
     });
-    for_each_group([&](std::int64_t index, std::int64_t group) {
-      gather_slices(task, row_block(g, first + index), group, pixels, index);
+    for_each_group([&](std::int64_t index, std::int64_t group, std::int64_t part) {
+      gather_slices(task, row_block(g, first + index), group,
+                    Part(g.out_w + 2, kLanes, part, parts), pixels, index);
     });
-    parallel_for(ceil_div(g.out_channels, kPanel), 1, [&](std::int64_t panel, std::int64_t) {
-      SliceFilters filters(g);
-      gather_filter_slices(task, panel * kPanel, filters);
+    const auto multiply = [&](std::int64_t index, std::int64_t panel, const Part& columns,
+                              const SliceFilters& of_panel) {
+      multiply_block_of_rows<kPlaces>(task, row_block(g, first + index), columns, pixels, index,
+                                      panel * kPanel, of_panel);
+    };
+    if (job == SliceJob::kBoth) {
+      const std::int64_t pieces =
+          parts_of_jobs(count * panels, ceil_div(g.out_w, kColumnsTogether));
+      parallel_for(panels * count * pieces, 1, [&](std::int64_t piece, std::int64_t) {
+        const std::int64_t panel = piece / pieces / count;
+        multiply(piece / pieces % count, panel,
+                 Part(g.out_w, kColumnsTogether, piece % pieces, pieces),
+                 filters[static_cast<std::size_t>(panel)]);
+      });
+      continue;
+    }
+    parallel_for(panels, 1, [&](std::int64_t panel, std::int64_t) {
+      SliceFilters own(g);
+      for (std::int64_t half = 0; half < kPanel; half += kLanes) {
+        gather_filter_slices(task, panel * kPanel, half, own);
+      }
       for (std::int64_t index = 0; index < count; ++index) {
-        multiply_block_of_rows<kPlaces>(task, row_block(g, first + index), pixels, index,
-                                        panel * kPanel, filters);
+        multiply(index, panel, Part(g.out_w), own);
       }
     });
   }
@@ -263,14 +305,17 @@ inline void convolve_filter_panels(const Convolution<float>& task) {
 inline void convolve_by_matrices(const Convolution<float>& task) {
   constexpr std::int64_t kInCache = 128 * 128;  // filters whose slices stay in the L2 cache
   constexpr std::int64_t kFourPlaces = 256 * 256;
-  if (row_blocks(task.g) == 0) return;
-  const std::int64_t filters = task.g.in_channels * task.g.out_channels;
-  if (filters <= kInCache) {
+  const Conv2dGeometry& g = task.g;
+  if (row_blocks(g) == 0) return;
+  const std::int64_t filters = g.in_channels * g.out_channels;
+  const SliceJob job =
+      choose_slice_job(row_blocks(g), ceil_div(g.out_channels, kPanel), filters <= kInCache);
+  if (job == SliceJob::kRows) {
     convolve_row_blocks(task);
   } else if (filters <= kFourPlaces) {
-    convolve_filter_panels<4>(task);
+    convolve_gathered_rows<4>(task, job);
   } else {
-    convolve_filter_panels<3>(task);
+    convolve_gathered_rows<3>(task, job);
   }
 }
 

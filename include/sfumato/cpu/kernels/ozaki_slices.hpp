@@ -14,6 +14,7 @@
 #include "sfumato/cpu/kernels/convolution_task.hpp"
 #include "sfumato/cpu/kernels/every_target.hpp"
 #include "sfumato/cpu/kernels/prefetch.hpp"
+#include "sfumato/cpu/kernels/shares.hpp"
 
 #ifdef SFUMATO_AMX
 
@@ -90,12 +91,13 @@ inline RowBlock row_block(const Conv2dGeometry& g, std::int64_t index) {
 /// for each group the high, the middle and the low slices of its channels.
 struct SliceRows {
   std::int64_t groups;
+  std::int64_t parts = 1;     ///< of a row, which threads look at one by one
   std::int64_t columns;       ///< pixels of a row
   std::int64_t pixel_stride;  ///< bytes
   std::int64_t point_stride;
   std::int64_t block_stride;
   Tensor<std::uint8_t, Cpu> bytes;
-  std::vector<PointValues> largest;  ///< magnitudes of each block's groups
+  std::vector<PointValues> largest;  ///< magnitudes of the parts of each block's groups
 
   // A row is read to the end of its last tile, and two columns on. An odd number of cache lines
   // keeps pixels out of each other's cache sets.
@@ -105,20 +107,21 @@ struct SliceRows {
         pixel_stride((groups * kSlices / 2 * 2 + 1) * kGroup),
         point_stride(columns * pixel_stride),
         block_stride(kRowPoints * point_stride) {}
-  SliceRows(const Conv2dGeometry& g, std::int64_t blocks) : SliceRows(g) {
+  SliceRows(const Conv2dGeometry& g, std::int64_t blocks, std::int64_t row_parts) : SliceRows(g) {
+    parts = row_parts;
     bytes = Tensor<std::uint8_t, Cpu>::empty({blocks * block_stride});
-    largest.resize(static_cast<std::size_t>(blocks * groups));
+    largest.resize(static_cast<std::size_t>(blocks * groups * parts));
   }
   std::uint8_t* at(std::int64_t block, std::int64_t point, std::int64_t column) {
     return bytes.data() + block * block_stride + point * point_stride + column * pixel_stride;
   }
-  PointValues& largest_of(std::int64_t block, std::int64_t group) {
-    return largest[static_cast<std::size_t>(block * groups + group)];
+  PointValues& largest_of(std::int64_t block, std::int64_t group, std::int64_t part) {
+    return largest[static_cast<std::size_t>((block * groups + group) * parts + part)];
   }
   Unit unit(std::int64_t block, std::size_t point) {
     float all = 0.0F;
-    for (std::int64_t group = 0; group < groups; ++group) {
-      const float value = largest_of(block, group)[point];
+    for (std::int64_t i = 0; i < groups * parts; ++i) {
+      const float value = largest_of(block, 0, i)[point];
       if (std::isnan(value) || value > all) all = value;
     }
     return Unit(all);
@@ -167,9 +170,10 @@ SFUMATO_AVX512_INLINE void fetch(const void* first, std::int64_t stride, int lin
   }
 }
 
-/// The largest magnitudes of a group of channels.
+/// The largest magnitudes of some of the columns that are seen, two more than there are results, in
+/// a group of channels.
 SFUMATO_AVX512 inline void find_largest(const Convolution<float>& task, const RowBlock& block,
-                                        std::int64_t group, PointValues& result) {
+                                        std::int64_t group, const Part& seen, PointValues& result) {
   const Conv2dGeometry& g = task.g;
   Integers largest[kRowPoints];
   for (Integers& magnitudes : largest) magnitudes = broadcast(0);
@@ -178,7 +182,7 @@ SFUMATO_AVX512 inline void find_largest(const Convolution<float>& task, const Ro
     const SeenRows rows(g, block, channel);
     const std::int64_t first = std::max<std::int64_t>(rows.first, 0);
     const float* next = task.x + ((rows.plane + 1) * g.in_h + first) * g.in_w;
-    for (std::int64_t column = 0; column < g.out_w + 2; column += kLanes) {
+    for (std::int64_t column = seen.begin; column < seen.end; column += kLanes) {
       Vector d[kRowPoints];
       load_points(task, rows, column - g.padding_w, d);
 #pragma GCC unroll 6
@@ -193,16 +197,16 @@ SFUMATO_AVX512 inline void find_largest(const Convolution<float>& task, const Ro
   for (std::size_t i = 0; i < kRowPoints; ++i) result[i] = largest_lane(largest[i]);
 }
 
-/// Writes the slices of a group of channels.
+/// Writes the slices of some columns of a group of channels.
 SFUMATO_AVX512 inline void gather_slices(const Convolution<float>& task, const RowBlock& block,
-                                         std::int64_t group, SliceRows& pixels,
+                                         std::int64_t group, const Part& seen, SliceRows& pixels,
                                          std::int64_t index) {
   constexpr std::int64_t kQuads = kGroup / 4;
   const Conv2dGeometry& g = task.g;
   alignas(64) std::uint8_t slices[kRowPoints][kSlices][kQuads][4 * kLanes];
   PointValues per_one;
   for (std::size_t i = 0; i < kRowPoints; ++i) per_one[i] = pixels.unit(index, i).per_one;
-  for (std::int64_t column = 0; column < g.out_w + 2; column += kLanes) {
+  for (std::int64_t column = seen.begin; column < seen.end; column += kLanes) {
     for (std::int64_t quad = 0; quad < kQuads; ++quad) {
       Integers numbers[kRowPoints][4];
 #pragma GCC unroll 4
@@ -287,42 +291,40 @@ SFUMATO_AVX512 inline void find_filter_units(const Convolution<float>& task, con
   }
 }
 
-/// Writes the slices of the filters of kPanel output channels from `out` on.
+/// Writes the slices of the filters of kLanes output channels from `out` + `half` on, a half of the
+/// panel that begins at `out`.
 SFUMATO_AVX512 inline void gather_filter_slices(const Convolution<float>& task, std::int64_t out,
-                                                SliceFilters& target) {
+                                                std::int64_t half, SliceFilters& target) {
   const Filters<float>& filters = task.filters;
   const Conv2dGeometry& g = task.g;
-  for (std::int64_t half = 0; half < kPanel; half += kLanes) {
-    const std::int64_t outs = std::clamp<std::int64_t>(g.out_channels - out - half, 0, kLanes);
-    const float* const weight = filters.weight + (out + half) * filters.out_stride;
-    alignas(64) float per_one[kRowPoints][kLanes];
-    find_filter_units(task, weight, outs, half, target, per_one);
-    for (std::int64_t c = 0; c < round_up(g.in_channels, kGroup); c += 4) {
-      Vector taps[4][9];
+  const std::int64_t outs = std::clamp<std::int64_t>(g.out_channels - out - half, 0, kLanes);
+  const float* const weight = filters.weight + (out + half) * filters.out_stride;
+  alignas(64) float per_one[kRowPoints][kLanes];
+  find_filter_units(task, weight, outs, half, target, per_one);
+  for (std::int64_t c = 0; c < round_up(g.in_channels, kGroup); c += 4) {
+    Vector taps[4][9];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const std::int64_t there = c + i < g.in_channels ? outs : 0;
+      load_filters(filters, weight + (c + i) * filters.in_stride, there, taps[i]);
+    }
+    std::uint8_t* place = target.bytes.data() + c / kGroup * 3 * SliceFilters::kColumnStride +
+                          half / kLanes * SliceFilters::kTileBytes + c % kGroup * kLanes;
+    for (int column = 0; column < 3; ++column, place += SliceFilters::kColumnStride) {
+      Integers numbers[kRowPoints][4];
 #pragma GCC unroll 4
       for (int i = 0; i < 4; ++i) {
-        const std::int64_t there = c + i < g.in_channels ? outs : 0;
-        load_filters(filters, weight + (c + i) * filters.in_stride, there, taps[i]);
-      }
-      std::uint8_t* place = target.bytes.data() + c / kGroup * 3 * SliceFilters::kColumnStride +
-                            half / kLanes * SliceFilters::kTileBytes + c % kGroup * kLanes;
-      for (int column = 0; column < 3; ++column, place += SliceFilters::kColumnStride) {
-        Integers numbers[kRowPoints][4];
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i) {
-          Vector u[kRowPoints];
-          transform_filter<kRowOutputs>(taps[i][column], taps[i][3 + column], taps[i][6 + column],
-                                        u);
-#pragma GCC unroll 6
-          for (int point = 0; point < kRowPoints; ++point) {
-            numbers[point][i] = to_slices(u[point], load(per_one[point]));
-          }
-        }
+        Vector u[kRowPoints];
+        transform_filter<kRowOutputs>(taps[i][column], taps[i][3 + column], taps[i][6 + column], u);
 #pragma GCC unroll 6
         for (int point = 0; point < kRowPoints; ++point) {
-          store_slices(numbers[point], place + point * target.point_stride,
-                       SliceFilters::kSliceStride);
+          numbers[point][i] = to_slices(u[point], load(per_one[point]));
         }
+      }
+#pragma GCC unroll 6
+      for (int point = 0; point < kRowPoints; ++point) {
+        store_slices(numbers[point], place + point * target.point_stride,
+                     SliceFilters::kSliceStride);
       }
     }
   }

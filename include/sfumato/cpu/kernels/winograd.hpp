@@ -17,6 +17,7 @@
 #include "sfumato/cpu/device.hpp"
 #include "sfumato/cpu/kernels/convolution_task.hpp"
 #include "sfumato/cpu/kernels/gemm.hpp"
+#include "sfumato/cpu/kernels/shares.hpp"
 #include "sfumato/cpu/kernels/target.hpp"
 #include "sfumato/cpu/kernels/tiles.hpp"
 #include "sfumato/cpu/kernels/winograd_points.hpp"
@@ -45,14 +46,14 @@ struct PointMatrices {
   }
 };
 
-/// Transforms the tiles of a block for kLanes channels from `channel` on.
+/// Transforms the tiles of a block for kLanes channels from `channel` on, to rows from `row` on.
 template <int kOutput, class S, class E>
 void transform_block(const Convolution<S>& task, const TileBlocks& blocks, const TileBlock& block,
-                     std::int64_t channel, PointMatrices<E>& v) {
+                     std::int64_t channel, PointMatrices<E>& v, std::int64_t row = 0) {
   Scratch scratch;
   blocks.for_each_segment(block, [&](const Segment& segment, std::int64_t tile) {
-    transform_tiles<kOutput>(task, channel, segment, scratch, v.at(0, tile, channel), v.row_stride,
-                             v.stride);
+    transform_tiles<kOutput>(task, channel, segment, scratch, v.at(0, row + tile, channel),
+                             v.row_stride, v.stride);
   });
 }
 
@@ -108,14 +109,15 @@ void convolve_by_blocks(const Convolution<S>& task, std::int64_t most_tiles) {
 
 /// For many filters, which would fit no cache: all threads transform the tiles of a block; then
 /// each takes panels of output channels, transforms their filters bit by bit where they are used,
-/// multiplies all tiles with them, and transforms the products back.
+/// multiplies all tiles with them, and transforms the products back. Where panels are few for the
+/// threads, several take parts of the tiles, and each transforms the filters again.
 template <int kOutput, class E, class S>
 void convolve_by_panels(const Convolution<S>& task, std::int64_t most_tiles) {
   constexpr int kProducts = WinogradPoints<kOutput>::kProducts;
   constexpr std::int64_t kManyTiles = 144;
   const Conv2dGeometry& g = task.g;
   const std::int64_t in = round_up(g.in_channels, kLanes);
-  const std::int64_t jobs = ceil_div(g.out_channels, kTogether);
+  const std::int64_t panels = ceil_div(g.out_channels, kTogether);
   const TileBlocks blocks(TileGrid(g, kOutput), most_tiles, 1);
   // The fewer filters at a time, the surer they are still in the cache when they are overwritten;
   // the more, the less often the products are loaded to be added to.
@@ -123,29 +125,37 @@ void convolve_by_panels(const Convolution<S>& task, std::int64_t most_tiles) {
   PointMatrices<E> v(kProducts, blocks.tiles(), in);
   for (std::int64_t index = 0; index < blocks.count; ++index) {
     const TileBlock block = blocks[index];
-    parallel_for(in / kLanes, 1, [&](std::int64_t group, std::int64_t) {
-      transform_block<kOutput>(task, blocks, block, group * kLanes, v);
+    const auto for_each_part = [&](std::int64_t count, const auto& body) {
+      const std::int64_t parts = parts_of_jobs(count, block.last - block.first);
+      parallel_for(count * parts, 1, [&](std::int64_t job, std::int64_t) {
+        const TileBlock part = blocks.part(block, job % parts, parts);
+        body(job / parts, part,
+             blocks.grid.tiles_before(part.first) - blocks.grid.tiles_before(block.first));
+      });
+    };
+    for_each_part(in / kLanes, [&](std::int64_t group, const TileBlock& part, std::int64_t row) {
+      transform_block<kOutput>(task, blocks, part, group * kLanes, v, row);
     });
-    parallel_for(jobs, 1, [&](std::int64_t job, std::int64_t) {
+    for_each_part(panels, [&](std::int64_t panel, const TileBlock& part, std::int64_t row) {
       PointMatrices<E> u(kProducts, 1, most_depth * kTogether);
-      PointMatrices<float> m(kProducts, blocks.tiles(), kTogether);
-      const std::int64_t o = job * kTogether;
+      PointMatrices<float> m(kProducts, part.tiles, kTogether);
+      const std::int64_t o = panel * kTogether;
       const std::int64_t columns = std::min(kTogether, g.out_channels - o);
       for (std::int64_t k = 0; k < g.in_channels; k += most_depth) {
         const std::int64_t channels = std::min(most_depth, g.in_channels - k);
         const std::int64_t depth = round_up(channels, kPerLane<E>);
-        for (std::int64_t panel = 0; panel < columns; panel += kPanel) {
-          transform_filters<kOutput>(task.filters, o + panel, columns - panel, k, channels,
-                                     u.at(0, 0, panel * depth), u.stride);
+        for (std::int64_t first = 0; first < columns; first += kPanel) {
+          transform_filters<kOutput>(task.filters, o + first, columns - first, k, channels,
+                                     u.at(0, 0, first * depth), u.stride);
         }
         for (std::int64_t point = 0; point < kProducts; ++point) {
-          multiply_panels(block.tiles, depth, columns, v.at(point, 0, k), v.row_stride,
+          multiply_panels(part.tiles, depth, columns, v.at(point, row, k), v.row_stride,
                           u.at(point, 0, 0), depth * kPanel, m.at(point, 0, 0), m.row_stride, k > 0,
                           v.stride);
         }
       }
       for (std::int64_t c = 0; c < columns; c += kLanes) {
-        finish_block<kOutput>(task, blocks, block, o + c, m, c);
+        finish_block<kOutput>(task, blocks, part, o + c, m, c);
       }
     });
   }

@@ -90,6 +90,13 @@ struct TileBlocks {
     const std::int64_t last = std::min(first + segments, grid.segments());
     return {first, last, grid.tiles_before(last) - grid.tiles_before(first)};
   }
+  /// The tiles of a part of a block, one of `parts`.
+  TileBlock part(const TileBlock& block, std::int64_t index, std::int64_t parts) const {
+    const std::int64_t all = block.last - block.first;
+    const std::int64_t first = block.first + all * index / parts;
+    const std::int64_t last = block.first + all * (index + 1) / parts;
+    return {first, last, grid.tiles_before(last) - grid.tiles_before(first)};
+  }
   /// Calls `body(segment, tile)` with each segment of a block and the tile of the block that it
   /// begins with.
   template <class Body>
