@@ -23,6 +23,9 @@ refuses() {
 
 # waits_for TEXT FILE PROCESS: until FILE holds TEXT; fails when the process ends before.
 waits_for() {
+  # As long as PROCESS is a fork of this shell, FILE may be what a run before has written, and a signal would end that
+  # fork, which takes the folder with it.
+  while [ "$(cat "/proc/$3/comm" 2>/dev/null)" = "$(cat /proc/$$/comm)" ]; do sleep 0.01; done
   until grep -qF -- "$1" "$2"; do
     kill -0 "$3" 2>/dev/null || fail "ended before it said '$1': $(cat "$2")"
     sleep 0.05
