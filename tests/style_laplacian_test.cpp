@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "support/complaint.hpp"
@@ -100,6 +101,12 @@ TEST_CASE("a picture is changed as if the levels of its pyramid were the paramet
   CHECK(loss(image).item() < 0.7 * before);
   CHECK(style::PictureParameters<double, Cpu>(image, 0).all()[0].value().data() ==
         image.value().data());
+  // What was too large once does not stay so.
+  auto level = parameters.all()[0];
+  level.mutable_value().copy_from(
+      Tensor<double>::full(level.shape(), std::numeric_limits<double>::infinity()));
+  parameters.put();
+  CHECK(level.value().to_vector() == std::vector<double>(level.value().to_vector().size(), 0.0));
 }
 
 TEST_CASE("style transfer changes the levels of a pyramid on request, with Adam only") {

@@ -91,8 +91,7 @@ class PictureParameters {
     const auto change = sum_pyramid(changes_).value();
     ops::apply_into("put", optim::detail::AddScaled<T>{T{1}}, pixels, pixels, change);
     for (auto& level : changes_) {
-      auto none = level.mutable_value();
-      ops::apply_into("put", optim::detail::AddScaled<T>{T{-1}}, none, none, none);
+      level.mutable_value().copy_from(Tensor<T, Device>::zeros(level.shape()));
     }
     return pixels;
   }
