@@ -30,7 +30,8 @@ inline bool same_secret(std::string_view given, std::string_view wanted) {
   unsigned difference = given.size() == wanted.size() ? 0 : 1;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const char letter = given.empty() ? '\0' : given[i % given.size()];
-    difference |= static_cast<unsigned char>(letter) ^ static_cast<unsigned char>(wanted[i]);
+    difference |=
+        unsigned{static_cast<unsigned char>(letter)} ^ static_cast<unsigned char>(wanted[i]);
   }
   return difference == 0;
 }
