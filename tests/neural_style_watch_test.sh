@@ -29,6 +29,10 @@ if command -v python3 >/dev/null; then
   grep -qE '^\[#+\]  100%  0:00 left  12/12  .* (it/s|s/it)  [0-9.]+ [MG]iB$' screen.txt || fail "the bar: $(cat screen.txt)"
   TERM=dumb show 80 "$program" cat.jpg suns.jpg -o x.png --size 32 --iterations 2
   grep -q '2/2  content .* s/it' screen.txt || fail "a terminal that can't rewrite lines: $(cat screen.txt)"
+  # What is said on stderr has a line of its own, and stays; what fails again for the same reason is said once.
+  show 200 "$program" cat.jpg suns.jpg -o x.png --size 32 --iterations 30 --checkpoint /dev/full --checkpoint-every 0
+  [ "$(grep -c '^neural_style: warning: /dev/full: writing failed: No space' screen.txt)" -eq 1 ] &&
+    [ "$(grep -c warning screen.txt)" -eq 1 ] || fail "a warning on a terminal: $(cat screen.txt)"
   show 80 "$program" cat.jpg suns.jpg -o x.png --size 32 --iterations 2 --quiet
   [ -z "$(tr -d '\n' <screen.txt)" ] || fail "--quiet on a terminal: $(cat screen.txt)"
 fi

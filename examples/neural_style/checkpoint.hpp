@@ -18,6 +18,7 @@
 #include "arguments.hpp"
 #include "outputs.hpp"
 #include "record.hpp"
+#include "reporter.hpp"
 #include "sfumato/core/error.hpp"
 #include "sfumato/core/printable.hpp"
 #include "sfumato/io/safetensors.hpp"
@@ -161,14 +162,14 @@ Position<Device> read_checkpoint(const std::string& path, const Record& record) 
 /// Keeps on the disk what it takes to go on with a run, and its picture as it is so far.
 class Checkpoints {
  public:
-  Checkpoints(const Arguments& a, std::shared_future<Record> record)
-      : a_(a), record_(std::move(record)) {
+  Checkpoints(const Arguments& a, std::shared_future<Record> record, const Reporter& report)
+      : a_(a), record_(std::move(record)), report_(report) {
     picture_ = !a.checkpoint.empty() && !sfumato::io::detail::find_target(a.output).stream &&
                !sfumato::io::detail::find_target(a.output).descriptor;
   }
 
-  /// An iteration is done. Says on stderr what can't be written; the run goes on, and the last good
-  /// file stays.
+  /// An iteration is done. Says on stderr what can't be written, once until it can; the run goes
+  /// on, and the last good file stays.
   template <class Device, class Painting>
   void operator()(const sfumato::style::Moment<float, Device>& now,
                   const Position<Device>& in_stage, const Painting& painting) {
@@ -176,16 +177,16 @@ class Checkpoints {
     const bool ends = interrupted != 0;
     if (!ends && written_ && seconds_since(*written_) < a_.checkpoint_every) return;
     const HoldSignals whole_files;
-    try {
+    attempt(no_checkpoint_, [&] {
       Position<Device> position = in_stage;
       position.state = now.state();
       write_checkpoint(a_.checkpoint, record_.get(), position);
-      if (picture_ && !ends && (!painted_ || seconds_since(*painted_) > wait_)) {
+    });
+    if (picture_ && !ends && (!painted_ || seconds_since(*painted_) > wait_)) {
+      attempt(no_picture_, [&] {
         write_picture_so_far(painting.written(painting.pixels(a_, now.picture())),
                              painting.iterations);
-      }
-    } catch (const sfumato::IoError& error) {
-      std::fprintf(stderr, "neural_style: warning: %s\n", sfumato::printable(error.what()).c_str());
+      });
     }
     written_ = Clock::now();
   }
@@ -195,6 +196,19 @@ class Checkpoints {
 
   static double seconds_since(Clock::time_point then) {
     return std::chrono::duration<double>(Clock::now() - then).count();
+  }
+
+  /// Does it. `trouble` is why that failed the last time.
+  template <class Action>
+  void attempt(std::string& trouble, const Action& action) {
+    std::string failure;
+    try {
+      action();
+    } catch (const sfumato::IoError& error) {
+      failure = error.what();
+    }
+    if (!failure.empty() && failure != trouble) report_.warn(failure);
+    trouble = failure;
   }
 
   void write_picture_so_far(const sfumato::Tensor<std::uint8_t>& pixels, std::int64_t iterations) {
@@ -214,6 +228,9 @@ class Checkpoints {
 
   const Arguments& a_;
   std::shared_future<Record> record_;
+  const Reporter& report_;
+  std::string no_checkpoint_;  // why not, the last time; or nothing
+  std::string no_picture_;
   bool picture_;
   std::optional<Clock::time_point> written_;
   std::optional<Clock::time_point> painted_;

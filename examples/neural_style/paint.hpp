@@ -173,7 +173,7 @@ void paint(const Arguments& a, const std::vector<Stage>& stages, Loaded<Device, 
   painting.opacity = sources.opacity;
   if (a.original_colors == "matched") painting.matched = in_colors_of_styles(sources);
   style::MinimizerState<float, Device> learnt;
-  Checkpoints keep(a, painting.record);
+  Checkpoints keep(a, painting.record, report);
   painting.history = from.earlier;
   painting.iterations = from.before;
   const auto goes_on = [&] {

@@ -101,6 +101,13 @@ class Reporter {
     drawn_.clear();
   }
 
+  /// Says on stderr what the run goes on in spite of: behind lines that are rewritten, which would
+  /// else take its place.
+  void warn(const std::string& text) const {
+    end_line();
+    std::fprintf(stderr, "neural_style: warning: %s\n", sfumato::printable(text).c_str());
+  }
+
   /// Why not all could be said; nothing where it was. A reader that left did not want more.
   std::error_code failure() const {
     return {error_ == EPIPE ? 0 : error_, std::generic_category()};
