@@ -20,17 +20,27 @@ refuses_line 'it has no STYLE' '{"content": "cat.jpg", "output": "x.png"}'
 refuses_line "there is no option 'sise'" "$(job x.png ', "sise": 64')"
 refuses_line "there is no option 'help'" "$(job x.png ', "help": true')"
 refuses_line "--size must be a whole number from 32 to 16384, not '8'" "$(job x.png ', "size": 8')"
-refuses_line '--size must be a text, a number or a list of texts, not null' "$(job x.png ', "size": null')"
-refuses_line '--size must be a text, a number or a list of texts, not object' "$(job x.png ', "size": {}')"
-refuses_line '--style-layers must be a text, a number or a list of texts, not array' \
+refuses_line '--size must be a text, a number or a list of them, not null' "$(job x.png ', "size": null')"
+refuses_line '--size must be a text, a number or a list of them, not object' "$(job x.png ', "size": {}')"
+refuses_line '--style-layers must be a text, a number or a list of them, not array' \
   "$(job x.png ', "style-layers": ['"$(printf '[%.0s' {1..100000})$(printf ']%.0s' {1..100000})"']')"
 refuses_line "it has 'size' twice" "$(job x.png ', "size": 64, "size": 32')"
 refuses_line '--quiet must be true or false, not 1' "$(job x.png ', "quiet": 1')"
 refuses_line '--weights is of all jobs: give it on the command line' "$(job x.png ', "weights": "w.pth"')"
 refuses_line '--jobs is of all jobs' "$(job x.png ', "jobs": "jobs.jsonl"')"
+refuses_line "--grid is no job's" "$(job x.png ', "grid": "tv-weight=1,2"')"
 refuses_line '--size does not go with --height' "$(job x.png ', "height": 64')"
 { echo; job x.png; echo; job ./x.png; } >jobs.jsonl
 refuses 2 'jobs.jsonl, line 4: it writes ./x.png as line 2 does' jobs
+ln -s x.png link.png
+{ job x.png; job link.png; } >jobs.jsonl
+refuses 2 'jobs.jsonl, line 2: it writes link.png as line 1 does' jobs
+{ job x.png ', "report": "r.html"'; job y.png ', "report": "./r.html"'; } >jobs.jsonl
+refuses 2 'jobs.jsonl, line 2: it writes ./r.html as line 1 does' jobs
+{ job x.png; job cat.jpg; } >jobs.jsonl
+refuses 2 'jobs.jsonl, line 2: it writes cat.jpg, which line 1 reads' jobs
+cmp cat.jpg "$images/cat.jpg" || fail "a job's content was written over by another"
+rm link.png
 refuses 1 'none.jsonl: no such file' "$program" --jobs none.jsonl
 job x.png >jobs.jsonl
 refuses 2 '--jobs does not go with CONTENT: every job names its own' jobs cat.jpg

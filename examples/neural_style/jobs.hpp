@@ -24,6 +24,7 @@
 #include "sfumato/core/version.hpp"
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/sha256.hpp"
+#include "sfumato/io/write_target.hpp"
 
 namespace neural_style {
 
@@ -48,6 +49,9 @@ inline const Option& option_of_job(const std::string& name) {
   if (option->group == kMachine || option->name == "--jobs" || option->name == "--shard") {
     throw sfumato::ValueError(option->name + " is of all jobs: give it on the command line");
   }
+  if (option->name == "--grid") {
+    throw sfumato::ValueError("--grid is no job's: a grid is painted by a command of its own");
+  }
   return *option;
 }
 
@@ -64,11 +68,12 @@ inline std::optional<std::string> text_of_job(const Option& option, const nlohma
   }
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number()) return value.dump();
-  if (!value.is_array()) refuse("a text, a number or a list of texts");
+  constexpr const char* kWanted = "a text, a number or a list of them";
+  if (!value.is_array()) refuse(kWanted);
   std::string list;
   for (const nlohmann::json& word : value) {
-    if (!word.is_string()) refuse("a text, a number or a list of texts");
-    list += (list.empty() ? "" : ",") + word.get<std::string>();
+    if (!word.is_string() && !word.is_number()) refuse(kWanted);
+    list += (list.empty() ? "" : ",") + (word.is_string() ? word.get<std::string>() : word.dump());
   }
   return list;
 }
@@ -108,18 +113,65 @@ inline Job job_of(const std::string& text, std::size_t line, const Settings& of_
   return {line, check(settings)};
 }
 
+/// One name of a file that has several, through links; nothing of what can't be replaced.
+inline std::string place_of(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  try {
+    const fs::path place =
+        fs::weakly_canonical(fs::absolute(sfumato::io::detail::follow_links(path)), ignored);
+    const bool kept = !fs::exists(place, ignored) || fs::is_regular_file(place, ignored);
+    return kept ? place.string() : "";
+  } catch (const sfumato::IoError&) {
+    return "";  // what is wrong with it is said when it is that job's turn
+  }
+}
+
+/// Refuses a job that would destroy what another one has written, or what an earlier one reads; a
+/// later one may read what an earlier one writes.
+class OneForEach {
+ public:
+  /// Throws ValueError.
+  void add(const Arguments& a, std::size_t line) {
+    for (const std::string& path :
+         {a.output, a.losses, a.plot, a.report, a.animation, a.checkpoint}) {
+      const std::string place = path.empty() ? "" : place_of(path);
+      if (place.empty()) continue;
+      const auto writer = written_.emplace(place, line).first;
+      if (writer->second != line) {
+        throw sfumato::ValueError(
+            sfumato::message("it writes ", path, " as line ", writer->second, " does"));
+      }
+      if (const auto reader = read_.find(place); reader != read_.end()) {
+        throw sfumato::ValueError(
+            sfumato::message("it writes ", path, ", which line ", reader->second, " reads"));
+      }
+    }
+    std::vector<std::string> inputs{a.content, a.initial, a.content_mask};
+    inputs.insert(inputs.end(), a.style_masks.begin(), a.style_masks.end());
+    for (const NamedStyle& style : a.styles) inputs.push_back(style.path);
+    for (const std::string& path : inputs) {
+      if (!path.empty()) read_.emplace(place_of(path), line);
+    }
+  }
+
+ private:
+  std::map<std::string, std::size_t> written_;  // lines, by the place
+  std::map<std::string, std::size_t> read_;
+};
+
 }  // namespace detail
 
 /// The jobs of --jobs. Options of the command line are defaults of all. Throws IoError for a file
 /// that can't be read, and ValueError, which names the line, for what no command line may say, and
-/// for two jobs with one picture to write.
+/// for a job that would destroy what another one writes or reads.
 inline std::vector<Job> read_jobs(const Arguments& a) {
   constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 26;
   const sfumato::io::FileReader file(a.jobs);
   const std::vector<std::uint8_t> bytes = file.read_all(kMostBytes);
   const Settings of_all = without(a.given, {"--jobs", "--shard"});
   std::vector<Job> jobs;
-  std::map<std::string, std::size_t> lines;  // by the output
+  detail::OneForEach files;
   std::size_t number = 0;
   std::istringstream text(std::string(bytes.begin(), bytes.end()));
   for (std::string line; std::getline(text, line);) {
@@ -127,13 +179,7 @@ inline std::vector<Job> read_jobs(const Arguments& a) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     try {
       jobs.push_back(detail::job_of(line, number, of_all));
-      const std::string& output = jobs.back().arguments.output;
-      const auto [other, is_new] =
-          lines.emplace(std::filesystem::absolute(output).lexically_normal().string(), number);
-      if (!is_new) {
-        throw sfumato::ValueError(
-            sfumato::message("it writes ", output, " as line ", other->second, " does"));
-      }
+      files.add(jobs.back().arguments, number);
     } catch (const sfumato::ValueError& error) {
       throw sfumato::ValueError(sfumato::message(a.jobs, ", line ", number, ": ", error.what()));
     }
