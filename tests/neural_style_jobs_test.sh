@@ -118,6 +118,20 @@ for method in gram neighbors; do
   done
 done
 
+# A network that has let go of what stands behind its last layer is loaded again only where that is needed, and what
+# was seen in a style stays known. A later job may paint on an earlier one's picture.
+{
+  job one.png ', "style-layers": ["relu1_1"], "style-layer-weights": [2]'
+  job two.png ', "style-layers": ["relu1_1", "relu2_1"]'
+  job three.png ', "style-layers": ["relu1_1"], "content": "one.png"' | sed 's/"content": "cat.jpg", //'
+} >jobs.jsonl
+"$program" --jobs jobs.jsonl --size 32 --iterations 1 --method gram --borders plain --no-metadata \
+  --content-layers relu1_1 >log.txt || fail "other layers: $?"
+grep -qx '2 style pictures looked at, 1 known' log.txt || fail "what jobs with other layers share: $(cat log.txt)"
+"$program" one.png suns.jpg -o alone.png --size 32 --iterations 1 --method gram --borders plain --no-metadata \
+  --content-layers relu1_1 --style-layers relu1_1 --quiet
+cmp alone.png three.png || fail "with fewer layers than the network has, it is another picture than alone"
+
 # A signal ends them all; what was at hand is not done.
 job long.png ', "iterations": 100000, "report-every": 1' >jobs.jsonl
 job after.png >>jobs.jsonl

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -35,10 +36,17 @@ template <class Device, class Stored>
 struct Loaded {
   std::filesystem::path weights;
   sfumato::nn::VggOptions options;
-  std::vector<std::string> layers;
   sfumato::style::LossScales scales;
   std::optional<sfumato::nn::Vgg<Stored, Device>> network;
   std::shared_ptr<sfumato::style::StyleCache<float, Device>> styles;  ///< null: nothing is shared
+
+  /// Whether the network is there, computes so, and has not let go of any of these layers.
+  bool has(const std::vector<std::string>& layers, const sfumato::nn::VggOptions& wanted) const {
+    return network && options == wanted &&
+           std::all_of(layers.begin(), layers.end(), [&](const std::string& layer) {
+             return sfumato::nn::detail::find_layer(network->layer_names(), layer).has_value();
+           });
+  }
 };
 
 /// A normalised picture (1, 3, h, w), and the losses on the way to it, numbered through all stages.

@@ -146,14 +146,14 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
     check_outputs(a, weights, stages.size());
   }
   const std::vector<std::string> layers = style::layers_of(a.transfer.objective);
-  if (!loaded.network || !(loaded.options == a.network) || loaded.layers != layers) {
-    loaded.options = a.network;
-    loaded.layers = layers;
+  if (!loaded.has(layers, a.network)) {
+    if (loaded.styles && !(loaded.options == a.network)) loaded.styles->clear();
+    loaded.network.reset();
     loaded.scales = sfumato::style::loss_scales_of(weights);
     loaded.network.emplace(
         sfumato::style::load_vgg<Stored, Device>(weights, examples::print_note, a.network));
+    loaded.options = a.network;
     loaded.network->forget_behind(style::deepest_layer(*loaded.network, layers));
-    if (loaded.styles) loaded.styles->clear();
   }
   auto& network = *loaded.network;
   const std::int64_t least_side = style::deepest_pixel(network, a.transfer.objective);
