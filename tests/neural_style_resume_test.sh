@@ -100,7 +100,8 @@ refuses 1 'STYLE: suns.jpg (' "$program" "$cat" "$cat" --no-metadata --iteration
 SFUMATO_VECTORS=portable go_on 'there, portable here' --size 40
 wanted=2 go_on '--checkpoint-every needs --checkpoint: nothing else is written on the way' --size 40 --checkpoint-every 1
 wanted=2 go_on "--checkpoint-every must be a number from 0 to 86400, not '-1'" --checkpoint c --checkpoint-every -1
-refuses 1 'none.ckpt: no such file' paint -o x.png --resume none.ckpt
+refuses 1 'none.ckpt: no such file' paint -o x.png --resume none.ckpt --log none.jsonl
+[ ! -e none.jsonl ] || fail "the log of a run that was refused: $(cat none.jsonl)"
 refuses 1 'is no checkpoint of neural_style' paint -o x.png --resume "$SFUMATO_WEIGHTS"
 refuses 1 'is this a safetensors file?' paint -o x.png --resume "$cat"
 # No other file becomes one.

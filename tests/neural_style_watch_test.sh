@@ -55,6 +55,14 @@ status=0
 paint --log /dev/full --quiet 2>err.txt || status=$?
 [ "$status" -eq 1 ] && grep -q -- '--log /dev/full could not be written: No space' err.txt || fail "a full disk: $(cat err.txt)"
 is_picture x.png
+# Of a line that has no place any more nothing stays, so that what is appended later is a line of its own.
+while [ "$(wc -c <run.jsonl)" -lt 19000 ]; do tail -1 run.jsonl >>run.jsonl; done
+(ulimit -f 20; "$program" cat.jpg suns.jpg -o x.png --size 32 --iterations 40 --report-every 1 --log run.jsonl --quiet 2>err.txt) &&
+  fail "a log without a place"
+grep -q -- '--log run.jsonl could not be written: File too large' err.txt || fail "a log without a place: $(cat err.txt)"
+paint --log run.jsonl --quiet
+! grep -vqE '^\{"event":"(start|iteration|end)",.*\}$' run.jsonl && ! grep -q '}{' run.jsonl ||
+  fail "half a line is left: $(grep -vE '^\{.*\}$' run.jsonl)"
 rm x.png
 
 # Pictures on the way.

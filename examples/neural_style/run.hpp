@@ -172,13 +172,15 @@ void load_and_paint(const Arguments& a, Loaded<Device, Stored>& loaded, const Re
   }
 
   check_frames(a, weights, stages);
-  watch.begin(stages, weights, sources);
   Position<Device> from;
   if (!a.resume.empty()) {
     from = read_checkpoint<Device>(a.resume, painting.record.get());
     if (from.stage < 1 || from.stage > stages.size()) {
       throw IoError(message(a.resume, ": there is no stage ", from.stage));
     }
+  }
+  watch.begin(stages, weights, sources);
+  if (!a.resume.empty()) {
     report.say("resumed after iteration %lld of stage %lld\n",
                static_cast<long long>(from.state.iterations), static_cast<long long>(from.stage));
   }

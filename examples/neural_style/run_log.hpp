@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -38,6 +39,7 @@ class RunLog {
       if (written < 0 && errno == EINTR) continue;
       if (written < 0) {
         error_ = errno;
+        take_back(static_cast<off_t>(at));
         return;
       }
       at += static_cast<std::size_t>(written);
@@ -48,6 +50,17 @@ class RunLog {
   std::error_code failure() const { return {error_, std::generic_category()}; }
 
  private:
+  /// Of a line that the disk has no place for nothing stays: what is appended later would be part
+  /// of it. Unless somebody else has written behind it meanwhile.
+  void take_back(off_t bytes) const {
+    const off_t end = lseek(file_, 0, SEEK_CUR);
+    struct stat status {};
+    if (bytes == 0 || fstat(file_, &status) != 0 || !S_ISREG(status.st_mode)) return;
+    if (status.st_size != end) return;
+    const int ignored = ftruncate(file_, end - bytes);
+    static_cast<void>(ignored);
+  }
+
   int file_ = -1;
   int error_ = 0;
 };
