@@ -96,7 +96,8 @@ rm -r x.png x-000002.png
 cp cat.jpg 'c<script>"&.jpg'
 "$program" 'c<script>"&.jpg' suns.jpg -o x.png --size 32 --iterations 4 --report-every 1 --plot p.svg --report r.html --quiet
 head -1 p.svg | grep -q '^<svg class="chart" xmlns' && tail -1 p.svg | grep -q '</svg>' || fail "the drawing: $(head -1 p.svg)"
-for kind in content style tv; do grep -q ">$kind</text>" p.svg || fail "the drawing has no $kind"; done
+for kind in style tv; do grep -q ">$kind</text>" p.svg || fail "the drawing has no $kind"; done
+grep -q '>content</text>' p.svg && fail "the drawing has a loss of the weight 0"
 head -1 r.html | grep -q '^<!doctype html>' && tail -1 r.html | grep -q '</html>' || fail "the report is not whole"
 grep -q '<h1>c&lt;script&gt;&quot;&amp; in the style of suns</h1>' r.html || fail "the report's title"
 [ "$(grep -c '<script' r.html)" -eq 1 ] || fail "a name is part of the report's page"
@@ -113,12 +114,15 @@ has() {
     fail "the report's row of $1: $(grep -F ">$1<" r.html)"
 }
 has --size 32 given
+has STYLE suns.jpg given
+if grep -qF '<th scope="row">--style</th>' r.html; then fail "the report has the style twice"; fi
 has --method neighbors default
 grep -qF '<th scope="row">--learning-rate</th>' r.html || fail "the report has no learning rate"
 for option in --seed --temporal-weight --shard --checkpoint-every --host --port; do
   if grep -F ">$option<" r.html; then fail "the report has what has no part in the run"; fi
 done
 paint --plot p.svg --report r.html --quiet --method gram || fail "they are not written over their own kind"
+grep -q '>content</text>' p.svg || fail "the drawing has no content"
 has --method gram given
 has --learning-rate 0.01 "by --method"
 has --iterations 4 given

@@ -7,6 +7,8 @@
 
 #include <csignal>
 #include <filesystem>
+#include <map>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -513,6 +515,24 @@ TEST_CASE("curves keep as many rows as a drawing shows, and draw what has a loga
   const std::string ordered = chart(order);
   CHECK(ordered.find("content relu4_4") < ordered.find("style relu1_1"));
   CHECK(ordered.find("style relu1_1") < ordered.find("style conv5_1"));
+  // No two of many look alike, what has the weight 0 is left out, and labels leave each other room.
+  Curves many;
+  std::map<std::string, double> row{{"content", 0.0}};
+  for (int i = 0; i < 20; ++i) row["style " + std::to_string(i)] = 1.0 + i;
+  for (std::int64_t i = 1; i <= 20; ++i) {
+    many.add(i, row);
+    many.stages.push_back(i);
+  }
+  const std::string lines = chart(many);
+  std::set<std::string> looks;
+  for (std::size_t at = 0; (at = lines.find("class=\"line ", at)) != std::string::npos; ++at) {
+    looks.insert(lines.substr(at, lines.find('"', at + 7) - at));
+  }
+  CHECK(looks.size() == 20);
+  CHECK(lines.find("content") == std::string::npos);
+  std::size_t labels = 0;
+  for (std::size_t at = 0; (at = lines.find("next stage", at)) != std::string::npos; ++at) ++labels;
+  CHECK(labels == 4);
 }
 
 TEST_CASE("pictures remember what they depend on, and nothing that would write a file") {

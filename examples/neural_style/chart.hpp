@@ -129,13 +129,21 @@ inline std::string line_of(const Plot& plot, const Curves& curves,
   return path;
 }
 
+inline constexpr std::size_t kStyles = 8;  // of colours, and of dashes
+
+/// How a curve is drawn. Those of the second eight have the colours of the first, but other dashes.
+inline std::string class_of(std::size_t number) {
+  return formatted("class=\"line k%zu d%zu\"", number % kStyles,
+                   (number + number / kStyles) % kStyles);
+}
+
 /// A dot where a line ends; nothing where that is not to be seen.
 inline std::string end_of(const Plot& plot, const Curves& curves, const std::vector<double>& values,
-                          std::size_t style) {
+                          std::size_t number) {
   const double y = plot.y(std::log10(values.empty() ? 0.0 : values.back()));
   if (!(y >= Plot::kTop && y <= Plot::kBottom)) return "";
-  return formatted("<circle class=\"dot k%zu\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/>\n", style,
-                   plot.x(static_cast<double>(curves.iterations.back())), y);
+  return formatted("<circle class=\"dot k%zu\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/>\n",
+                   number % kStyles, plot.x(static_cast<double>(curves.iterations.back())), y);
 }
 
 }  // namespace detail
@@ -155,13 +163,20 @@ inline const char* chart_styles() {
 .chart .line { fill: none; stroke: currentColor; stroke-width: 2.2; stroke-linejoin: round; }
 .chart .dot { fill: currentColor; }
 .chart .k0 { color: var(--c0); }
-.chart .k1 { color: var(--c1); stroke-dasharray: 9 4; }
-.chart .k2 { color: var(--c2); stroke-dasharray: 9 4 2 4; }
-.chart .k3 { color: var(--c3); stroke-dasharray: 2 3; }
-.chart .k4 { color: var(--c4); stroke-dasharray: 14 4; }
-.chart .k5 { color: var(--c5); stroke-dasharray: 14 3 2 3 2 3; }
-.chart .k6 { color: var(--c6); stroke-dasharray: 5 5; }
-.chart .k7 { color: var(--c7); stroke-dasharray: 1 2; }
+.chart .k1 { color: var(--c1); }
+.chart .d1 { stroke-dasharray: 9 4; }
+.chart .k2 { color: var(--c2); }
+.chart .d2 { stroke-dasharray: 9 4 2 4; }
+.chart .k3 { color: var(--c3); }
+.chart .d3 { stroke-dasharray: 2 3; }
+.chart .k4 { color: var(--c4); }
+.chart .d4 { stroke-dasharray: 14 4; }
+.chart .k5 { color: var(--c5); }
+.chart .d5 { stroke-dasharray: 14 3 2 3 2 3; }
+.chart .k6 { color: var(--c6); }
+.chart .d6 { stroke-dasharray: 5 5; }
+.chart .k7 { color: var(--c7); }
+.chart .d7 { stroke-dasharray: 1 2; }
 )";
 }
 
@@ -173,11 +188,17 @@ inline constexpr std::string_view kPlotBegin = "<svg class=\"chart\"";
 inline std::string chart(const Curves& curves) {
   using detail::formatted;
   using detail::Plot;
-  constexpr std::size_t kStyles = 8;
   constexpr std::size_t kColumns = 2;
   constexpr double kRow = 26.0;
+  constexpr double kLabel = 84.0;
   const Plot plot = detail::plot_of(curves);
-  const auto rows = static_cast<double>((curves.losses.size() + kColumns - 1) / kColumns);
+  // A loss of the weight 0 has nothing that could be drawn.
+  const auto is_drawn = [](const auto& loss) {
+    return std::any_of(loss.second.begin(), loss.second.end(), [](double v) { return v > 0.0; });
+  };
+  const auto drawn = std::count_if(curves.losses.begin(), curves.losses.end(), is_drawn);
+  const auto rows =
+      static_cast<double>((static_cast<std::size_t>(drawn) + kColumns - 1) / kColumns);
   const double height = Plot::kHeight + kRow * rows;
   std::string text(kPlotBegin);
   text += formatted(
@@ -189,11 +210,14 @@ inline std::string chart(const Curves& curves) {
   text += detail::loss_axis(plot) + detail::iteration_axis(plot);
   text += formatted("<path class=\"axis\" d=\"M%.1f %.1fV%.1fH%.1f\"/>\n", Plot::kLeft, Plot::kTop,
                     Plot::kBottom, Plot::kRight);
+  double free = Plot::kLeft;  // of labels
   for (const std::int64_t end : curves.stages) {
     const double x = plot.x(static_cast<double>(end));
     if (x > Plot::kRight) continue;
     text +=
         formatted("<path class=\"stage\" d=\"M%.1f %.1fV%.1f\"/>", x, Plot::kTop, Plot::kBottom);
+    if (x < free || x + kLabel > Plot::kRight) continue;
+    free = x + kLabel;
     text +=
         formatted("<text x=\"%.1f\" y=\"%.1f\">next stage</text>\n", x + 6.0, Plot::kTop + 12.0);
   }
@@ -205,14 +229,16 @@ inline std::string chart(const Curves& curves) {
       Plot::kTop, Plot::kRight - Plot::kLeft, Plot::kBottom - Plot::kTop);
   std::size_t number = 0;
   std::string legend;  // and what may stick out of the window
-  for (const auto& [name, values] : curves.losses) {
-    text += formatted("<path class=\"line k%zu\" d=\"", number % kStyles) +
-            detail::line_of(plot, curves, values) + "\"/>\n";
-    legend += detail::end_of(plot, curves, values, number % kStyles);
+  for (const auto& loss : curves.losses) {
+    if (!is_drawn(loss)) continue;
+    const auto& [name, values] = loss;
+    text += "<path " + detail::class_of(number) + " d=\"" + detail::line_of(plot, curves, values) +
+            "\"/>\n";
+    legend += detail::end_of(plot, curves, values, number);
     const double x = Plot::kLeft + (Plot::kRight - Plot::kLeft) / kColumns *
                                        static_cast<double>(number % kColumns);
     const double y = Plot::kHeight + kRow * static_cast<double>(number / kColumns);
-    legend += formatted("<path class=\"line k%zu\" d=\"M%.1f %.1fh40\"/>", number % kStyles, x, y) +
+    legend += "<path " + detail::class_of(number) + formatted(" d=\"M%.1f %.1fh40\"/>", x, y) +
               formatted("<text x=\"%.1f\" y=\"%.1f\">", x + 48.0, y + 5.0) + markup(name) +
               "</text>\n";
     ++number;

@@ -57,8 +57,9 @@ inline std::vector<PageRow> settings_of(const Arguments& a) {
   std::vector<PageRow> rows;
   for (const Option& option : options()) {
     const std::string value = option.value.show(a);
-    if (value.empty() || has_no_part(option, a)) continue;
     const bool given = is_given(a.given, option.name);
+    // STYLE has the value of all.
+    if (value.empty() || has_no_part(option, a) || option.name == "--style") continue;
     rows.push_back({option.name, value,
                     given                                  ? "given"
                     : value != option.value.show(defaults) ? named
