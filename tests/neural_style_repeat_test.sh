@@ -71,6 +71,12 @@ cp elsewhere/x.jpg pictures/painting.jpg "$weights/vgg19-slim.safetensors" first
 again 'the same as empty/first.png to the byte' empty/first.png --output=again.png --losses losses.csv
 [ "$(wc -l <losses.csv)" -eq 5 ] || fail "repeat takes no --losses"
 mv elsewhere/x.jpg pictures/photo.jpg
+# A program with no weights in its reach but those that $SFUMATO_WEIGHTS names.
+cp "$program" elsewhere/neural_style
+cp "$weights/vgg19-slim.safetensors" elsewhere/mine.safetensors
+(export SFUMATO_WEIGHTS=elsewhere/mine.safetensors; program=elsewhere/neural_style
+  again 'the same as first.png to the byte' first.png pictures -o again.png) || fail "\$SFUMATO_WEIGHTS"
+rm elsewhere/*
 export SFUMATO_WEIGHTS=$weights/vgg19-slim.safetensors
 
 # Presets with their stages; and runs that were ended before their end.
@@ -87,6 +93,7 @@ again 'the same as ended.png to the byte' ended.png pictures "$weights" -o again
 refuses 2 'repeat needs a picture: neural_style repeat PICTURE -o FILE' "$program" repeat
 refuses 2 'repeat writes only what -o names' "$program" repeat first.png
 refuses 2 '--size does not go with repeat: the picture says how it was painted' "$program" repeat first.png -o x.png --size 64
+refuses 2 '--grid does not go with repeat' "$program" repeat first.png -o x.png --grid tv-weight=1,2
 refuses 2 '--weights does not go with repeat' "$program" repeat first.png -o x.png --weights y
 refuses 1 'plain.png: holds no record of how it was painted' "$program" repeat plain.png -o x.png
 refuses 1 'painting.jpg: this is no PNG' "$program" repeat pictures/painting.jpg -o x.png

@@ -94,7 +94,7 @@ inline Arguments parse_repeat(std::span<const char* const> command_line,
     throw sfumato::ValueError("repeat needs a picture: neural_style repeat PICTURE -o FILE");
   }
   for (const Setting& setting : line.settings) {
-    if (!is_of_picture(*find_option(setting.option))) continue;
+    if (!is_of_picture(*find_option(setting.option)) && setting.option != "--grid") continue;
     throw sfumato::ValueError(setting.option +
                               " does not go with repeat: the picture says how it was painted");
   }
@@ -109,6 +109,8 @@ inline Arguments parse_repeat(std::span<const char* const> command_line,
   for (const Input& input : record.inputs) {
     std::vector<fs::path> all = places;
     if (input.option == "--weights") {
+      const char* const named = std::getenv("SFUMATO_WEIGHTS");
+      if (named != nullptr && *named != '\0') all.emplace_back(named);
       const std::vector<fs::path> folders = examples::weight_folders(program);
       all.insert(all.end(), folders.begin(), folders.end());
     }
