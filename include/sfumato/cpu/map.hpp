@@ -30,12 +30,20 @@ void map_contiguous(const Function& function, std::int64_t count, Result* out, c
 }
 
 /// A row, where each operand has a stride of its own. Operands that stay where they are, as most
-/// that are broadcast do, are repeated to a short run of elements, which vectors can be made of.
+/// that are broadcast do, are repeated to a short run of elements, which vectors can be made of. A
+/// function may have a run() of its own for rows along which only the last operand changes.
 template <class Function, class Result, class... T, std::size_t... I>
 void map_row(const Function& function, std::int64_t count,
              const std::array<std::int64_t, sizeof...(T) + 1>& strides, std::index_sequence<I...>,
              Result* out, const T*... in) {
   constexpr std::int64_t kRun = 64;
+  if constexpr (requires { function.run(count, out, in...); }) {
+    const auto first = strides.begin();
+    if (*first == 1 && strides.back() == 1 &&
+        std::count(first + 1, strides.end() - 1, 0) == std::ssize(strides) - 2) {
+      return function.run(count, out, in...);
+    }
+  }
   const bool contiguous =
       std::all_of(strides.begin(), strides.end(), [](std::int64_t stride) { return stride == 1; });
   const bool in_runs = strides[0] == 1 &&

@@ -1,11 +1,15 @@
 #pragma once
 
 #include <limits>
+#include <utility>
 
+#include "sfumato/autodiff/grad_mode.hpp"
+#include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/half.hpp"
 #include "sfumato/core/shape.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/comparison.hpp"
 #include "sfumato/ops/in_float.hpp"
 #include "sfumato/ops/math.hpp"
 #include "sfumato/ops/select.hpp"
@@ -34,5 +38,38 @@ Variable<T, Device> cosine_similarity(const Variable<T, Device>& a, const Variab
         return ops::sum(unit(in[0]) * unit(in[1]), {along});
       });
 }
+
+namespace detail {
+
+/// The cosines (1, 1, h, w) of the angles between the vectors of x and of goals (1, c, h, w), the
+/// latter of length 1: as cosine_similarity(), in fewer steps, of which less is kept.
+template <class T, class Device>
+Variable<T, Device> cosines_to_units(const Variable<T, Device>& x,
+                                     const Variable<T, Device>& goals) {
+  using Numbers = Variable<T, Device>;
+  constexpr auto kLeast = static_cast<T>(1e-8 * 1e-8);  // square of a length
+  const auto over_channels = [](const Numbers& a) { return ops::sum(a, {1}, true); };
+  const auto squares_of = [=](const Numbers& a) { return over_channels(ops::square(a)); };
+  const auto inverse_root = [=](const Numbers& squares) {
+    return ops::rsqrt(ops::clamp(squares, kLeast, std::numeric_limits<T>::infinity()));
+  };
+  const auto [squares, cosines] = no_grad([&] {
+    const auto of_x = squares_of(x);
+    return std::pair{of_x, over_channels(x * goals) * inverse_root(of_x)};
+  });
+  return record("cosines_to_units", cosines.value(), {x},
+                [=, squares = squares, cosines = cosines](const Backward<T, Device>& ctx) {
+                  // Whose own gradient is asked for is computed so that there is one.
+                  const auto of_x = grad_enabled() ? squares_of(x) : squares;
+                  const auto inverse = inverse_root(of_x);
+                  const auto now = grad_enabled() ? over_channels(x * goals) * inverse : cosines;
+                  // (goal - cos x / |x|) / |x|, or, where a length is held, goal / |x|
+                  const auto factor = ctx.gradient() * inverse;
+                  const auto along = ops::masked_fill(now * inverse, of_x <= kLeast, T{0});
+                  return goals * factor - x * (along * factor);
+                });
+}
+
+}  // namespace detail
 
 }  // namespace sfumato::losses

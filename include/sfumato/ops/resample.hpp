@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -106,6 +107,29 @@ struct SparseProduct {
     }
     return static_cast<T>(total);
   }
+  /// The same of `count` neighbouring lines, in an order that vectors can be made of.
+  void run(std::int64_t count, T* out, const std::int64_t* outer, const std::int64_t* row,
+           const std::int64_t* inner) const requires std::floating_point<T> {
+    constexpr std::int64_t kRun = 256;
+    std::array<double, kRun> totals;
+    const std::int64_t begin = starts.data()[*row];
+    const std::int64_t end = starts.data()[*row + 1];
+    for (std::int64_t first = 0; first < count; first += kRun) {
+      const T* const lines = x.data() + *outer * outer_stride + *inner + first;
+      const std::int64_t length = std::min(kRun, count - first);
+      totals.fill(begin == end ? 0.0 : -0.0);
+      for (std::int64_t i = begin; i < end; ++i) {
+        const T* const line = lines + column_indices.data()[i] * line_stride;
+        const double value = values.data()[i];
+        for (std::int64_t k = 0; k < length; ++k) {
+          totals[static_cast<std::size_t>(k)] += value * static_cast<double>(line[k]);
+        }
+      }
+      for (std::int64_t k = 0; k < length; ++k) {
+        out[first + k] = static_cast<T>(totals[static_cast<std::size_t>(k)]);
+      }
+    }
+  }
   template <class Memory>
   void touch(Memory& memory) const {
     const auto read = [&](const auto& array) {
@@ -154,10 +178,14 @@ Variable<T, Device> multiply_lines(const char* op, const Variable<T, Device>& x,
                         SparseRows<Device>(matrix.transposed()));
 }
 
-/// Images (n, c, h, w) with their columns multiplied by `rows` and their rows by `columns`.
+/// Images (n, c, h, w) with their columns multiplied by `rows` and their rows by `columns`: those
+/// first that are neighbours in memory, unless that leaves more for the others.
 template <class T, class Device>
 Variable<T, Device> resample2d(const char* op, const Variable<T, Device>& x,
                                const SparseMatrix& rows, const SparseMatrix& columns) {
+  if (rows.rows() < rows.columns) {
+    return multiply_lines(op, multiply_lines(op, x, 2, rows), 3, columns);
+  }
   return multiply_lines(op, multiply_lines(op, x, 3, columns), 2, rows);
 }
 

@@ -31,18 +31,30 @@ namespace detail {
 /// The sides in pixels of a position of the grid on which layers are looked at together.
 inline constexpr std::int64_t kGrid = 4;
 
-/// The features of a layer as vectors (positions, c), a position for each `grid` × `grid` pixels
-/// of the image, so that those of several layers lie on one another.
+/// How many positions an image's axis has.
+inline std::int64_t grid_side(const Shape& image, int axis, std::int64_t grid) {
+  return std::max<std::int64_t>(1, image[axis] / grid);
+}
+
+/// The features of a layer (1, c, h, w), a position for each `grid` × `grid` pixels of the image,
+/// so that those of several layers lie on one another.
 template <class T, class Features, class Device>
-Variable<T, Device> on_grid(const Variable<Features, Device>& features, const Shape& image,
-                            std::int64_t grid) {
-  const auto side = [&](int axis) { return std::max<std::int64_t>(1, image[axis] / grid); };
+Variable<T, Device> maps_on_grid(const Variable<Features, Device>& features, const Shape& image,
+                                 std::int64_t grid) {
+  const auto side = [&](int axis) { return grid_side(image, axis, grid); };
   auto x = ops::cast<T>(features);
   if (x.size(2) != side(2) || x.size(3) != side(3)) {
     x = ops::interpolate(
         x, {.size = {side(2), side(3)}, .mode = ops::Interpolation::kBilinear, .antialias = true});
   }
-  return losses::feature_vectors(x);
+  return x;
+}
+
+/// The same as vectors (positions, c).
+template <class T, class Features, class Device>
+Variable<T, Device> on_grid(const Variable<Features, Device>& features, const Shape& image,
+                            std::int64_t grid) {
+  return losses::feature_vectors(maps_on_grid<T>(features, image, grid));
 }
 
 /// What some layers see in an image, on one grid: vectors for each.
@@ -272,12 +284,21 @@ void add_neighbor_terms(std::vector<typename Objective<Network, T>::FeatureTerm>
   }
   for (std::size_t i = 0; i < names.size(); ++i) {
     const double factor = layer_weight(network, names[i], options.style_layer_weights);
-    terms.push_back(
-        {names[i], goals[i], options.style_weight * factor, "style",
-         [mean = means[i], shape = content.shape(), grid](const auto& x, const Numbers& target) {
-           const auto own = on_grid<T>(x, shape, grid) - mean;
-           return ops::mean(T{1} - losses::cosine_similarity(own, target));
-         }});
+    const auto as_maps = [&](const Numbers& vectors, std::int64_t h, std::int64_t w) {
+      return ops::reshape(ops::transpose(vectors), {1, vectors.size(1), h, w});
+    };
+    const auto lengths = ops::norm(goals[i], 2.0, 1, true);
+    const auto units =
+        goals[i] / ops::clamp(lengths, static_cast<T>(1e-8), std::numeric_limits<T>::infinity());
+    const auto side = [&](int axis) { return grid_side(content.shape(), axis, grid); };
+    terms.push_back({names[i], as_maps(units, side(2), side(3)), options.style_weight * factor,
+                     "style",
+                     [mean = means[i].size(0) == 1 ? as_maps(means[i], 1, 1)
+                                                   : as_maps(means[i], side(2), side(3)),
+                      shape = content.shape(), grid](const auto& x, const Numbers& target) {
+                       const auto own = maps_on_grid<T>(x, shape, grid) - mean;
+                       return ops::mean(T{1} - losses::detail::cosines_to_units(own, target));
+                     }});
   }
 }
 
