@@ -4,9 +4,9 @@
     benchmarks/compare_pytorch.py --weights FILE [--content FILE --style FILE] [--sizes 150x225,600x900]
 
 One iteration is: VGG-19 forward to conv5_1, content, Gram-style and total-variation losses, backward to the
-image, one Adam step. Both sides get the same two images, already resized, the same weights, the same number of
-threads and the same loss weights, and start from the content image. They run in turn, each in a process of its
-own, so that peak memory is each side's own. The losses of the last iteration are compared as a check that both
+image, one Adam step; or what --method says, of the last size alone. Both sides get the same two images, already
+resized, the same weights, the same number of threads and the same loss weights, and start from the content image.
+They run in turn, each in a process of its own, so that peak memory is each side's own. The losses of the last iteration are compared as a check that both
 computed the same thing. At the end stand the rows of README.md: PyTorch's fastest mode and sfumato.
 
 Needs PyTorch (1.13 or newer), NumPy and Pillow, and build/release/neural_style. Debian's PyTorch takes its
@@ -31,6 +31,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 MODES = ("plain", "channels_last", "compile")
+EIGENVALUES = "eigenvalues"  # a mode of --method wasserstein: channels last, and roots by torch.linalg.eigvalsh
 OURS = "sfumato"
 SLOW_GFLOPS = 10  # per thread: the reference BLAS stays below, every optimised one is well above
 
@@ -45,9 +46,15 @@ def run_pytorch(job):
 
     torch.set_num_threads(job["threads"])
     mode = job["mode"]
-    picture = StyleTransfer(job["weights"], job["content"], job["style"], (job["height"], job["width"]),
-                            channels_last=mode == "channels_last", bf16=job["precision"] == "bf16",
-                            compiled=mode == "compile")
+    pictures = (job["weights"], job["content"], job["style"], (job["height"], job["width"]))
+    how = {"channels_last": mode in ("channels_last", EIGENVALUES), "compiled": mode == "compile"}
+    if job.get("method", "gram") == "gram":
+        picture = StyleTransfer(*pictures, bf16=job["precision"] == "bf16", **how)
+    else:
+        import pytorch_methods as methods
+
+        of = methods.Neighbors if job["method"] == "neighbors" else methods.Wasserstein
+        picture = (methods.WassersteinByEigenvalues if mode == EIGENVALUES else of)(*pictures, **how)
     seconds, losses = [], []
     for _ in range(job["iterations"]):
         start = time.perf_counter()
@@ -102,7 +109,9 @@ def pytorch_side(job, mode):
 
 def sfumato_side(job, program, folder):
     table = os.path.join(folder, "losses.csv")
-    command = [program, job["content"], job["style"], "--method", "gram", "-o", os.path.join(folder, "out.png")]
+    command = [program, job["content"], job["style"], "--method", job["method"], "-o", os.path.join(folder, "out.png")]
+    if job["method"] != "gram":
+        command += ["--min-size", str(max(job["height"], job["width"])), "--first-iterations", str(job["iterations"])]
     for option in ("height", "width", "iterations", "threads", "weights", "precision"):
         command += [f"--{option}", str(job[option])]
     command += ["--borders", "plain"]  # or it would paint a larger picture than PyTorch does
@@ -119,7 +128,8 @@ def compare(size, options, folder):
     from PIL import Image
 
     height, width = size
-    job = {"height": height, "width": width, "threads": options.threads, "precision": options.precision}
+    job = {"height": height, "width": width, "threads": options.threads, "precision": options.precision,
+           "method": options.method}
     job["weights"] = os.path.abspath(options.weights)
     job["iterations"] = options.skip + options.iterations
     for role in ("content", "style"):
@@ -196,13 +206,18 @@ def main():
     parser.add_argument("--modes", default=",".join(MODES), help="of PyTorch: " + ", ".join(MODES))
     parser.add_argument("--precision", choices=("float32", "bf16"), default="float32",
                         help="bf16: PyTorch's autocast, and neural_style --precision bf16")
+    parser.add_argument("--method", choices=("gram", "neighbors", "wasserstein"), default="gram",
+                        help="the objective; wasserstein has a mode more, eigenvalues")
     parser.add_argument("--program", default=os.path.join(ROOT, "build", "release", "neural_style"))
     options = parser.parse_args()
     sizes = [parse_size(text) for text in options.sizes.split(",")]
     options.modes = [mode for mode in options.modes.split(",") if mode]
-    unknown = set(options.modes) - set(MODES)
+    modes = (*MODES, EIGENVALUES) if options.method == "wasserstein" else MODES
+    unknown = set(options.modes) - set(modes)
     if unknown:
-        parser.error(f"PyTorch modes are {', '.join(MODES)}, not {', '.join(sorted(unknown))}")
+        parser.error(f"PyTorch modes are {', '.join(modes)}, not {', '.join(sorted(unknown))}")
+    if options.method != "gram" and options.precision != "float32":
+        parser.error("bf16 is compared with --method gram only")
     # PyTorch itself is imported by workers only: a process starts with the peak memory of its parent.
     missing = [name for name in ("numpy", "PIL", "torch") if importlib.util.find_spec(name) is None]
     if missing:

@@ -1,7 +1,7 @@
 """The iteration of style transfer that compare_pytorch.py and pytorch_gpu.py time, in PyTorch.
 
 VGG-19 forward to conv5_1, content, Gram-style and total-variation losses, backward to the image, one Adam step: what
-neural_style computes by default.
+neural_style --method gram computes. pytorch_methods.py has the other methods.
 """
 
 import json
@@ -51,22 +51,29 @@ class StyleTransfer:
         """`size` is (height, width). With `bf16` the network runs under autocast."""
         self.device, self.bf16, self.grams_in_float = device, bf16, grams_in_float
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
-        state = load_weights(weights)
-        self.layers = {
-            index: (
-                state[f"features.{index}.weight"].to(device).contiguous(memory_format=self.layout),
-                state[f"features.{index}.bias"].to(device),
-            )
-            for index in CONVOLUTIONS
-        }
+        self.load(weights)
         content, style = self.read(content, size), self.read(style, size)
         with torch.no_grad():
-            self.wanted_content = self.features(content)[CONTENT_LAYER].float()
-            found = self.features(style)
-            self.wanted_grams = {index: self.style_of(found[index]) for index in STYLE_LAYERS}
+            self.prepare(content, style)
         self.image = content.clone().requires_grad_(True)
         self.optimizer = torch.optim.Adam([self.image], lr=LEARNING_RATE)
         self.loss_of = torch.compile(self.loss) if compiled else self.loss
+
+    def load(self, weights):
+        state = load_weights(weights)
+        self.layers = {
+            index: (
+                state[f"features.{index}.weight"].to(self.device).contiguous(memory_format=self.layout),
+                state[f"features.{index}.bias"].to(self.device),
+            )
+            for index in CONVOLUTIONS
+        }
+
+    def prepare(self, content, style):
+        """Looks at both pictures once."""
+        self.wanted_content = self.features(content)[CONTENT_LAYER].float()
+        found = self.features(style)
+        self.wanted_grams = {index: self.style_of(found[index]) for index in STYLE_LAYERS}
 
     def iterate(self):
         """One step; returns the loss before it."""
