@@ -11,8 +11,8 @@
 namespace sfumato::cpu {
 
 /// Whether so many jobs, which take equally long, are at least 4/5 of what the threads could do
-/// meanwhile: the last ones may leave some of them without work. Two threads are always content, as
-/// smaller jobs cost them as much as they gain.
+/// meanwhile: the last ones may leave some of them without work. Two threads are always content:
+/// smaller jobs were not seen to pay there.
 inline bool keep_busy(std::int64_t jobs, std::int64_t threads = thread_count()) {
   return threads <= 2 || 5 * jobs >= 4 * threads * ceil_div(jobs, threads);
 }
