@@ -211,8 +211,8 @@ inline std::vector<SliceFilters> gather_all_filters(const Convolution<float>& ta
   parallel_for(count * halves, 1, [&](std::int64_t job, std::int64_t) {
     const std::int64_t panel = job / halves;
     const Part part(kPanel, kLanes, job % halves, halves);
-    for (std::int64_t half = part.begin; half < part.end; half += kLanes) {
-      gather_filter_slices(task, panel * kPanel, half, panels[static_cast<std::size_t>(panel)]);
+    for (std::int64_t out = part.begin; out < part.end; out += kLanes) {
+      gather_filter_slices(task, panel * kPanel, out, panels[static_cast<std::size_t>(panel)]);
     }
   });
   return panels;
@@ -290,8 +290,8 @@ inline void convolve_gathered_rows(const Convolution<float>& task, SliceJob job)
     }
     parallel_for(panels, 1, [&](std::int64_t panel, std::int64_t) {
       SliceFilters own(g);
-      for (std::int64_t half = 0; half < kPanel; half += kLanes) {
-        gather_filter_slices(task, panel * kPanel, half, own);
+      for (std::int64_t out = 0; out < kPanel; out += kLanes) {
+        gather_filter_slices(task, panel * kPanel, out, own);
       }
       for (std::int64_t index = 0; index < count; ++index) {
         multiply(index, panel, Part(g.out_w), own);
