@@ -50,15 +50,9 @@ class OfRelus(StyleTransfer):
     padding = "zeros"  # of the first convolution
 
     def __init__(self, weights, content, style, size, channels_last=False, compiled=False):
-        self.device, self.bf16 = "cpu", False
-        self.layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.load(weights)
         self.mean, self.std = (torch.tensor(of).reshape(1, 3, 1, 1) for of in (MEAN, STD))
-        content, style = self.read(content, size), self.read(style, size)
-        with torch.no_grad():
-            self.prepare(content, style)
-        self.image = content.clone().requires_grad_(True)
-        self.average = torch.zeros_like(content)
+        super().__init__(weights, content, style, size, channels_last=channels_last, compiled=compiled)
+        self.average = torch.zeros_like(self.image)
         if self.pyramid_levels > 0:
             height, width = size
             self.levels = [torch.zeros(1, 3, max(1, height >> i), max(1, width >> i), requires_grad=True)
@@ -66,7 +60,6 @@ class OfRelus(StyleTransfer):
         else:
             self.levels = [self.image]
         self.optimizer = torch.optim.Adam(self.levels, lr=self.learning_rate, betas=(0.9, 0.99))
-        self.loss_of = torch.compile(self.loss) if compiled else self.loss
 
     def iterate(self):
         self.image.grad = None
