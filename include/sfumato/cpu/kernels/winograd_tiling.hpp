@@ -5,6 +5,7 @@
 
 #include "sfumato/core/division.hpp"
 #include "sfumato/core/geometry.hpp"
+#include "sfumato/cpu/kernels/shares.hpp"
 
 /// How the kernels of Winograd's algorithm cut up what they compute.
 namespace sfumato::cpu {
@@ -87,15 +88,12 @@ struct TileBlocks {
   std::int64_t tiles() const { return segments * grid.longest; }
   TileBlock operator[](std::int64_t index) const {
     const std::int64_t first = index * segments;
-    const std::int64_t last = std::min(first + segments, grid.segments());
-    return {first, last, grid.tiles_before(last) - grid.tiles_before(first)};
+    return block_of(first, std::min(first + segments, grid.segments()));
   }
   /// The tiles of a part of a block, one of `parts`.
   TileBlock part(const TileBlock& block, std::int64_t index, std::int64_t parts) const {
-    const std::int64_t all = block.last - block.first;
-    const std::int64_t first = block.first + all * index / parts;
-    const std::int64_t last = block.first + all * (index + 1) / parts;
-    return {first, last, grid.tiles_before(last) - grid.tiles_before(first)};
+    const Part segment_range(block.last - block.first, 1, index, parts);
+    return block_of(block.first + segment_range.begin, block.first + segment_range.end);
   }
   /// Calls `body(segment, tile)` with each segment of a block and the tile of the block that it
   /// begins with.
@@ -107,6 +105,11 @@ struct TileBlocks {
       body(segment, tile);
       tile += segment.tiles;
     }
+  }
+
+ private:
+  TileBlock block_of(std::int64_t first, std::int64_t last) const {
+    return {first, last, grid.tiles_before(last) - grid.tiles_before(first)};
   }
 };
 
