@@ -40,7 +40,10 @@ refuses 2 'jobs.jsonl, line 2: it writes ./r.html as line 1 does' jobs
 { job x.png; job cat.jpg; } >jobs.jsonl
 refuses 2 'jobs.jsonl, line 2: it writes cat.jpg, which line 1 reads' jobs
 cmp cat.jpg "$images/cat.jpg" || fail "a job's content was written over by another"
-rm link.png
+mkdir paintings && cp suns.jpg paintings
+{ job x.png | sed 's/"suns.jpg"/"paintings"/'; job paintings/suns.jpg; } >jobs.jsonl
+refuses 2 'jobs.jsonl, line 2: it writes paintings/suns.jpg, which line 1 reads' jobs
+rm -r link.png paintings
 refuses 1 'none.jsonl: no such file' "$program" --jobs none.jsonl
 job x.png >jobs.jsonl
 refuses 2 '--jobs does not go with CONTENT: every job names its own' jobs cat.jpg

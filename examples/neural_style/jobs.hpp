@@ -25,6 +25,7 @@
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/sha256.hpp"
 #include "sfumato/io/write_target.hpp"
+#include "sources.hpp"
 
 namespace neural_style {
 
@@ -147,11 +148,9 @@ class OneForEach {
             sfumato::message("it writes ", path, ", which line ", reader->second, " reads"));
       }
     }
-    std::vector<std::string> inputs{a.content, a.initial, a.content_mask};
-    inputs.insert(inputs.end(), a.style_masks.begin(), a.style_masks.end());
-    for (const NamedStyle& style : a.styles) inputs.push_back(style.path);
-    for (const std::string& path : inputs) {
-      if (!path.empty()) read_.emplace(place_of(path), line);
+    try {
+      for (const SourceFile& file : source_files(a)) read_.emplace(place_of(file.path), line);
+    } catch (const sfumato::IoError&) {  // of a folder; it is said when it is that job's turn
     }
   }
 
