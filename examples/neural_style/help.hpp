@@ -74,8 +74,8 @@ inline const std::vector<std::string>& help_notes() {
       "On SIGINT (Ctrl-C), SIGTERM, SIGHUP, SIGXCPU, or when nobody reads its output any longer, "
       "the program ends after the iteration at hand and writes what there is; a second SIGINT "
       "ends it at once.",
-      "Exit status: 0 done; 1 a file, the memory or the device does not serve, or a loss was not "
-      "finite; 2 the command line is not right; 3 --until-loss was not reached; 130 ended by "
+      "Exit status: 0 done; 1 a file, the memory or the device failed, or a loss was not finite; 2 "
+      "the command line is not right; 3 --until-loss was not reached; 130 ended by "
       "SIGINT, 143 by SIGTERM, 129 by "
       "SIGHUP, 152 by SIGXCPU, 141 as nobody read its output.",
       "Example: neural_style photo.jpg painting.jpg"};

@@ -135,8 +135,10 @@ inline std::vector<Option> picture_options() {
        {{{}, "--optimizer", "lbfgs", "only Adam changes one"},
         {{}, "--optimizer", "scaled-lbfgs", "only Adam changes one"}}},
       {"--borders", "", "HOW", kSize,
-       "extend: where a side is no multiple of 16, paint some pixels more than the picture, by "
-       "reflection, and cut them off, which spares it coloured strips; plain: do not",
+       "extend: where a side is no multiple of 16 (of 8 with --method neighbors), paint some "
+       "pixels "
+       "more than the picture, by reflection, and cut them off, which spares it coloured strips; "
+       "plain: do not",
        meaning<decltype(at(&T::borders)), style::Borders>(
            at(&T::borders),
            {{"extend", style::Borders::kExtend}, {"plain", style::Borders::kPlain}})},
