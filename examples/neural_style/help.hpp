@@ -85,7 +85,8 @@ inline const std::vector<std::string>& help_notes() {
 /// What --help prints, from the table.
 inline std::string help() {
   std::string text = sfumato::message(
-      "Neural style transfer (Gatys, Ecker and Bethge, 2016) with VGG-19.\nUsage: ", kUsage, "\n");
+      "Neural style transfer with VGG-19 (Gatys et al., 2016; Kolkin et al., 2022).\nUsage: ",
+      kUsage, "\n");
   std::string group;
   for (const Option& option : options()) {
     if (option.group != group) text += "\n" + option.group + ":\n";

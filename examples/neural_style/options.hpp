@@ -78,8 +78,8 @@ inline const std::vector<Option>& further_options() {
        number(at(&T::until_loss), 0.0, kHeaviest)},
       {"--optimizer", "", "WHICH", kOptimiser,
        "adam; lbfgs, of which every evaluation counts as an iteration; or scaled-lbfgs, the "
-       "fastest, "
-       "the same with each frequency of the gradient divided by itself",
+       "same with each frequency of the gradient divided by itself, which takes the fewest "
+       "iterations",
        meaning<decltype(at(&T::optimizer)), style::Optimizer>(
            at(&T::optimizer), {{"adam", style::Optimizer::kAdam},
                                {"lbfgs", style::Optimizer::kLbfgs},
@@ -106,8 +106,8 @@ inline const std::vector<Option>& further_options() {
        positive(at(&T::lr_decay), 1.0),
        {not_lbfgs, not_scaled}},
       {"--init", "", "WHAT|FILE", kOptimiser,
-       "What the picture starts as: content, noise, gray, style-stats, noise in the style's "
-       "colours, or a picture",
+       "What the picture starts as: content, noise, gray, style-stats (noise in the style's "
+       "colours), or a picture of your own",
        words(at(&A::initial), "content, noise, gray, style-stats or a file name",
              {"content", "noise", "gray", "style-stats"})},
       {"--seed",
@@ -219,15 +219,14 @@ inline const std::vector<Option>& further_options() {
        number(at(&A::threads), 1, 1024)},
 
       {"--checkpoint", "", "FILE", kRuns,
-       "File that always holds what it takes to go on with the run, also after a kill -9 or a "
-       "power "
-       "cut; meanwhile OUT is the picture as it is so far",
+       "File that always holds what it takes to go on with the run, even after a kill -9 or a "
+       "power cut; meanwhile OUT is the picture as it is so far",
        words(at(&A::checkpoint), "a file name")},
       {"--checkpoint-every",
        "",
        "SECONDS",
        kRuns,
-       "How old that may become; it is also written on any signal",
+       "How often the checkpoint is written; on any signal that ends the run it is, too",
        number(at(&A::checkpoint_every), 0.0, 86400.0),
        {{{}, "--checkpoint", "", "nothing else is written on the way"}}},
       {"--resume", "", "FILE", kRuns,

@@ -45,8 +45,8 @@ inline std::vector<Option> picture_options() {
        "",
        "FILE[=WEIGHT]",
        kPictures,
-       "Another one, any number of times. They count as their weights say, STYLE=WEIGHT "
-       "too; the pictures of a folder share its weight",
+       "Another style, any number of times. Each counts by its weight (STYLE=WEIGHT works, too); "
+       "the pictures of a folder share its weight",
        styles(at(&A::styles)),
        {},
        false,
@@ -57,9 +57,8 @@ inline std::vector<Option> picture_options() {
        "one",
        words(at(&A::output), "a file name")},
       {"--no-metadata", "", "", kPictures,
-       "Keep nothing in the PNG of how it was painted. Otherwise `neural_style repeat OUT.png "
-       "[FILE "
-       "or FOLDER...] -o FILE` paints it again, from the same files, which it finds by their "
+       "Do not record in the PNG how it was painted. Otherwise `neural_style repeat OUT.png "
+       "[FILE or FOLDER...] -o FILE` paints it again, from the same files, which it finds by their "
        "hashes",
        flag(at(&A::no_metadata))},
       {"--preset", "", "NAME", kPictures, preset_help(), choice(at(&A::preset), preset_names())},
@@ -74,7 +73,8 @@ inline std::vector<Option> picture_options() {
        "average; contrast, it has as much of light and dark (the luma's deviation); or both",
        choice(at(&A::keep), {"no", "luminance", "contrast", "both"})},
       {"--keep-alpha", "", "", kPictures,
-       "The picture is transparent where the content is (PNG). Otherwise that is put over white",
+       "The picture is transparent where the content is (PNG). Otherwise the content is put over "
+       "white",
        flag(at(&A::keep_alpha))},
       {"--content-mask",
        "",
@@ -118,9 +118,9 @@ inline std::vector<Option> picture_options() {
        "",
        "COUNT",
        kSize,
-       "So many stages more at the last size, of a quarter of --iterations each, in which every "
-       "layer finds by itself, for all of its positions, what the picture painted so far is most "
-       "like; none unless asked for where --iterations is given",
+       "That many further stages at the last size, of a quarter of --iterations each, in which "
+       "every layer finds by itself, for all of its positions, what the picture painted so far is "
+       "most like; none unless asked for where --iterations is given",
        number(at(&A::final_passes), std::int64_t{0}, std::int64_t{100}),
        {{{}, "--method", "gram", "it finds no neighbours"},
         {{}, "--method", "wasserstein", "it finds no neighbours"},
@@ -135,10 +135,9 @@ inline std::vector<Option> picture_options() {
        {{{}, "--optimizer", "lbfgs", "only Adam changes one"},
         {{}, "--optimizer", "scaled-lbfgs", "only Adam changes one"}}},
       {"--borders", "", "HOW", kSize,
-       "extend: where a side is no multiple of 16 (of 8 with --method neighbors), paint some "
-       "pixels "
-       "more than the picture, by reflection, and cut them off, which spares it coloured strips; "
-       "plain: do not",
+       "extend: where a side is no multiple of 16, of 8 with --method neighbors, paint some "
+       "pixels more than the picture, by reflection, and cut them off, which spares it coloured "
+       "strips; plain: do not",
        meaning<decltype(at(&T::borders)), style::Borders>(
            at(&T::borders),
            {{"extend", style::Borders::kExtend}, {"plain", style::Borders::kPlain}})},
