@@ -322,6 +322,15 @@ TEST_CASE("interpolation with antialiasing and corners is PyTorch's") {
   close({.size = {3, 4}, .mode = Interpolation::kBicubic, .align_corners = true},
         {0, 2.537037037037, 3.166666666667, 2, 3.1875, 3.432291666667, 0.906828703704, 1.71875, 4,
          0.611111111111, 1.351851851852, 5});
+  // Long rows and long columns are computed in orders of their own.
+  const auto wide = random_variable({2, 2, 5, 700}, 2);
+  const auto resized = [](const auto& images, std::int64_t h, std::int64_t w) {
+    return ops::interpolate(images,
+                            {.size = {h, w}, .mode = Interpolation::kBilinear, .antialias = true});
+  };
+  const auto tall = [](const auto& images) { return ops::transpose(images, 2, 3); };
+  check_close(resized(wide, 3, 330), tall(resized(tall(wide), 330, 3)).value().to_vector());
+  check_close(resized(wide, 7, 900), tall(resized(tall(wide), 900, 7)).value().to_vector());
   // Cubic polynomials overshoot, and no pixel is -28 or 298.
   const Variable<std::uint8_t> pixels(Tensor<std::uint8_t>::from({0, 255, 255, 0}, {1, 1, 1, 4}));
   const ops::InterpolateOptions larger{.size = {1, 12}, .mode = Interpolation::kBicubic};

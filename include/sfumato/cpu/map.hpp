@@ -29,20 +29,31 @@ void map_contiguous(const Function& function, std::int64_t count, Result* out, c
   for (std::int64_t i = 0; i < count; ++i) out[i] = static_cast<Result>(function(in[i]...));
 }
 
+/// Whether the function has a run() of its own for rows along which only operand `i` changes.
+template <std::size_t i, class Function, class Result, class... T>
+concept HasRun = requires(const Function& function, Result* out, const T*... in) {
+  function.run(std::integral_constant<std::size_t, i>(), std::int64_t{}, out, in...);
+};
+
 /// A row, where each operand has a stride of its own. Operands that stay where they are, as most
-/// that are broadcast do, are repeated to a short run of elements, which vectors can be made of. A
-/// function may have a run() of its own for rows along which only the last operand changes.
+/// that are broadcast do, are repeated to a short run of elements, which vectors can be made of.
 template <class Function, class Result, class... T, std::size_t... I>
 void map_row(const Function& function, std::int64_t count,
              const std::array<std::int64_t, sizeof...(T) + 1>& strides, std::index_sequence<I...>,
              Result* out, const T*... in) {
   constexpr std::int64_t kRun = 64;
-  if constexpr (requires { function.run(count, out, in...); }) {
-    const auto first = strides.begin();
-    if (*first == 1 && strides.back() == 1 &&
-        std::count(first + 1, strides.end() - 1, 0) == std::ssize(strides) - 2) {
-      return function.run(count, out, in...);
-    }
+  if constexpr ((HasRun<I, Function, Result, T...> || ...)) {
+    const auto ran = [&]<std::size_t i>(std::integral_constant<std::size_t, i> changing) {
+      if constexpr (HasRun<i, Function, Result, T...>) {
+        std::array<std::int64_t, sizeof...(T) + 1> alone{1};
+        alone[i + 1] = 1;
+        if (strides != alone) return false;
+        function.run(changing, count, out, in...);
+        return true;
+      }
+      return false;
+    };
+    if ((ran(std::integral_constant<std::size_t, I>()) || ...)) return;
   }
   const bool contiguous =
       std::all_of(strides.begin(), strides.end(), [](std::int64_t stride) { return stride == 1; });

@@ -107,8 +107,18 @@ struct SparseProduct {
     }
     return static_cast<T>(total);
   }
+  /// The same of `count` neighbouring rows, for one line.
+  void run(std::integral_constant<std::size_t, 1>, std::int64_t count, T* out,
+           const std::int64_t* outer, const std::int64_t* row,
+           const std::int64_t* inner) const requires std::floating_point<T> {
+    const T* const line = x.data() + *outer * outer_stride + *inner;
+    const std::int64_t* const begins = starts.data() + *row;
+    for (std::int64_t k = 0; k < count; ++k)
+      out[k] = row_times_line(begins[k], begins[k + 1], line);
+  }
   /// The same of `count` neighbouring lines, in an order that vectors can be made of.
-  void run(std::int64_t count, T* out, const std::int64_t* outer, const std::int64_t* row,
+  void run(std::integral_constant<std::size_t, 2>, std::int64_t count, T* out,
+           const std::int64_t* outer, const std::int64_t* row,
            const std::int64_t* inner) const requires std::floating_point<T> {
     constexpr std::int64_t kRun = 256;
     std::array<double, kRun> totals;
@@ -117,17 +127,12 @@ struct SparseProduct {
     for (std::int64_t first = 0; first < count; first += kRun) {
       const T* const lines = x.data() + *outer * outer_stride + *inner + first;
       const std::int64_t length = std::min(kRun, count - first);
-      totals.fill(begin == end ? 0.0 : -0.0);
+      std::fill_n(totals.begin(), length, begin == end ? 0.0 : -0.0);
       for (std::int64_t i = begin; i < end; ++i) {
         const T* const line = lines + column_indices.data()[i] * line_stride;
-        const double value = values.data()[i];
-        for (std::int64_t k = 0; k < length; ++k) {
-          totals[static_cast<std::size_t>(k)] += value * static_cast<double>(line[k]);
-        }
+        add_multiple(values.data()[i], length, line, totals.data());
       }
-      for (std::int64_t k = 0; k < length; ++k) {
-        out[first + k] = static_cast<T>(totals[static_cast<std::size_t>(k)]);
-      }
+      std::copy_n(totals.begin(), length, out + first);
     }
   }
   template <class Memory>
@@ -139,6 +144,22 @@ struct SparseProduct {
     read(starts);
     read(column_indices);
     read(values);
+  }
+
+ private:
+  // Functions of their own, or GCC gathers from memory what it adds up.
+  [[gnu::noinline]] static void add_multiple(double weight, std::int64_t count, const T* line,
+                                             double* totals) {
+    for (std::int64_t k = 0; k < count; ++k) totals[k] += weight * static_cast<double>(line[k]);
+  }
+  T row_times_line(std::int64_t begin, std::int64_t end, const T* line) const {
+    const std::int64_t* const places = column_indices.data();
+    const double* const weights = values.data();
+    double total = begin == end ? 0.0 : -0.0;
+    for (std::int64_t i = begin; i < end; ++i) {
+      total += weights[i] * static_cast<double>(line[places[i] * line_stride]);
+    }
+    return static_cast<T>(total);
   }
 };
 
