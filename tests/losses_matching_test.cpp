@@ -98,6 +98,26 @@ TEST_CASE("a gradient gets the size asked for, and keeps its direction") {
   CHECK(none.value().to_vector() == std::vector<double>(6, 0.0));
 }
 
+TEST_CASE("the cosines of maps to vectors of length 1, whose gradient is computed in one pass") {
+  const auto x = random_variable({1, 5, 3, 4}, 21);
+  const auto goals = random_variable({1, 5, 3, 4}, 22).detach();
+  const auto units = goals / ops::norm(goals, 2.0, {1}, true);
+  const auto cosines = losses::detail::cosines_to_units(x, units);
+  const auto same = ops::sum(units * x, {1}, true) / ops::norm(x, 2.0, {1}, true);
+  REQUIRE(cosines.shape() == Shape{1, 1, 3, 4});
+  for (std::int64_t i = 0; i < 12; ++i) {
+    CHECK(cosines.value().to_vector()[static_cast<std::size_t>(i)] ==
+          doctest::Approx(same.value().to_vector()[static_cast<std::size_t>(i)]));
+  }
+  const auto weights = random_variable({1, 1, 3, 4}, 23).detach();
+  const auto slope = grad({ops::sum(cosines * weights)}, {x})[0].value().to_vector();
+  const auto expected = grad({ops::sum(same * weights)}, {x})[0].value().to_vector();
+  for (std::size_t i = 0; i < slope.size(); ++i) CHECK(slope[i] == doctest::Approx(expected[i]));
+  check_derivatives(
+      [&](const Inputs& in) { return ops::square(losses::detail::cosines_to_units(in[0], units)); },
+      {x});
+}
+
 TEST_CASE("sets of features are compared by the cosines of their angles") {
   const Variable<double> a(Tensor<double>{{1, 0}, {0, 2}, {3, 3}}, true);
   const Variable<double> b(Tensor<double>{{0, 1}, {-1, 0}});

@@ -84,6 +84,7 @@ struct AllKernels {
       masks;
   Kernels<MapKernel<ops::detail::ScaledDeviation, T, T, T, T, T>,
           MapKernel<ops::detail::DeviationProduct, T, T, T, T>,
+          MapKernel<losses::detail::DifferenceOfProducts, T, T, T, T, T>,
           MapKernel<ops::detail::BatchNormGradient, T, T, T, T, T, T, T>,
           MapKernel<ops::detail::Where, T, std::uint8_t, T, T>,
           MapKernel<ops::detail::IsExtreme, Compute<T>, T, T>,
