@@ -33,6 +33,17 @@ Variable<T, Device> feature_vectors(const Variable<T, Device>& features) {
   return ops::transpose(ops::reshape(features, {features.size(1), -1}));
 }
 
+namespace detail {
+
+/// Vectors (n, c), each divided by its length; a vector of zeros stays.
+template <class T, class Device>
+Variable<T, Device> unit_vectors(const Variable<T, Device>& x) {
+  const auto length = ops::norm(x, 2.0, 1, true);
+  return x / ops::masked_fill(length, length == T{0}, T{1});
+}
+
+}  // namespace detail
+
 /// 1 - cos of the angle between each of a (n, c) and each of b (m, c): (n, m). A vector of zeros is
 /// at a distance of 1 from all. Throws ShapeError for what does not fit.
 template <Real T, class Device>
@@ -42,11 +53,8 @@ Variable<T, Device> cosine_distances(const Variable<T, Device>& a, const Variabl
     throw ShapeError(message("cosine_distances: ", a.shape(), " and ", b.shape(),
                              " must be vectors (n, c) and (m, c)"));
   }
-  const auto unit = [](const Variable<T, Device>& x) {
-    const auto length = ops::norm(x, 2.0, 1, true);
-    return x / ops::masked_fill(length, length == T{0}, T{1});
-  };
-  return T{1} - ops::matmul(unit(a), unit(b), {.transpose_b = true});
+  return T{1} -
+         ops::matmul(detail::unit_vectors(a), detail::unit_vectors(b), {.transpose_b = true});
 }
 
 /// The relaxed earth mover's distance of two sets (n, c) and (m, c), by the cosines of their
@@ -108,9 +116,7 @@ Variable<T, Device> nearest_neighbor_loss(const Variable<T, Device>& x,
   const auto own = centred(x);
   const auto others = centred(choices);
   const auto chosen = ops::index_select(others, 0, nearest_neighbors(own, others));
-  const auto lengths = ops::norm(own, 2.0, 1) * ops::norm(chosen, 2.0, 1);
-  const auto cosines = ops::sum(own * chosen, 1) / ops::masked_fill(lengths, lengths == T{0}, T{1});
-  return ops::mean(T{1} - cosines);
+  return ops::mean(T{1} - ops::sum(detail::unit_vectors(own) * detail::unit_vectors(chosen), 1));
 }
 
 }  // namespace sfumato::losses

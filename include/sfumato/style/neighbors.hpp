@@ -112,9 +112,7 @@ struct GridFeatures {
     const NoGrad off;
     std::vector<Numbers> parts;
     for (std::size_t i = 0; i < vectors.size(); ++i) {
-      const auto x = vectors[i] - means[i];
-      const auto length = ops::norm(x, 2.0, 1, true);
-      parts.push_back(x / ops::masked_fill(length, length == T{0}, T{1}));
+      parts.push_back(losses::detail::unit_vectors(vectors[i] - means[i]));
     }
     return ops::cat(parts, 1);
   }
