@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 
 #include "sfumato/cpu/kernels/amx.hpp"
 #include "sfumato/cpu/kernels/every_target.hpp"
@@ -18,10 +19,13 @@ namespace sfumato::cpu {
 
 #ifdef SFUMATO_AVX512_BF16
 template <class Table>
-inline constexpr Table kBf16Kernels = avx512::kKernels<Table>;
-template <>
-inline constexpr auto kBf16Kernels<ConvolutionKernels<BFloat16>> =
-    avx512_bf16::kKernels<ConvolutionKernels<BFloat16>>;
+inline constexpr Table kBf16Kernels = [] {
+  if constexpr (std::is_same_v<Table, ConvolutionKernels<BFloat16>>) {
+    return avx512_bf16::kKernels<Table>;
+  } else {
+    return avx512::kKernels<Table>;
+  }
+}();
 #endif
 
 #ifdef SFUMATO_AMX
@@ -58,11 +62,12 @@ inline InstructionSet find_instruction_set() {
 #ifdef SFUMATO_AVX2
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+    // A virtual machine may hide it and show AMX, but each set is to have those before it.
+    if (!__builtin_cpu_supports("avx512bf16")) return InstructionSet::kAvx512;
 #ifdef SFUMATO_AMX
     if (request_amx()) return InstructionSet::kAmx;
 #endif
-    if (__builtin_cpu_supports("avx512bf16")) return InstructionSet::kAvx512Bf16;
-    return InstructionSet::kAvx512;
+    return InstructionSet::kAvx512Bf16;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return InstructionSet::kAvx2;
 #endif
