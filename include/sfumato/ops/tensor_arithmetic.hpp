@@ -1,7 +1,7 @@
 #pragma once
 
 #include <concepts>
-#include <ranges>
+#include <iterator>
 #include <type_traits>
 
 #include "sfumato/autodiff/variable.hpp"
@@ -48,9 +48,9 @@ inline constexpr bool is_variable<Variable<T, Device>> = true;
 
 /// Lists and texts, which nothing is computed with.
 template <class B>
-concept NoOperand =
-    !is_tensor<B> && !is_variable<B> &&
-    (std::ranges::range<const B> || std::is_pointer_v<B> || std::is_null_pointer_v<B>);
+concept NoOperand = !is_tensor<B> && !is_variable<B> && (requires(const B& list) {
+  std::begin(list);
+} || std::is_pointer_v<B> || std::is_null_pointer_v<B>);
 template <class A, class B>
 concept OneIsNoOperand = ((is_tensor<A> || is_variable<A>)&&NoOperand<B>) ||
                          ((is_tensor<B> || is_variable<B>)&&NoOperand<A>);
