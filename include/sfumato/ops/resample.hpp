@@ -90,13 +90,7 @@ struct SparseProduct {
   std::int64_t line_stride;
 
   SFUMATO_HOST_DEVICE T operator()(std::int64_t outer, std::int64_t row, std::int64_t inner) const {
-    const T* const line = x.data() + outer * outer_stride + inner;
-    const std::int64_t begin = starts.data()[row];
-    const std::int64_t end = starts.data()[row + 1];
-    double total = begin == end ? 0.0 : -0.0;  // what is added to -0 stays what it is, -0 too
-    for (std::int64_t i = begin; i < end; ++i) {
-      total += values.data()[i] * static_cast<double>(line[column_indices.data()[i] * line_stride]);
-    }
+    double total = times_line(row, x.data() + outer * outer_stride + inner);
     if constexpr (std::integral<T>) {
       // Cubic polynomials overshoot, beyond what an integer can be.
       using Limits = std::numeric_limits<T>;
@@ -112,9 +106,7 @@ struct SparseProduct {
            const std::int64_t* outer, const std::int64_t* row,
            const std::int64_t* inner) const requires std::floating_point<T> {
     const T* const line = x.data() + *outer * outer_stride + *inner;
-    const std::int64_t* const begins = starts.data() + *row;
-    for (std::int64_t k = 0; k < count; ++k)
-      out[k] = row_times_line(begins[k], begins[k + 1], line);
+    for (std::int64_t k = 0; k < count; ++k) out[k] = static_cast<T>(times_line(*row + k, line));
   }
   /// The same of `count` neighbouring lines, in an order that vectors can be made of.
   void run(std::integral_constant<std::size_t, 2>, std::int64_t count, T* out,
@@ -147,19 +139,19 @@ struct SparseProduct {
   }
 
  private:
-  // Functions of their own, or GCC gathers from memory what it adds up.
+  SFUMATO_HOST_DEVICE double times_line(std::int64_t row, const T* line) const {
+    const std::int64_t begin = starts.data()[row];
+    const std::int64_t end = starts.data()[row + 1];
+    double total = begin == end ? 0.0 : -0.0;  // what is added to -0 stays what it is, -0 too
+    for (std::int64_t i = begin; i < end; ++i) {
+      total += values.data()[i] * static_cast<double>(line[column_indices.data()[i] * line_stride]);
+    }
+    return total;
+  }
+  // A function of its own, or GCC gathers from memory what it adds up.
   [[gnu::noinline]] static void add_multiple(double weight, std::int64_t count, const T* line,
                                              double* totals) {
     for (std::int64_t k = 0; k < count; ++k) totals[k] += weight * static_cast<double>(line[k]);
-  }
-  T row_times_line(std::int64_t begin, std::int64_t end, const T* line) const {
-    const std::int64_t* const places = column_indices.data();
-    const double* const weights = values.data();
-    double total = begin == end ? 0.0 : -0.0;
-    for (std::int64_t i = begin; i < end; ++i) {
-      total += weights[i] * static_cast<double>(line[places[i] * line_stride]);
-    }
-    return static_cast<T>(total);
   }
 };
 
