@@ -10,6 +10,7 @@
 #include "../weights/distill/distillation.hpp"
 #include "../weights/distill/least_squares_student.hpp"
 #include "../weights/distill/loss_scales.hpp"
+#include "../weights/distill/neighbor_loss.hpp"
 #include "../weights/distill/painted_pictures.hpp"
 #include "../weights/distill/training_pictures.hpp"
 #include "sfumato/io/safetensors.hpp"
@@ -137,6 +138,24 @@ TEST_CASE("balancing a student leaves what its projections decode alone") {
   CHECK(losses::mse_loss(decoded(), before).item() < 1e-8F * ops::mean(ops::square(before)).item());
 }
 
+TEST_CASE("places look alike to two networks whose features are turned and scaled alike") {
+  Random random(16);
+  const Variable<float> full(Tensor<float>::randn({2, 3, 8, 12}, random));
+  // Channels are exchanged and one is turned over, which keeps angles; a scale does, too.
+  const Variable<float> turned = ops::cat(
+      {ops::slice(full, 1, {.start = 2}) * -2.0F, ops::slice(full, 1, {.stop = 2}) * 2.0F}, 1);
+  for (const std::int64_t apart : {1, 2, 4}) {
+    CHECK(neighbor_loss(full, turned, apart, Random(17)).item() < 1e-10F);
+  }
+  // Where a channel is missing, angles change: by less than the cosines' own squares.
+  Variable<float> less(ops::slice(full, 1, {.stop = 2}).value(), true);
+  const auto loss = neighbor_loss(full, less, 2, Random(17));
+  CHECK(loss.item() > 0.1F);
+  CHECK(loss.item() < 1.0F);
+  backward(loss);
+  CHECK(ops::sum(ops::square(Variable<float>(less.grad()))).item() > 0.0F);
+}
+
 TEST_CASE(
     "pictures that are being painted change, and go on from a saved state as they would have") {
   Random pixels(13);
@@ -152,11 +171,14 @@ TEST_CASE(
       .groups = 2, .group_size = 2, .size = 32, .shortest_life = 2, .longest_life = 3};
   Random random(14);
   Network network({.widths = {4, 4, 4, 4, 4}}, random);
+  // The groups take turns with these.
+  const std::vector<style::ObjectiveOptions> objectives{
+      {}, style::method(style::StyleLoss::kNeighbors).transfer.objective};
   PaintedPictures painted(pictures, options);
-  const auto first = painted.next(network, {}, random);
+  const auto first = painted.next(network, objectives, random);
   CHECK(first.shape() == Shape{2, 3, 32, 32});
-  painted.next(network, {}, random);
-  CHECK(painted.next(network, {}, random).to_vector() != first.to_vector());
+  painted.next(network, objectives, random);
+  CHECK(painted.next(network, objectives, random).to_vector() != first.to_vector());
   CHECK(network.parameters()[0].requires_grad());
 
   PaintedPictures again(pictures, options);
@@ -164,7 +186,8 @@ TEST_CASE(
   Random one(15);
   Random two(15);
   for (int turn = 0; turn < 7; ++turn) {
-    CHECK(painted.next(network, {}, one).to_vector() == again.next(network, {}, two).to_vector());
+    CHECK(painted.next(network, objectives, one).to_vector() ==
+          again.next(network, objectives, two).to_vector());
   }
 }
 

@@ -19,6 +19,7 @@
 #include "channel_scales.hpp"
 #include "distillation.hpp"
 #include "loss_scales.hpp"
+#include "neighbor_loss.hpp"
 #include "sfumato/io/image.hpp"
 #include "sfumato/io/resize.hpp"
 #include "sfumato/sfumato.hpp"
@@ -141,6 +142,39 @@ void compare_distances(Networks& networks, const std::vector<Tensor<float>>& ima
     for (std::size_t i = 0; i < full.size(); ++i) {
       std::printf(" %.3f |", correlation(full[i], slim[i]));
     }
+    std::printf("\n");
+  }
+}
+
+/// How differently the networks tell places apart where neighbours are looked for: neighbor_loss of
+/// a few images at a time, its mean.
+void compare_places(Networks& networks, const std::vector<Tensor<float>>& images) {
+  constexpr std::ptrdiff_t kTogether = 4;
+  const std::vector<std::size_t> layers = neighbor_layers(networks.full);
+  std::printf("\nHow differently places are told apart\n\n| network |");
+  std::string line = "| --- |";
+  for (const std::size_t layer : layers) {
+    std::printf(" %s |", networks.full.layer_names()[layer].c_str());
+    line += " --- |";
+  }
+  std::printf("\n%s\n", line.c_str());
+  for (const auto& [name, network] :
+       {std::pair{"slim", &networks.slim}, std::pair{"random", &networks.control}}) {
+    std::vector<double> sums(layers.size(), 0.0);
+    std::size_t batches = 0;
+    for (auto begin = images.begin(); images.end() - begin >= kTogether; begin += kTogether) {
+      const std::vector<Variable<float>> some(begin, begin + kTogether);
+      const auto batch = ops::cat(some, 0);
+      const Features full = networks.full.features(batch, layers);
+      const Features other = network->features(batch, layers);
+      for (std::size_t i = 0; i < layers.size(); ++i) {
+        const std::int64_t apart = steps_apart(networks.full, layers[i]);
+        sums[i] += static_cast<double>(neighbor_loss(full[i], other[i], apart, Random(1)).item());
+      }
+      ++batches;
+    }
+    std::printf("| %s |", name);
+    for (const double sum : sums) std::printf(" %.3f |", sum / static_cast<double>(batches));
     std::printf("\n");
   }
 }
@@ -293,6 +327,7 @@ int compare(int argc, char** argv) {
   networks.control_scales = measure_loss_scales(networks.full, networks.control, images);
   networks.control_scales.total_variation = networks.slim_scales.total_variation;
   compare_distances(networks, images);
+  compare_places(networks, images);
   if (!arguments.transfers.empty()) {
     std::printf("\nPictures in the eyes of the full network, %lld pixels, %lld iterations\n\n",
                 static_cast<long long>(arguments.size),

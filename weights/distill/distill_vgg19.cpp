@@ -19,6 +19,7 @@
 #include "layer_optimizers.hpp"
 #include "least_squares_student.hpp"
 #include "loss_scales.hpp"
+#include "neighbor_loss.hpp"
 #include "painted_pictures.hpp"
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/safetensors.hpp"
@@ -39,12 +40,12 @@ struct Arguments {
   std::string output;
   std::string work;
   std::string weights;
-  std::vector<std::int64_t> widths{16,  16,  32,  48,  64,  48, 48, 96,
-                                   112, 112, 112, 128, 256, 16, 16, 16};
+  std::vector<std::int64_t> widths{16,  16,  48,  48,  64,  64, 64, 64,
+                                   144, 144, 144, 144, 256, 16, 16, 16};
   std::int64_t crop = 96;
   std::int64_t batch = 4;
   std::int64_t fit_crops = 384;
-  std::int64_t steps = 9000;
+  std::int64_t steps = 5000;
   std::int64_t validate_every = 250;
   std::int64_t validation_crops = 24;
   double learning_rate = 0.02;
@@ -128,6 +129,7 @@ class Training {
  private:
   static constexpr int kInterruptedStatus = 130;
   static constexpr std::int64_t kBalanceCrops = 256;
+  static constexpr float kNeighborShare = 0.5F;  // of each of its layers in the loss
 
   static nn::VggOptions slim_options(const Arguments& a) {
     nn::VggOptions options;
@@ -186,7 +188,7 @@ class Training {
     while (step_ < a_.steps && interrupted == 0) {
       if (step_ % a_.validate_every == 0) scales_ = loss_scales();
       Random random = random_of(step_);
-      const auto loss = batch_loss(next_batch(random));
+      const auto loss = batch_loss(next_batch(random), random);
       backward(loss);
       optimizers.step(schedule(step_));
       running_ += (static_cast<double>(loss.item()) - running_) / (step_ == 0 ? 1.0 : 50.0);
@@ -211,23 +213,32 @@ class Training {
   Tensor<float> next_batch(Random& random) {
     const Variable<float> photographs(
         random_crops(pictures_.training, a_.batch - a_.batch / 2, a_.crop, true, random));
-    style::ObjectiveOptions objective{.content_weight = 0.2, .style_weight = 3000.0};
-    scales_.apply_to(objective, student_.network);
-    const Variable<float> painted(painted_.next(student_.network, objective, random));
+    style::ObjectiveOptions gram{.content_weight = 0.2, .style_weight = 3000.0};
+    scales_.apply_to(gram, student_.network);
+    const auto neighbors = style::method(style::StyleLoss::kNeighbors).transfer.objective;
+    const Variable<float> painted(painted_.next(student_.network, {gram, neighbors}, random));
     return ops::cat({photographs, painted}, 0).value();
   }
 
-  /// How far the student's features are from the teacher's at all taps.
-  Variable<float> batch_loss(const Tensor<float>& batch) {
+  /// How far the student's features are from the teacher's at all taps, and how differently both
+  /// tell places apart.
+  Variable<float> batch_loss(const Tensor<float>& batch, const Random& random) {
     const Variable<float> images(batch);
-    const Features full = teacher_.features(images, layers_of(taps_));
-    const Features slim = student_.network.features(images, layers_of(taps_));
+    std::vector<std::size_t> layers = layers_of(taps_);
+    const std::vector<std::size_t> places = neighbor_layers(teacher_);
+    layers.insert(layers.end(), places.begin(), places.end());
+    const Features full = teacher_.features(images, layers);
+    const Features slim = student_.network.features(images, layers);
     Variable<float> total;
     for (std::size_t i = 0; i < taps_.size(); ++i) {
       const auto& projection = student_.projections[taps_[i].convolution];
       const auto loss =
           total_loss(tap_loss(full[i], slim[i], projection, taps_[i].style)) * taps_[i].weight;
       total = total.defined() ? total + loss : loss;
+    }
+    for (std::size_t i = taps_.size(); i < layers.size(); ++i) {
+      const auto loss = neighbor_loss(full[i], slim[i], steps_apart(teacher_, layers[i]), random);
+      total = total + loss * kNeighborShare;
     }
     return total;
   }

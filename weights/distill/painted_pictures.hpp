@@ -22,9 +22,9 @@ class PaintedPictures {
     std::int64_t groups = 8;  ///< which take turns
     std::int64_t group_size = 2;
     std::int64_t size = 96;           ///< pixels a side
-    std::int64_t steps_a_turn = 4;    ///< of Adam
-    std::int64_t shortest_life = 10;  ///< turns until a group begins with other pictures
-    std::int64_t longest_life = 60;
+    std::int64_t steps_a_turn = 2;    ///< of Adam
+    std::int64_t shortest_life = 20;  ///< turns until a group begins with other pictures
+    std::int64_t longest_life = 120;
   };
 
   /// `pictures` must outlive this.
@@ -33,25 +33,39 @@ class PaintedPictures {
       : pictures_(pictures), options_(options), groups_(static_cast<std::size_t>(options.groups)) {}
 
   /// Paints on at the next group with the network as it is now, and returns its pictures,
-  /// (group size, 3, size, size), normalised. Leaves the network unfrozen.
+  /// (group size, 3, size, size), normalised. Each group has one of the objectives, by turns.
+  /// Leaves the network unfrozen.
   sfumato::Tensor<float> next(sfumato::nn::Vgg<float>& network,
-                              sfumato::style::ObjectiveOptions objective, sfumato::Random& random) {
+                              const std::vector<sfumato::style::ObjectiveOptions>& objectives,
+                              sfumato::Random& random) {
     using namespace sfumato;
-    Group& group = groups_[static_cast<std::size_t>(turn_++ % options_.groups)];
+    const auto number = static_cast<std::size_t>(turn_++ % options_.groups);
+    Group& group = groups_[number];
     if (group.turns == group.life) begin(group, random);
     const bool late = 3 * group.turns > 2 * group.life;
     ++group.turns;
+    style::ObjectiveOptions objective = objectives[number % objectives.size()];
     objective.content_weight *= group.content_factor;
     network.freeze();
-    const auto loss = style::gatys_objective(network, group.pictures["content"],
-                                             group.pictures["style"], objective);
+    const auto one_of = [](const Variable<float>& pictures, std::int64_t k) {
+      return ops::slice(pictures, 0, {.start = k, .stop = k + 1});
+    };
+    std::vector<style::Objective<nn::Vgg<float>, float>> losses;
+    for (std::int64_t k = 0; k < options_.group_size; ++k) {
+      const auto of = [&](const char* name) {
+        return one_of(Variable<float>(group.pictures[name]), k).value();
+      };
+      losses.push_back(style::gatys_objective(network, of("content"), of("style"), objective));
+    }
     Variable<float> image(group.pictures["image"], true);
     optim::Adam<float> adam({image});
     if (!group.adam.empty()) adam.load_state_dict(group.adam);
     adam.set_learning_rate(late ? 0.01 : 0.05);
     for (std::int64_t i = 0; i < options_.steps_a_turn; ++i) {
       adam.zero_grad();
-      backward(loss(image).total);
+      for (std::int64_t k = 0; k < options_.group_size; ++k) {
+        backward(losses[static_cast<std::size_t>(k)](one_of(image, k)).total);
+      }
       adam.step();
     }
     group.adam = adam.state_dict();
