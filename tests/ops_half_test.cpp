@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "support/complaint.hpp"
@@ -72,6 +73,21 @@ void check_op(const Op& op, const std::vector<Shape>& shapes, int roundings = 1)
 }
 
 }  // namespace
+
+TEST_CASE_TEMPLATE("a product of tensors that begin at one place reads each to its end", S, Half,
+                   BFloat16) {
+  const auto matrices = random_tensor<S>({3, 16, 16}, 1);
+  const auto check = [&](const auto& factors) {
+    const auto product = [&]<class T>(const Tensor<T>& tensor) {
+      const auto [a, b] = factors(tensor);
+      return ops::matmul(Variable<T>(a), Variable<T>(b)).value();
+    };
+    check_rounded(product(matrices), product(matrices.template cast<float>()));
+  };
+  check([](const auto& all) { return std::pair(all[0], all); });
+  check([](const auto& all) { return std::pair(all, all[0]); });
+  check([](const auto& all) { return std::pair(all[0][0], all[0]); });
+}
 
 TEST_CASE_TEMPLATE("casts to 16 bits and back", S, Half, BFloat16) {
   const auto x = Tensor<float>::from({1.0F, -2.5F, 0.0F, 1.0F + 0x1p-12F, 3e-5F}, {5});

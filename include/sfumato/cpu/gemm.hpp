@@ -161,8 +161,11 @@ template <class T>
 void Cpu::gemm(const GemmGeometry& geometry, const T* a, const T* b, T* c) {
   const auto [batch, m, n, k, transpose_a, transpose_b, stride_a, stride_b] = geometry;
   if constexpr (SixteenBits<T>) {
-    const auto left = cpu::in_float((batch - 1) * stride_a + m * k, a);
-    const auto right = a == b ? left : cpu::in_float((batch - 1) * stride_b + k * n, b);
+    const std::int64_t left_size = (batch - 1) * stride_a + m * k;
+    const std::int64_t right_size = (batch - 1) * stride_b + k * n;
+    const auto left = cpu::in_float(left_size, a);
+    const bool same = a == b && left_size == right_size;  // a view may begin where the other does
+    const auto right = same ? left : cpu::in_float(right_size, b);
     cpu::store_rounded(batch * m * n, c,
                        [&](float* out) { Cpu::gemm(geometry, left.data(), right.data(), out); });
   } else {
