@@ -480,7 +480,8 @@ TEST_CASE("a restored optimiser goes on with the same bits") {
         "parameter");
   state.erase("first_moment.0");
   CHECK(complaint([&] { second.load_state_dict(state); }) ==
-        "load_state_dict: this optimiser has no count.0");
+        "load_state_dict: the optimiser's state has no first_moment.0, but more of the same "
+        "parameter");
   state = first.state_dict();
   state.insert_or_assign("count.0", Tensor<double>::from({4.5, 0, 0}, {3}));
   CHECK(complaint([&] { second.load_state_dict(state); }) ==
@@ -535,6 +536,18 @@ TEST_CASE("what is saved knows how often each parameter was updated") {
   uninterrupted.load_state_dict(earlier);
   CHECK(uninterrupted.state_dict().at("count.0").to_vector() == std::vector<float>{9, 0, 0});
   CHECK(uninterrupted.state_dict().at("count.1").to_vector() == std::vector<float>{9, 0, 0});
+}
+
+TEST_CASE("what was restored is saved and restored again, of parameters never updated too") {
+  const auto p = start();
+  const auto unused = start();
+  optim::Adam<double> first({p, unused});
+  run(first, p, 2);
+  optim::Adam<double> second({p, unused});
+  second.load_state_dict(first.state_dict());
+  optim::Adam<double> third({p, unused});
+  CHECK(complaint([&] { third.load_state_dict(second.state_dict()); }) == "nothing");
+  CHECK(third.steps() == 2);
 }
 
 TEST_CASE("in single precision too, a restored optimiser has the very learning rate and steps") {

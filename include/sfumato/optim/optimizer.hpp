@@ -207,15 +207,15 @@ class Optimizer {
                                    " but the parameter's is ", parameters_[i].shape()));
         }
       }
-      if (missing.size() == restored.size()) continue;
+      const std::string key = message("count.", i);
+      const auto count = counts_.empty() ? Tensor<Compute<T>, Device>() : take(key);
+      if (count.defined()) counts[i] = detail::to_count(key, count, steps);
+      if (missing.size() == restored.size() && counts[i] == 0.0) continue;
       if (!missing.empty()) {
         throw ValueError(message("load_state_dict: the optimiser's state has no ", missing[0],
                                  ", but more of the same parameter"));
       }
-      if (counts_.empty()) continue;
-      const std::string key = message("count.", i);
-      const auto count = take(key);
-      counts[i] = count.defined() ? detail::to_count(key, count, steps) : steps;
+      if (!counts_.empty() && !count.defined()) counts[i] = steps;
     }
     if (!state.empty()) {
       throw ValueError(message("load_state_dict: this optimiser has no ", state.begin()->first));
