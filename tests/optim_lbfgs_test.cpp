@@ -180,6 +180,15 @@ TEST_CASE("what L-BFGS has learnt is saved and restored, to the same bits") {
   CHECK(restored.step([&] { return rosenbrock(y); }));
 }
 
+TEST_CASE("a gradient whose square 16 bits can't hold leads to the minimum") {
+  const auto x = parameter<Half>({Half(100.0F)});
+  const Variable<Half> goal(Tensor<Half>::full({1}, Half(300.0F)));
+  LBFGS<Half> lbfgs({x});
+  run(
+      lbfgs, [&] { return losses::mse_loss(x, goal); }, 20);
+  CHECK(float{x.item()} == 300.0F);
+}
+
 TEST_CASE("L-BFGS says what it can't minimise") {
   const auto x = parameter<double>({-1.0});
   LBFGS<double> lbfgs({x});

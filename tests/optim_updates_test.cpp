@@ -718,4 +718,14 @@ TEST_CASE("gradients are scaled down together to a norm") {
         "clip_grad_norm: a gradient is not finite, or its square is not");
 }
 
+TEST_CASE_TEMPLATE("the norm of gradients of 16 bits is a float's", S, Half, BFloat16) {
+  // The squares of the small ones are 0 in Half, and those of the large ones infinite.
+  for (const float size : {1e-4F, 300.0F}) {
+    Variable<S> x(Tensor<S>::ones({4}), true);
+    x.set_grad(Variable<S>(Tensor<S>::full({4}, S(size))));
+    const double norm = sfumato::optim::clip_grad_norm(std::vector{x}, 1000.0);
+    CHECK(norm == doctest::Approx(2.0 * static_cast<double>(float{S(size)})));
+  }
+}
+
 }  // namespace sfumato::tested::optim_updates

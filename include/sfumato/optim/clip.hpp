@@ -6,7 +6,9 @@
 #include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/core/error.hpp"
+#include "sfumato/core/half.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/cast.hpp"
 #include "sfumato/ops/sum.hpp"
 
 namespace sfumato::optim {
@@ -23,8 +25,9 @@ double clip_grad_norm(const std::vector<Variable<T, Device>>& parameters, double
   const NoGrad off;
   double squares = 0.0;
   for (const auto& parameter : parameters) {
-    const auto gradient = parameter.grad();
-    if (gradient.defined()) squares += ops::detail::wide_sum((gradient * gradient).value());
+    if (!parameter.grad().defined()) continue;
+    const auto gradient = ops::cast<Compute<T>>(parameter.grad());
+    squares += ops::detail::wide_sum((gradient * gradient).value());
   }
   const double norm = std::sqrt(squares);
   if (!std::isfinite(norm)) {

@@ -5,8 +5,10 @@
 
 #include "sfumato/autodiff/grad_mode.hpp"
 #include "sfumato/autodiff/variable.hpp"
+#include "sfumato/core/half.hpp"
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/ops/arithmetic.hpp"
+#include "sfumato/ops/cast.hpp"
 #include "sfumato/ops/math.hpp"
 #include "sfumato/ops/sum.hpp"
 
@@ -23,7 +25,8 @@ double dot(const Tensors<T, Device>& a, const Tensors<T, Device>& b) {
   double total = 0.0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const NoGrad off;
-    total += ops::detail::wide_sum((Variable(a[i]) * Variable(b[i])).value());
+    const auto wide = [](const auto& x) { return ops::cast<Compute<T>>(Variable(x)); };
+    total += ops::detail::wide_sum((wide(a[i]) * wide(b[i])).value());
   }
   return total;
 }
