@@ -663,6 +663,9 @@ TEST_CASE("a learning rate falls on a plateau as PyTorch's") {
   optim::ReduceOnPlateau negative{.learning_rate = 1.0, .patience = 0};
   negative(-0.5);
   CHECK(negative(-0.5) == 0.1);  // no better
+  optim::ReduceOnPlateau low{.learning_rate = 0.01, .patience = 0, .least = 0.1};
+  low(1.0);
+  CHECK(low(1.0) == 0.01);  // it never rises
   CHECK(complaint([] { optim::ReduceOnPlateau{.factor = 10.0}(1.0); }) ==
         "ReduceOnPlateau: factor 10 must be between 0 and 1");
 }

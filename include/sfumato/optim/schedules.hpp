@@ -109,7 +109,7 @@ struct ReduceOnPlateau {
     waited = is_better ? 0 : waited + 1;
     if (waited <= patience) return learning_rate;
     waited = 0;
-    return learning_rate = std::max(learning_rate * factor, least);
+    return learning_rate = std::max(learning_rate * factor, std::min(learning_rate, least));
   }
 };
 
