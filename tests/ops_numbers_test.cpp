@@ -389,6 +389,18 @@ TEST_CASE("integers have no gradients, and no functions whose values are fractio
     }
     &&!requires(const X& y) {
       y + 0.5F;
+    }
+    &&!requires(const X& y) {
+      y < 0.5;
+    }
+    &&!requires(const X& y) {
+      y >= 0.5F;
+    }
+    &&!requires(const X& y) {
+      y == 0.5;
+    }
+    &&!requires(const X& y) {
+      0.5 != y;
     };
   };
   CHECK(refuses(variable<std::int32_t>({1, 2})));

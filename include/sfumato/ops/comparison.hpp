@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <type_traits>
 
@@ -108,6 +109,20 @@ template <class T, class Device>
 Mask<Device> operator!=(const Variable<T, Device>& a, std::type_identity_t<T> b) {
   return a != ops::detail::as_variable<T, Device>(b);
 }
+
+// A fraction would lose what is behind its point before an integer is compared with it.
+template <std::integral T, class Device, std::floating_point Scalar>
+void operator<(const Variable<T, Device>& x, Scalar scalar) = delete;
+template <std::integral T, class Device, std::floating_point Scalar>
+void operator<=(const Variable<T, Device>& x, Scalar scalar) = delete;
+template <std::integral T, class Device, std::floating_point Scalar>
+void operator>(const Variable<T, Device>& x, Scalar scalar) = delete;
+template <std::integral T, class Device, std::floating_point Scalar>
+void operator>=(const Variable<T, Device>& x, Scalar scalar) = delete;
+template <std::integral T, class Device, std::floating_point Scalar>
+void operator==(const Variable<T, Device>& x, Scalar scalar) = delete;
+template <std::integral T, class Device, std::floating_point Scalar>
+void operator!=(const Variable<T, Device>& x, Scalar scalar) = delete;
 
 namespace ops {
 
