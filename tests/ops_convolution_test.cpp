@@ -359,6 +359,18 @@ TEST_CASE("NaN and infinity pass through convolution where the filter sees them"
   CHECK(y.value().at({0, 0, 1, 1}) == 0.0);
 }
 
+TEST_CASE("an image that is in no batch is convolved as the only one of a batch") {
+  Random random(5);
+  const Variable<double> image(Tensor<double>::randn({2, 5, 6}, random), true);
+  const Variable<double> weight(Tensor<double>::randn({3, 2, 3, 3}, random));
+  const auto bias = Variable<double>(Tensor<double>::randn({3}, random));
+  const auto plain = ops::relu(ops::conv2d(image, weight, bias, {.padding = 1}));
+  const auto fused = ops::conv2d_relu(image, weight, bias, {.padding = 1});
+  CHECK(fused.shape() == Shape{3, 5, 6});
+  CHECK(fused.value().to_vector() == plain.value().to_vector());
+  CHECK(grad({ops::sum(fused)}, {image})[0].shape() == image.shape());
+}
+
 TEST_CASE("conv2d says what does not fit") {
   const auto zeros = [](const Shape& shape) {
     return Variable<float>(Tensor<float>::zeros(shape));

@@ -5,6 +5,8 @@
 #include "sfumato/autodiff/record.hpp"
 #include "sfumato/autodiff/variable.hpp"
 #include "sfumato/ops/convolution.hpp"
+#include "sfumato/ops/layout.hpp"
+#include "sfumato/ops/rearrange.hpp"
 #include "sfumato/ops/relu.hpp"
 #include "sfumato/ops/sum.hpp"
 
@@ -47,6 +49,7 @@ Variable<T, Device> conv2d_relu(const Variable<T, Device>& input, const Variable
   if (options.padding_mode != PaddingMode::kZeros) {
     return relu(conv2d(input, weight, bias, options));
   }
+  if (input.rank() == 3) return squeeze(conv2d_relu(unsqueeze(input, 0), weight, bias, options), 0);
   const Conv2dGeometry g =
       detail::conv2d_geometry("conv2d_relu", input.shape(), weight.shape(), options);
   detail::check_bias("conv2d_relu", bias, g.out_channels);
