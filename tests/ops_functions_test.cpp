@@ -124,6 +124,7 @@ TEST_CASE_TEMPLATE("what has 16 bits is computed in float", S, Half, BFloat16) {
   const auto root = ops::pow(many, 0.3F);
   same(root, ops::pow(wide_many, 0.3F));
   same(grad({ops::sum(root)}, {many})[0], ops::pow(wide_many, -0.7F) * 0.3F);
+  same(grad({ops::sum(ops::softplus(-many, 0.3))}, {many})[0], -ops::sigmoid(wide_many * -0.3F));
   same(sfumato::nn::Dropout<S, Device>(0.1, 3)(many),
        sfumato::nn::Dropout<float, Device>(0.1, 3)(wide_many));
 }

@@ -164,6 +164,7 @@ TEST_CASE_TEMPLATE("first and second gradients of 16-bit numbers are float's, ro
       {1, 2, 3, 5});
   check([](const auto& x) { return losses::mse_loss(x, ops::square(x)); }, {6});
   check([](const auto& x) { return ops::square(ops::gelu(x)); }, {40});
+  check([](const auto& x) { return ops::square(ops::softplus(x, 0.3)); }, {40});
   const auto enlarged = [](const auto& x) {
     return ops::square(
         ops::interpolate(x, {.size = {13, 16}, .mode = ops::Interpolation::kBilinear}));

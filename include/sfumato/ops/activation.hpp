@@ -124,11 +124,14 @@ Variable<T, Device> gelu(const Variable<T, Device>& x, bool approximate = false)
 template <Real T, class Device>
 Variable<T, Device> softplus(const Variable<T, Device>& x, double beta = 1.0) {
   if (!(beta > 0.0)) throw ValueError(message("softplus: beta ", beta, " must be positive"));
-  const auto factor = static_cast<Compute<T>>(beta);
-  return record("softplus", apply("softplus", detail::Softplus<Compute<T>>{factor}, x.value()), {x},
-                [x, factor](const Backward<T, Device>& ctx) {
-                  return mul(ctx.gradient(), sigmoid(scale(x, factor)));
-                });
+  return detail::in_float<T, Device>("softplus", {x}, [beta](const auto& in) {
+    using Number = Compute<T>;
+    const detail::Softplus<Number> softplus{static_cast<Number>(beta)};
+    return record("softplus", apply("softplus", softplus, in[0].value()), {in[0]},
+                  [x = in[0], softplus](const Backward<Number, Device>& ctx) {
+                    return mul(ctx.gradient(), sigmoid(scale(x, softplus.beta)));
+                  });
+  });
 }
 
 /// x σ(x), the sigmoid linear unit, element by element; computed in float where x has 16 bits.
