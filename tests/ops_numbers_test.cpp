@@ -193,6 +193,17 @@ TEST_CASE_TEMPLATE("compositions of 16-bit numbers are rounded once", S, Half, B
   check(with_bias, {1, 4, 3, 4});
 }
 
+TEST_CASE_TEMPLATE("products of vectors of 16-bit numbers do not overflow on the way", S, Half,
+                   BFloat16) {
+  const auto a = full<S>({2}, 300.0);
+  const auto b = variable<S>({S(300.0F), S(-300.0F)}, true);
+  CHECK(ops::dot(a, b).item() == 0.0F);
+  CHECK(slope(ops::dot(a, b), b) == 300.0);
+  // Nor are they rounded before they are added up.
+  const auto x = random<S>({1000}, 1);
+  CHECK(ops::dot(x, x).item() == S(ops::dot(ops::cast<float>(x), ops::cast<float>(x)).item()));
+}
+
 TEST_CASE_TEMPLATE("sums of gradients of 16-bit numbers do not overflow on the way", S, Half,
                    BFloat16) {
   // A column of the enlarged pixel gets 512 times 200, and the next as much below zero.

@@ -94,14 +94,16 @@ Tensor<T, Device> from_doubles(const std::vector<double>& values, const Shape& s
 
 }  // namespace detail
 
-/// Σ a_i b_i of two vectors (n,). Throws ShapeError for anything else.
+/// Σ a_i b_i of two vectors (n,). Computed in float where they have 16 bits. Throws ShapeError for
+/// anything else.
 template <class T, class Device>
 Variable<T, Device> dot(const Variable<T, Device>& a, const Variable<T, Device>& b) {
   if (a.rank() != 1 || a.shape() != b.shape()) {
     throw ShapeError(
         message("dot: ", a.shape(), " and ", b.shape(), " must be vectors of one length"));
   }
-  return sum(mul(a, b));
+  return detail::in_float<T, Device>("dot", {a, b},
+                                     [](const auto& in) { return sum(mul(in[0], in[1])); });
 }
 
 /// The product of a matrix (m, n) and a vector (n,). Throws ShapeError for anything else.
