@@ -423,6 +423,10 @@ TEST_CASE("integers have no gradients, and no functions whose values are fractio
   CHECK(ops::interpolate(pixels, {.size = {1, 4}, .mode = ops::Interpolation::kBilinear})
             .value()
             .to_vector() == std::vector<std::uint8_t>{0, 64, 191, 255});
+  // What is only moved is not rounded to a double on the way.
+  const Variable<std::int64_t> large(Tensor<std::int64_t>::from({kMost, kLeast + 1}, {1, 1, 1, 2}));
+  CHECK(ops::interpolate(large, {.size = {1, 4}}).value().to_vector() ==
+        std::vector<std::int64_t>{kMost, kMost, kLeast + 1, kLeast + 1});
 }
 
 TEST_CASE("extremes, sums and powers of integers") {

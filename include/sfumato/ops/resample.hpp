@@ -90,7 +90,15 @@ struct SparseProduct {
   std::int64_t line_stride;
 
   SFUMATO_HOST_DEVICE T operator()(std::int64_t outer, std::int64_t row, std::int64_t inner) const {
-    double total = times_line(row, x.data() + outer * outer_stride + inner);
+    const T* const line = x.data() + outer * outer_stride + inner;
+    if constexpr (std::integral<T>) {
+      // A double would round it beyond 2^53.
+      const std::int64_t only = starts.data()[row];
+      if (starts.data()[row + 1] == only + 1 && values.data()[only] == 1.0) {
+        return line[column_indices.data()[only] * line_stride];
+      }
+    }
+    double total = times_line(row, line);
     if constexpr (std::integral<T>) {
       // Cubic polynomials overshoot, beyond what an integer can be.
       using Limits = std::numeric_limits<T>;
