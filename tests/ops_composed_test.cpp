@@ -199,12 +199,17 @@ TEST_CASE("repeat and pixel_shuffle") {
   CHECK(complaint([&] { ops::repeat(x, {2}); }) == "repeat: 1 counts for the axes of (2, 2)");
   CHECK(complaint([&] { ops::repeat(x, {2, -1}); }) == "repeat: count -1 must not be negative");
   CHECK_THROWS_AS(ops::repeat(x, {std::int64_t{1} << 62, 1}), ShapeError);
+  const Variable<double> nothing(Tensor<double>::zeros({0, std::int64_t{1} << 40}));
+  CHECK(ops::repeat(nothing, {1, 2}).shape() == Shape{0, std::int64_t{1} << 41});
+  CHECK_THROWS_AS(ops::repeat(nothing, {1, std::int64_t{1} << 40}), ShapeError);
 
   const auto channels = variable({1, 2, 3, 4, 5, 6, 7, 8}, {4, 1, 2});
   CHECK(values(ops::pixel_shuffle(channels, 2)) == List{1, 3, 2, 4, 5, 7, 6, 8});
   CHECK(complaint([&] { ops::pixel_shuffle(channels, 3); }) ==
         "pixel_shuffle: factor 3 for (4, 1, 2); its square must divide the channels of "
         "(…, c, h, w)");
+  const Variable<double> many(Tensor<double>::zeros({std::int64_t{1} << 40, 0, 0}));
+  CHECK_THROWS_AS(ops::pixel_shuffle(many, std::int64_t{1} << 32), ShapeError);
 }
 
 TEST_CASE("products of vectors") {

@@ -129,8 +129,9 @@ Variable<T, Device> repeat(const Variable<T, Device>& x, const std::vector<std::
     for (int i = 0; i < axis; ++i) outer *= shape[i];
     const std::int64_t inner = outer == 0 ? 0 : shape.numel() / outer;
     const Shape side_by_side{outer, count, inner};  // throws where the product would overflow
+    const Shape along{shape[axis], count};          // and does so where other extents are 0
     const auto repeated = broadcast_to(reshape(result, Shape{outer, 1, inner}), side_by_side);
-    result = reshape(repeated, shape.with(axis, shape[axis] * count));
+    result = reshape(repeated, shape.with(axis, along.numel()));
   }
   return result;
 }
@@ -139,7 +140,7 @@ Variable<T, Device> repeat(const Variable<T, Device>& x, const std::vector<std::
 /// al. (2016). Throws ShapeError where r² does not divide the channels.
 template <class T, class Device>
 Variable<T, Device> pixel_shuffle(const Variable<T, Device>& x, std::int64_t r) {
-  if (x.rank() < 3 || r < 1 || r > x.size(-3) || x.size(-3) % (r * r) != 0) {
+  if (x.rank() < 3 || r < 1 || r > x.size(-3) / r || x.size(-3) % (r * r) != 0) {
     throw ShapeError(message("pixel_shuffle: factor ", r, " for ", x.shape(),
                              "; its square must divide the channels of (…, c, h, w)"));
   }
