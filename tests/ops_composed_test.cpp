@@ -132,6 +132,7 @@ TEST_CASE("one_hot marks labels") {
   const auto marks = ops::one_hot(indices({2, 0}, {2}), 3);
   CHECK(marks.shape() == Shape{2, 3});
   CHECK(marks.to_vector() == std::vector<float>{0, 0, 1, 1, 0, 0});
+  CHECK_THROWS_AS(ops::one_hot(indices({0}, {1}), std::int64_t{1} << 55), ResourceError);
   CHECK(complaint([] { ops::one_hot(indices({3}, {1}), 3); }) ==
         "one_hot: label 3 is not one of 3 classes");
 }

@@ -153,6 +153,11 @@ TEST_CASE("adaptive pooling averages ranges that cover the image") {
       "w)");
 }
 
+TEST_CASE("more maxima than memory are refused at once") {
+  const auto x = Variable<double>(Tensor<double>::ones({1, 1, 3, 5}));
+  CHECK_THROWS_AS(ops::adaptive_max_pool2d(x, {1LL << 45, 1}), ResourceError);
+}
+
 TEST_CASE("windows that do not fit are refused") {
   const auto pool = [](const Shape& shape, const ops::MaxPool2dOptions& options) {
     return complaint(

@@ -128,6 +128,7 @@ template <Element T = float, class Device>
 Tensor<T, Device> one_hot(const Tensor<std::int64_t, Device>& labels, std::int64_t classes) {
   Shape shape = labels.shape();
   shape.push_back(classes);
+  Tensor<T, Device>::empty(shape);  // throws where std::vector would
   std::vector<T> values(static_cast<std::size_t>(shape.numel()));
   auto row = values.begin();
   for (const std::int64_t label : labels.to_vector()) {

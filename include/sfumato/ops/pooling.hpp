@@ -322,6 +322,7 @@ Variable<T, Device> adaptive_max_pool2d(const Variable<T, Device>& x, Size2d siz
   if (x.rank() == 3) return squeeze(adaptive_max_pool2d(unsqueeze(x, 0), size), 0);
   detail::check_adaptive("adaptive_max_pool2d", x.shape(), size);
   if (x.numel() == 0) return detail::resample_nothing(x, size.h, size.w);
+  Tensor<T, Device>::empty({size.h, size.w});  // throws before all maxima are tried
   const auto along = [](const Variable<T, Device>& in, int axis, std::int64_t to) {
     const detail::Ranges ranges{in.shape()[axis], to};
     std::vector<Variable<T, Device>> maxima;
