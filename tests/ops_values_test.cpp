@@ -209,6 +209,13 @@ TEST_CASE("an op that changes nothing still has a place of its own") {
     CHECK(gradients[1].value().to_vector() == std::vector<double>{2, 4, 6, 8});
   }
   CHECK_FALSE(ops::pad(x, 0, 0, 0).value().shares_storage_with(x.value()));
+  const Variable<double> column(Tensor<double>::from({1, 2}, {2, 1}), true);
+  for (const auto& y : {ops::cumsum(column, 1), ops::prod(column, {1}, true)}) {
+    const auto gradients = grad({ops::sum(column * y)}, {y, column});
+    CHECK(gradients[0].value().to_vector() == std::vector<double>{1, 2});
+    CHECK(gradients[1].value().to_vector() == std::vector<double>{2, 4});
+    CHECK_FALSE(y.value().shares_storage_with(column.value()));
+  }
 }
 
 TEST_CASE("softmax survives large logits") {

@@ -42,6 +42,9 @@ Variable<T, Device> prod(const Variable<T, Device>& x, const Axes& axes = {},
     const auto ones = Tensor<T, Device>::ones(keepdim ? reduced.with_ones : reduced.kept);
     return add(Variable<T, Device>(ones), sum(x, axes, keepdim));  // for the graph's sake
   }
+  if (reduced.reduced.numel() == 1) {
+    return reshape(scale(x, T{1}), keepdim ? reduced.with_ones : reduced.kept);
+  }
   const auto multiply = [reduced](const auto& in) {
     auto product = in[0];
     for (int axis = 0; axis < product.rank(); ++axis) {
@@ -59,6 +62,7 @@ Variable<T, Device> prod(const Variable<T, Device>& x, const Axes& axes = {},
 template <class T, class Device>
 Variable<T, Device> cumsum(const Variable<T, Device>& x, int axis) {
   const int along = x.shape().normalize_axis(axis);
+  if (x.size(along) < 2) return scale(x, T{1});
   return detail::in_float<T, Device>("cumsum", {x}, [along](const auto& in) {
     auto sums = in[0];
     for (std::int64_t shift = 1; shift < sums.size(along); shift *= 2) {
