@@ -210,6 +210,16 @@ TEST_CASE("anomaly mode names the operation and the shapes where NaN or infinity
         "result (3,)");
   CHECK_FALSE(x.grad().defined());
 
+  // In a sum of gradients, of one pass or two.
+  const auto zero = vector({0.0});
+  const auto large = [&] { return ops::sum(zero * 1e308); };
+  CHECK(says([&] { backward(large() + large()); }) ==
+        "add_gradients: the result (1,) has infinity at element 0, made from (1,) and (1,)");
+  large().backward();
+  CHECK(says([&] { large().backward(); }) ==
+        "add_gradients: the result (1,) has infinity at element 0, made from (1,) and (1,)");
+  CHECK(values(zero.grad()) == List{1e308});
+
   // Outside, nobody looks.
   CHECK(complaint([&] { ops::log(x); }) == "nothing");
   CHECK(std::isinf(values(grad({ops::sum(ops::sqrt(x))}, {x})[0])[1]));

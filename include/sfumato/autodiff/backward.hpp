@@ -233,6 +233,12 @@ void backward(const Variable<T, Device>& result, const BackwardOptions& options 
       });
   const GradMode mode(options.create_graph);
   for (auto& [leaf, gradient] : reached) gradient = gradient.own();
+  if (detail::detects_anomaly()) {  // in the sums, too, before any of them is kept
+    for (const auto& [leaf, gradient] : reached) {
+      AnyVariable sum = leaf->grad();
+      if (sum.defined()) sum.add(gradient);
+    }
+  }
   for (auto& [leaf, gradient] : reached) leaf->add_to_grad(std::move(gradient));
 }
 

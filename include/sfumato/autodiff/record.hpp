@@ -165,10 +165,10 @@ Variable<T, Device> add_gradients(const Variable<T, Device>& a, const Variable<T
   });
 }
 
-/// sum += gradient; in place where nobody can notice.
+/// sum += gradient; in place where nobody can notice, and nobody looks for infinity.
 template <class T, class Device>
 void accumulate(Variable<T, Device>& sum, const Variable<T, Device>& gradient) {
-  if (grad_enabled() || sum.requires_grad() || !sum.value().owns_alone()) {
+  if (grad_enabled() || detects_anomaly() || sum.requires_grad() || !sum.value().owns_alone()) {
     sum = add_gradients(sum, gradient);
   } else {
     auto value = sum.mutable_value();
