@@ -180,6 +180,9 @@ TEST_CASE("values are read and written at their place in row-major order") {
   x(-1, -1, -1) = 7;
   x(1, 2, 3) += 2;
   CHECK(x.to_vector()[23] == 9);
+  CHECK_THROWS_AS(x(1, 2, 3) /= 0, ValueError);
+  x(1, 2, 3) = std::numeric_limits<int>::min();
+  CHECK_THROWS_AS(x(1, 2, 3) /= -1, ValueError);
   CHECK(complaint([&] { x.at({0, 0, 0, 0}); }) == "at: 4 indices for the shape (2, 3, 4)");
   CHECK(complaint([&] {
           Tensor<int>::empty({2, 0}).at({0, 0});

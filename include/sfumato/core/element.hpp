@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
 #include "sfumato/core/device.hpp"
+#include "sfumato/core/error.hpp"
 #include "sfumato/core/half.hpp"
 
 namespace sfumato {
@@ -50,7 +52,15 @@ class ElementReference {
   ElementReference& operator*=(T value) {
     return *this = static_cast<T>(number() * static_cast<detail::Modular<T>>(value));
   }
+  /// Throws ValueError where integers have no quotient.
   ElementReference& operator/=(T value) {
+    if constexpr (std::is_integral_v<T>) {
+      const bool overflows = std::is_signed_v<T> && value == static_cast<T>(-1) &&
+                             static_cast<T>(*this) == std::numeric_limits<T>::min();
+      if (value == 0 || overflows) {
+        throw ValueError("tensor: an integer is divided by 0, or the least of all by -1");
+      }
+    }
     return *this = static_cast<T>(static_cast<T>(*this) / value);
   }
   ElementReference(const ElementReference&) = default;
