@@ -1,12 +1,13 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -131,7 +132,7 @@ class Module {
     std::vector<std::string> surplus;
     const Named named = state_names();
     const std::map<std::string, Variable<T, Device>> own(named.begin(), named.end());
-    std::map<const void*, std::string> sources;  // the names that values are taken from
+    std::map<Identity, std::string> sources;  // the names that values are taken from
     for (const auto& [name, parameter] : own) {
       const auto found = state.find(name);
       if (found == state.end()) continue;
@@ -223,16 +224,18 @@ class Module {
     return all;
   }
 
-  /// What two handles to one parameter, or to one buffer, have in common.
-  static const void* identity(const Variable<T, Device>& value) {
-    if (value.node() != nullptr) return value.node().get();
-    return std::as_const(value.value()).data();
+  /// What two handles to one parameter, or to one buffer, have in common: its node, or its memory
+  /// and how long that is.
+  using Identity = std::pair<const void*, std::int64_t>;
+  static Identity identity(const Variable<T, Device>& value) {
+    if (value.node() != nullptr) return {value.node().get(), 0};
+    return {std::as_const(value.value()).data(), value.numel()};
   }
 
   /// The parameters or the buffers, each under its first name.
   Named once(bool parameters) const {
     Named found;
-    std::unordered_set<const void*> seen;
+    std::set<Identity> seen;
     for (auto& [name, value] : state_names()) {
       if ((value.node() != nullptr) == parameters && seen.insert(identity(value)).second) {
         found.emplace_back(name, value);
