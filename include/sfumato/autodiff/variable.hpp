@@ -46,6 +46,13 @@ class Variable {
   Variable(Tensor<T, Device> value, NodePointer node)
       : value_(std::move(value)), node_(std::move(node)) {}
 
+  Variable(const Variable&) = default;
+  Variable(Variable&&) = default;
+  // Not for Variables that nobody keeps: x[0] = y would change nothing.
+  Variable& operator=(const Variable&) & = default;
+  Variable& operator=(Variable&&) & = default;
+  ~Variable() = default;
+
   bool defined() const { return value_.defined(); }
 
   // Errors name the function that asks, which is the operation: hence the parameters.
@@ -173,10 +180,10 @@ class Variable {
   Variable transpose(int first = -2, int second = -1) const;
   /// Element number `index` along the first axis: ops::select.
   Variable operator[](std::int64_t index) const;
-  Variable& operator+=(const Variable& other);  ///< x += y is x = x + y; other handles keep the old
-  Variable& operator-=(const Variable& other);
-  Variable& operator*=(const Variable& other);
-  Variable& operator/=(const Variable& other);
+  Variable& operator+=(const Variable& other) &;  ///< x = x + y; other handles keep the old
+  Variable& operator-=(const Variable& other) &;
+  Variable& operator*=(const Variable& other) &;
+  Variable& operator/=(const Variable& other) &;
 
  private:
   /// Gives a constant a place in graphs, frozen.

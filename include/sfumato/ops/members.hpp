@@ -145,19 +145,19 @@ Variable<T, Device> Variable<T, Device>::transpose(int first, int second) const 
   return ops::transpose(*this, first, second);
 }
 template <class T, class Device>
-Variable<T, Device>& Variable<T, Device>::operator+=(const Variable& other) {
+Variable<T, Device>& Variable<T, Device>::operator+=(const Variable& other) & {
   return *this = *this + other;
 }
 template <class T, class Device>
-Variable<T, Device>& Variable<T, Device>::operator-=(const Variable& other) {
+Variable<T, Device>& Variable<T, Device>::operator-=(const Variable& other) & {
   return *this = *this - other;
 }
 template <class T, class Device>
-Variable<T, Device>& Variable<T, Device>::operator*=(const Variable& other) {
+Variable<T, Device>& Variable<T, Device>::operator*=(const Variable& other) & {
   return *this = *this * other;
 }
 template <class T, class Device>
-Variable<T, Device>& Variable<T, Device>::operator/=(const Variable& other) {
+Variable<T, Device>& Variable<T, Device>::operator/=(const Variable& other) & {
   return *this = *this / other;
 }
 
