@@ -144,6 +144,32 @@ TEST_CASE("the classifier has torchvision's shapes") {
         "Vgg: classifier.0.weight has the shape (1,) but this network needs (4096, 25088)");
 }
 
+TEST_CASE("no images have no logits") {
+  const nn::VggOptions options{
+      .depth = 11, .classifier = true, .classes = 2, .widths = {1, 1, 1, 1, 1}};
+  auto state = nn::Vgg<float>({.depth = 11, .widths = {1, 1, 1, 1, 1}}).state_dict();
+  const std::map<std::string, Shape> shapes{
+      {"0", {4096, 49}}, {"3", {4096, 4096}}, {"6", {2, 4096}}};
+  for (const auto& [layer, shape] : shapes) {
+    state.emplace("classifier." + layer + ".weight", Tensor<float>::zeros(shape));
+    state.emplace("classifier." + layer + ".bias", Tensor<float>::zeros({shape[0]}));
+  }
+  nn::Vgg<float> network(options, state);
+  CHECK(network(Variable<float>(Tensor<float>::zeros({0, 3, 32, 32}))).shape() == Shape{0, 2});
+}
+
+TEST_CASE("what surrounds an image is known to the first convolution alone") {
+  Random random(1);
+  const std::vector<std::int64_t> widths{3, 3, 4, 3, 2};
+  const auto state = nn::Vgg<double>({.depth = 11, .widths = widths}, random).state_dict();
+  const nn::Vgg<double> centred({.depth = 11, .surround = {0.1, -0.2, 0.3}, .widths = widths},
+                                state);
+  for (const auto& [name, tensor] : centred.state_dict()) {
+    CAPTURE(name);
+    CHECK((tensor.to_vector() == state.at(name).to_vector()) == (name != "features.0.bias"));
+  }
+}
+
 TEST_CASE("given weights are used in place, and surplus ones are ignored") {
   auto network = narrow(11, 3);
   auto state = network.state_dict();

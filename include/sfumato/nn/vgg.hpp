@@ -224,7 +224,7 @@ class Vgg : public Module<T, Device> {
     Variable<T, Device> features = features_->forward(centred(x));
     if (classifier_ == nullptr) return features;
     const auto pooled = ops::adaptive_avg_pool2d(features, kClassifierGrid);
-    return classifier_->forward(ops::reshape(pooled, {x.shape()[0], -1}));
+    return classifier_->forward(ops::flatten(pooled, 1));
   }
 
  private:
@@ -247,7 +247,8 @@ class Vgg : public Module<T, Device> {
         const std::string name = message("features.", features_->size());
         auto weight = source(name + ".weight", {width, channels, 3, 3});
         auto bias = source(name + ".bias", {width});
-        if (channels == 3 && !options.surround.empty()) bias = for_centred(options, weight, bias);
+        if (layer_names_.empty() && !options.surround.empty())
+          bias = for_centred(options, weight, bias);
         add_layer(message("conv", block + 1, "_", i),
                   std::make_shared<Conv2d<T, Device>>(
                       std::move(weight), std::move(bias),
