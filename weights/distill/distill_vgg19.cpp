@@ -303,6 +303,7 @@ class Training {
     Random random(a_.seed + 5);
     scale_channels(random);
     LossScales scales = loss_scales();
+    weigh_style_layers(scales);
     scales.total_variation = kSlimTotalVariation;
     std::map<std::string, std::string> metadata = to_metadata(scales);
     metadata["network"] = "slim VGG-19, distilled by sfumato's distill_vgg19";
