@@ -194,7 +194,7 @@ class Optimizer {
 
     Memory restored;
     for (const auto& [name, tensors] : buffers_) restored[name].resize(parameters_.size());
-    std::vector<double> counts(counts_.size(), 0.0);
+    std::vector<double> counts(parameters_.size(), 0.0);
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       std::vector<std::string> missing;
       for (auto& [name, tensors] : restored) {
