@@ -67,11 +67,11 @@ inline LossScales measure_loss_scales(sfumato::nn::Vgg<float>& full, sfumato::nn
 }
 
 /// Lets colours, which the first style layer sees, and large shapes, which the last one sees, count
-/// for more than what is between: so painted, pictures have more of the style in the full network's
-/// eyes (weights/README.md has figures).
+/// for more than what is between, and the five in sum for as much as before: so painted, pictures
+/// have more of the style in the full network's eyes (weights/README.md has figures).
 inline void weigh_style_layers(LossScales& scales) {
   for (auto& [name, distances] : scales.style) {
-    const double share = name.ends_with("1_1") ? 4.0 : name.ends_with("5_1") ? 3.0 : 1.0;
+    const double share = name.ends_with("1_1") ? 2.0 : name.ends_with("5_1") ? 1.5 : 0.5;
     distances.slim /= std::sqrt(share);
   }
 }
