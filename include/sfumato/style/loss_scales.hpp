@@ -23,9 +23,9 @@ struct StyleDistances {
 
 /// What the losses of a slim network are multiplied by, so that weights of losses mean about the
 /// same as with the full network: content losses are as large as there, and so is the sum of the
-/// style losses of the layers asked for, be they convolutions or ReLUs. Of that sum all style
-/// layers make up the same share, as the slim network's deep layers alone would be easy to deceive.
-/// Layers that are not named have 1.
+/// style losses of the layers asked for, be they convolutions or ReLUs. Of that sum style layers
+/// make up one share each, or more where a file says less for the slim distance: its deep layers
+/// alone would be easy to deceive. Layers that are not named have 1.
 struct LossScales {
   std::map<std::string, double> content;        ///< by the names of layers
   std::map<std::string, StyleDistances> style;  ///< the same
