@@ -12,7 +12,8 @@ grep -q avx2 /proc/cpuinfo && grep -q fma /proc/cpuinfo || { echo "SKIP: no AVX2
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
-cat > sums.cpp <<'END2'
+cat > sums.cpp <<'END'
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <vector>
@@ -42,12 +43,10 @@ int main() {
   }
   std::printf("%.4f\n", out[255] == 18 ? best : -1);
 }
-END2
-sed -i '1i #include <algorithm>' sums.cpp
+END
 build() { g++-12 -march=haswell "$@" -S sums.cpp -o sums.s && g++-12 sums.s -o sums; grep -c vgather sums.s || true; }
-both="-O3 -fno-loop-unroll-and-jam"
 gathers=$(build -O3); slow=$(./sums)
-none=$(build $both); fast=$(./sums)
+none=$(build -O3 -fno-loop-unroll-and-jam); fast=$(./sums)
 echo "g++ 12.2.0 -O3 -march=haswell: $gathers gathers, $slow ns a term; with -fno-loop-unroll-and-jam: $none, $fast ns"
 [ "$gathers" -gt 0 ]
 [ "$none" -eq 0 ]
