@@ -199,6 +199,7 @@ TEST_CASE("split, chunk, flip and roll move whole pieces") {
   CHECK(ops::roll(x, 7, 0).value().to_vector() == x.value().to_vector());
   CHECK(ops::flip(x, 0).value().to_vector() == List{6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0});
   const auto y = input({3, 4}, 9, -1.0, 1.0);
+  CHECK(complaint([&] { ops::flip(y, {1, -1}); }) == "flip: axis -1 is named twice for (3, 4)");
   check([](const auto& v) { return ops::flip(v, {0, 1}) * ops::roll(v, 1, 1) * v; }, y);
   check([](const auto& v) { return ops::chunk(v, 2, 1)[1] * ops::split(v, 2, 1)[0]; }, y);
   CHECK(complaint([&] { ops::split(x, 0); }) == "split: pieces of 0; they must have at least 1");

@@ -95,9 +95,10 @@ std::vector<Variable<T, Device>> chunk(const Variable<T, Device>& x, std::int64_
   return split(x, std::max<std::int64_t>(1, extent / count + (extent % count != 0)), axis);
 }
 
-/// x backwards along each of the axes.
+/// x backwards along each of the axes. Throws ValueError for an axis named twice.
 template <class T, class Device>
 Variable<T, Device> flip(const Variable<T, Device>& x, const Axes& axes) {
+  detail::ReducedAxes("flip", x.shape(), axes);  // refuses what is named twice
   Variable<T, Device> result = x;
   for (const int axis : axes) result = slice(result, axis, {.step = -1});
   return result;
