@@ -265,14 +265,17 @@ TEST_CASE("loss scales make a network's losses those of another, and outlive a f
   const TemporaryDirectory folder;
   const auto path = folder.path() / "slim.safetensors";
   scales.total_variation = 3.0;
+  scales.neighbors_total_variation = 5.0;
   io::write_safetensors(path, slim.state_dict(), io::StoredType::kF32, to_metadata(scales));
   const LossScales read = style::loss_scales_of(path);
   CHECK(read.style == scales.style);
   CHECK(read.content == scales.content);
-  CHECK(read.total_variation == 3.0);
   style::ObjectiveOptions options{.tv_weight = 10.0};
   read.apply_to(options, slim);
   CHECK(options.tv_weight == 30.0);
+  style::ObjectiveOptions neighbors{.tv_weight = 10.0, .style_loss = style::StyleLoss::kNeighbors};
+  read.apply_to(neighbors, slim);
+  CHECK(neighbors.tv_weight == 50.0);
   io::write_safetensors(path, slim.state_dict());
   CHECK(style::loss_scales_of(path).style.empty());
   for (const char* const text : {"", "fast", "0", "-1", "inf", "1x"}) {

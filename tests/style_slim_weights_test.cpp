@@ -102,6 +102,7 @@ TEST_CASE("the slim weights are small, and complete but for the classifier") {
   const auto scales = style::loss_scales_of(kSlim);
   CHECK(scales.style.size() == 10);
   CHECK(scales.total_variation == distill::kSlimTotalVariation);
+  CHECK(scales.neighbors_total_variation == distill::kSlimNeighborsTotalVariation);
   for (const std::string& name : style::ObjectiveOptions{}.content_layers) {
     CHECK(scales.content.count(name) == 1);
   }

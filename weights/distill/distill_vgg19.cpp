@@ -305,6 +305,7 @@ class Training {
     LossScales scales = loss_scales();
     weigh_style_layers(scales);
     scales.total_variation = kSlimTotalVariation;
+    scales.neighbors_total_variation = kSlimNeighborsTotalVariation;
     std::map<std::string, std::string> metadata = to_metadata(scales);
     metadata["network"] = "slim VGG-19, distilled by sfumato's distill_vgg19";
     metadata["derived_from"] = "VGG-19 of the Oxford Visual Geometry Group";

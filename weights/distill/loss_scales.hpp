@@ -15,10 +15,12 @@ namespace distill {
 
 using sfumato::style::LossScales;
 
-/// The scale of total variation to paint with by a slim network. Part of what such a network takes
-/// for style is noise to the full one, which this keeps down: at the same content, pictures have
-/// more of the style in the full one's eyes (weights/README.md has figures).
-inline constexpr double kSlimTotalVariation = 8.0;
+/// The scales of total variation to paint with by a slim network: of style losses and of the
+/// distances of neighbours. Part of what such a network takes for style is noise to the full one,
+/// which this keeps down: at the same content, pictures have more of the style in the full one's
+/// eyes (weights/README.md has figures).
+inline constexpr double kSlimTotalVariation = 2.0;
+inline constexpr double kSlimNeighborsTotalVariation = 8.0;
 
 /// Compares the losses between each two of `images` (1, 3, h, w), all of one size, at the layers of
 /// style transfer, before and behind their ReLUs.
@@ -91,6 +93,7 @@ inline std::map<std::string, std::string> to_metadata(const LossScales& scales) 
     write(sfumato::style::detail::kSlimStyle + name, distances.slim);
   }
   write(sfumato::style::detail::kTotalVariationScale, scales.total_variation);
+  write(sfumato::style::detail::kNeighborsTotalVariationScale, scales.neighbors_total_variation);
   return metadata;
 }
 

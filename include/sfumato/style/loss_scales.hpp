@@ -30,6 +30,7 @@ struct LossScales {
   std::map<std::string, double> content;        ///< by the names of layers
   std::map<std::string, StyleDistances> style;  ///< the same
   double total_variation = 1.0;
+  double neighbors_total_variation = 1.0;  ///< the same of StyleLoss::kNeighbors
 
   /// The scales of the style layers that `options` asks for, by the names that `network` has for
   /// them.
@@ -59,11 +60,13 @@ struct LossScales {
         weights.try_emplace(name, 1.0).first->second *= scale;
     };
     apply(content, options.content_layer_weights);
-    // Cosines are as large in one network as in another.
-    if (options.style_loss != StyleLoss::kNeighbors) {
+    if (options.style_loss == StyleLoss::kNeighbors) {
+      // Cosines are as large in one network as in another.
+      options.tv_weight *= neighbors_total_variation;
+    } else {
       apply(style_scales(options, network), options.style_layer_weights);
+      options.tv_weight *= total_variation;
     }
-    options.tv_weight *= total_variation;
   }
 };
 
@@ -73,6 +76,7 @@ inline constexpr const char* kFullStyle = "style_distance_full ";
 inline constexpr const char* kSlimStyle = "style_distance_slim ";
 inline constexpr const char* kOlderStyleScale = "style_scale ";
 inline constexpr const char* kTotalVariationScale = "total_variation_scale";
+inline constexpr const char* kNeighborsTotalVariationScale = "total_variation_scale neighbors";
 }  // namespace detail
 
 /// The scales that a weights file says of itself in its metadata; none for one that says nothing.
@@ -105,6 +109,8 @@ inline LossScales loss_scales_of(const std::filesystem::path& weights) {
                             "the weights anew"));
     } else if (key == detail::kTotalVariationScale) {
       scales.total_variation = read();
+    } else if (key == detail::kNeighborsTotalVariationScale) {
+      scales.neighbors_total_variation = read();
     }
   }
   return scales;
