@@ -42,17 +42,23 @@ Variable<T, Device> unit_vectors(const Variable<T, Device>& x) {
   return x / ops::masked_fill(length, length == T{0}, T{1});
 }
 
+/// Throws ShapeError unless a (n, c) and b (m, c) are sets of vectors of one size, neither empty.
+template <class T, class Device>
+void check_vectors(const char* op, const Variable<T, Device>& a, const Variable<T, Device>& b) {
+  if (a.rank() != 2 || b.rank() != 2 || a.size(1) != b.size(1) || a.numel() == 0 ||
+      b.numel() == 0) {
+    throw ShapeError(
+        message(op, ": ", a.shape(), " and ", b.shape(), " must be vectors (n, c) and (m, c)"));
+  }
+}
+
 }  // namespace detail
 
 /// 1 - cos of the angle between each of a (n, c) and each of b (m, c): (n, m). A vector of zeros is
 /// at a distance of 1 from all. Throws ShapeError for what does not fit.
 template <Real T, class Device>
 Variable<T, Device> cosine_distances(const Variable<T, Device>& a, const Variable<T, Device>& b) {
-  if (a.rank() != 2 || b.rank() != 2 || a.size(1) != b.size(1) || a.numel() == 0 ||
-      b.numel() == 0) {
-    throw ShapeError(message("cosine_distances: ", a.shape(), " and ", b.shape(),
-                             " must be vectors (n, c) and (m, c)"));
-  }
+  detail::check_vectors("cosine_distances", a, b);
   return T{1} -
          ops::matmul(detail::unit_vectors(a), detail::unit_vectors(b), {.transpose_b = true});
 }
@@ -87,23 +93,25 @@ Variable<T, Device> self_similarity_loss(const Variable<T, Device>& a,
 }
 
 /// The index of the vector of `choices` (m, c) at the least cosine distance from each of x (n, c):
-/// (n,). Distances of some thousand pairs are in memory at once, not of all.
+/// (n,); of equal ones the first. Cosines of a million pairs are in memory at once, not of all.
+/// Throws ShapeError for what does not fit.
 template <Real T, class Device>
 Tensor<std::int64_t, Device> nearest_neighbors(const Variable<T, Device>& x,
                                                const Variable<T, Device>& choices) {
-  constexpr std::int64_t kPairs = 1 << 22;
+  constexpr std::int64_t kPairs = 1 << 20;  // stay in a processor's cache
+  detail::check_vectors("nearest_neighbors", x, choices);
   const NoGrad off;
-  const std::int64_t n = x.rank() == 2 ? x.size(0) : 0;
-  const std::int64_t rows =
-      std::max<std::int64_t>(1, kPairs / std::max<std::int64_t>(1, choices.size(0)));
+  const auto own = detail::unit_vectors(x);
+  const auto others = detail::unit_vectors(choices);
+  const std::int64_t rows = std::max<std::int64_t>(1, kPairs / choices.size(0));
   std::vector<std::int64_t> nearest;
-  for (std::int64_t begin = 0; begin == 0 || begin < n; begin += rows) {
+  for (std::int64_t begin = 0; begin < x.size(0); begin += rows) {
     const auto some =
-        n <= rows ? x : ops::slice(x, 0, {.start = begin, .stop = std::min(begin + rows, n)});
-    const auto found = ops::argmin(cosine_distances(some, choices), 1).to_vector();
+        ops::slice(own, 0, {.start = begin, .stop = std::min(begin + rows, x.size(0))});
+    const auto found = ops::argmax(ops::matmul(some, others, {.transpose_b = true}), 1).to_vector();
     nearest.insert(nearest.end(), found.begin(), found.end());
   }
-  return Tensor<std::int64_t, Device>::from(nearest, {n});
+  return Tensor<std::int64_t, Device>::from(nearest, {x.size(0)});
 }
 
 /// The mean cosine distance of each of x (n, c) from the vector of `choices` (m, c) that is nearest
