@@ -35,11 +35,13 @@ struct Position {
   std::int64_t before = 0;                              ///< iterations of the stages before that
   std::vector<sfumato::style::Iteration> earlier;       ///< their losses, as Painting has them
   sfumato::style::MinimizerState<float, Device> state;  ///< in the stage
+  sfumato::Tensor<float, Device> start;                 ///< what a stage that looks anew began with
 };
 
 namespace detail {
 
 inline constexpr const char* kChecksum = "checksum";
+inline constexpr const char* kStart = "start";  // a tensor beside those of the minimiser
 
 /// Of all that a checkpoint holds: what is damaged by chance would go unnoticed otherwise.
 inline std::string checksum_of(const std::map<std::string, sfumato::Tensor<float>>& tensors,
@@ -85,7 +87,10 @@ void write_checkpoint(const std::string& path, const Record& record,
                       const Position<Device>& position) {
   auto state = position.state;
   state.history.insert(state.history.begin(), position.earlier.begin(), position.earlier.end());
-  const auto tensors = sfumato::style::to_tensors(state);
+  auto tensors = sfumato::style::to_tensors(state);
+  if (position.start.defined()) {
+    tensors[detail::kStart] = position.start.template to<sfumato::Cpu>();
+  }
   const nlohmann::json json{{"record", nlohmann::json::parse(to_json(record))},
                             {"stage", position.stage},
                             {"before", position.before},
@@ -147,6 +152,9 @@ Position<Device> read_checkpoint(const std::string& path, const Record& record) 
     std::map<std::string, sfumato::Tensor<float>> tensors;
     for (const std::string& name : file.names()) tensors.emplace(name, file.read<float>(name));
     if (detail::checksum_of(tensors, text->second) != sum->second) fail("is damaged");
+    if (const auto start = tensors.extract(detail::kStart)) {
+      position.start = start.mapped().template to<Device>();
+    }
     position.state = sfumato::style::state_from<float, Device>(std::move(tensors));
     auto& history = position.state.history;
     if (earlier > history.size()) fail("has fewer losses than it says");

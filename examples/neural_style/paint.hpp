@@ -214,10 +214,18 @@ void paint(const Arguments& a, const std::vector<Stage>& stages, Loaded<Device, 
     } else if (a.initial != "content") {
       picture = initial_picture(a, stage, sources, styles);
     }
+    const bool resumed = number == from.stage && from.state.pixels.defined();
+    if (stage.anew && resumed) {
+      if (!from.start.defined() || from.start.shape() != content.shape()) {
+        throw ValueError("this final pass lacks the picture that it began with; paint it anew");
+      }
+      picture = from.start;
+    }
     if (stage.anew) styles.painted = picture;
     watch.begin_stage(number, stage, painting.iterations,
                       [&] { return painting.pixels(a, picture); });
-    const Position<Device> position{number, painting.iterations, painting.history, {}};
+    const Position<Device> position{
+        number, painting.iterations, painting.history, {}, styles.painted};
     style::MinimizerState<float, Device> state;
     if (number == from.stage) state = std::move(from.state);
     if (stage.goes_on && !state.pixels.defined()) {
@@ -226,6 +234,7 @@ void paint(const Arguments& a, const std::vector<Stage>& stages, Loaded<Device, 
           learnt.optimizer, {1, 3, before.height, before.width}, content.shape());
     }
     painting.iterations += state.iterations;
+    if (resumed) watch.resume(painting.iterations, state.history, painting.history);
     auto result = style::transfer(
         network, std::move(content), std::move(styles), std::move(picture), stage.transfer,
         [&](const style::Moment<float, Device>& now) {

@@ -141,6 +141,14 @@ class Watch {
                 static_cast<long long>(stage.size.width), static_cast<long long>(standing_.last));
   }
 
+  /// The stage goes on where another run ended, with losses in it or in those before.
+  void resume(std::int64_t iterations, const std::vector<sfumato::style::Iteration>& in_stage,
+              const std::vector<sfumato::style::Iteration>& before) {
+    overall_ = iterations;
+    const auto& history = in_stage.empty() ? before : in_stage;
+    if (!history.empty()) last_ = history.back();
+  }
+
   /// An iteration is done, a style::Moment, the so manieth of all stages. `pixels` returns what
   /// there is to be seen.
   template <class Moment, class Pixels>

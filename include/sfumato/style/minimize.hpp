@@ -202,7 +202,9 @@ class Minimization {
     least_ = from.least;
     result_.reached = from.reached;
     result_.history = from.history;
-    if (!from.history.empty()) seconds_before_ = from.history.back().seconds;
+    if (!from.history.empty()) static_cast<Iteration&>(iteration_) = from.history.back();
+    iteration_.number = from.iterations;
+    seconds_before_ = iteration_.seconds;
   }
 
   /// The losses of the picture and their gradient; what is reported of them stays on the device.
