@@ -276,6 +276,9 @@ TEST_CASE("loss scales make a network's losses those of another, and outlive a f
   style::ObjectiveOptions neighbors{.tv_weight = 10.0, .style_loss = style::StyleLoss::kNeighbors};
   read.apply_to(neighbors, slim);
   CHECK(neighbors.tv_weight == 50.0);
+  io::write_safetensors(path, slim.state_dict(), io::StoredType::kF32,
+                        {{"total_variation_scale", "8"}});
+  CHECK(style::loss_scales_of(path).neighbors_total_variation == 8.0);
   io::write_safetensors(path, slim.state_dict());
   CHECK(style::loss_scales_of(path).style.empty());
   for (const char* const text : {"", "fast", "0", "-1", "inf", "1x"}) {

@@ -326,6 +326,8 @@ int compare(int argc, char** argv) {
   balance(networks.control, uniform_lengths(networks.control), images);
   networks.control_scales = measure_loss_scales(networks.full, networks.control, images);
   networks.control_scales.total_variation = networks.slim_scales.total_variation;
+  networks.control_scales.neighbors_total_variation =
+      networks.slim_scales.neighbors_total_variation;
   compare_distances(networks, images);
   compare_places(networks, images);
   if (!arguments.transfers.empty()) {

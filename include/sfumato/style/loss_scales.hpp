@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <system_error>
 
@@ -79,10 +80,12 @@ inline constexpr const char* kTotalVariationScale = "total_variation_scale";
 inline constexpr const char* kNeighborsTotalVariationScale = "total_variation_scale neighbors";
 }  // namespace detail
 
-/// The scales that a weights file says of itself in its metadata; none for one that says nothing.
+/// The scales that a weights file says of itself in its metadata; none for one that says nothing,
+/// and that of total variation beside neighbours too where it says no other.
 /// Throws IoError for a number that is not positive, and for files of an older distill_vgg19.
 inline LossScales loss_scales_of(const std::filesystem::path& weights) {
   LossScales scales;
+  std::optional<double> of_neighbors;
   for (const auto& entry : io::WeightsFile(weights).metadata()) {
     const auto& key = entry.first;
     const auto& text = entry.second;
@@ -110,9 +113,10 @@ inline LossScales loss_scales_of(const std::filesystem::path& weights) {
     } else if (key == detail::kTotalVariationScale) {
       scales.total_variation = read();
     } else if (key == detail::kNeighborsTotalVariationScale) {
-      scales.neighbors_total_variation = read();
+      of_neighbors = read();
     }
   }
+  scales.neighbors_total_variation = of_neighbors.value_or(scales.total_variation);
   return scales;
 }
 
