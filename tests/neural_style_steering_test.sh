@@ -69,6 +69,11 @@ awk -v r="$red" -v g="$green" -v l="$luma" 'BEGIN { exit !(l < 0.6) }' ||
   fail "--original-colors matched: $red $green $blue, luma off by $luma"
 ! cmp -s matched.png luminance.png || fail "--original-colors matched is luminance"
 ! cmp -s matched.png plain.png || fail "--original-colors matched changes nothing"
+# Styles count by their weights, not by their pixels.
+paint heavy.png --original-colors matched --style red.bmp=1000
+read -r heavy_red heavy_green _ _ <<<"$(colours heavy.png)"
+awk -v r="$heavy_red" -v g="$heavy_green" 'BEGIN { exit !(r > g + 40) }' ||
+  fail "--original-colors matched, a heavy red style: $heavy_red $heavy_green beside $red $green"
 # From the photograph to the painting: the stronger, the farther from the content.
 for strength in 0 0.3 0.6 1; do
   paint strong.png --strength $strength --content-weight 1e-6 --losses strong.csv

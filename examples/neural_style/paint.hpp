@@ -20,6 +20,7 @@
 #include "sfumato/io/image.hpp"
 #include "sfumato/sfumato.hpp"
 #include "sfumato/style/loss_scales.hpp"
+#include "sfumato/style/neighbors.hpp"
 #include "sfumato/style/pictures.hpp"
 #include "sfumato/style/temporal.hpp"
 #include "signals.hpp"
@@ -102,12 +103,23 @@ struct Painting {
   }
 };
 
-/// The content with its colours moved and turned to the mean and covariance of all styles' pixels.
+/// The content with its colours moved and turned to the mean and covariance of the styles' pixels,
+/// of each style as many as its weight says.
 inline sfumato::Tensor<std::uint8_t> in_colors_of_styles(const Sources& sources) {
-  std::vector<std::uint8_t> pixels;
+  std::vector<std::int64_t> counts;
+  std::vector<double> weights;
   for (const StyleSource& source : sources.styles) {
-    const auto own = source.pixels.to_vector();
-    pixels.insert(pixels.end(), own.begin(), own.end());
+    counts.push_back(source.pixels.size(0) * source.pixels.size(1));
+    weights.push_back(source.file.weight);
+  }
+  const std::vector<std::int64_t> some = sfumato::style::detail::in_ratio(counts, weights);
+  std::vector<std::uint8_t> pixels;
+  for (std::size_t k = 0; k < counts.size(); ++k) {
+    for (std::int64_t i = 0; i < some[k]; ++i) {
+      const std::uint8_t* const pixel =
+          sources.styles[k].pixels.data() + 3 * (i * counts[k] / some[k]);
+      pixels.insert(pixels.end(), pixel, pixel + 3);
+    }
   }
   const auto count = static_cast<std::int64_t>(pixels.size() / 3);
   return sfumato::style::match_colors(sources.content,
