@@ -66,9 +66,11 @@ done
 picture seen.png 48 32 '(90 + x, 90 + x, 90 + x, 0 if x < 12 else 255 if x > 24 else 20 * (x - 12))'
 "$program" seen.png style.png --size 48 --iterations 2 --quiet -o opaque.png
 [ "$(of opaque.png 'len(rows[0][0])')" = 3 ] || fail "there is opacity that nobody asked for"
-"$program" seen.png style.png --size 48 --iterations 2 --quiet -o alpha.png --keep-alpha
+"$program" seen.png style.png --size 48 --iterations 2 --quiet -o alpha.png --keep-alpha --save-every 1
 [ "$(of alpha.png '*(row[x][3] for row in rows[:1] for x in (0, 11, 15, 20, 40))')" = '0 0 60 160 255' ] ||
   fail "--keep-alpha: $(of alpha.png '*(p[3] for p in rows[0])')"
+[ "$(of alpha-000001.png '[p[3] for p in rows[0]]')" = "$(of alpha.png '[p[3] for p in rows[0]]')" ] ||
+  fail "--keep-alpha --save-every: $(of alpha-000001.png 'rows[0]')"
 refuses 2 'JPEG has no opacity' "$program" seen.png style.png --keep-alpha -o x.jpg
 rm -f x.jpg
 

@@ -58,11 +58,14 @@ class Frames {
            is_due(reported_, iteration);
   }
 
-  void add(std::int64_t iteration, const sfumato::Tensor<std::uint8_t>& pixels) {
+  /// Pixels as they are shown; `written(pixels)` is what files of them hold.
+  template <class Written>
+  void add(std::int64_t iteration, const sfumato::Tensor<std::uint8_t>& pixels,
+           const Written& written) {
     if (iteration > 0 && is_due(numbered_, iteration)) {
       attempt(numbered_, [&] {
         const HoldSignals whole_file;
-        sfumato::io::write_image(frame_path(a_->output, iteration), pixels);
+        sfumato::io::write_image(frame_path(a_->output, iteration), written(pixels));
       });
     }
     if (is_due(animated_, iteration) && iteration != last_) {

@@ -251,7 +251,9 @@ void paint(const Arguments& a, const std::vector<Stage>& stages, Loaded<Device, 
         network, std::move(content), std::move(styles), std::move(picture), stage.transfer,
         [&](const style::Moment<float, Device>& now) {
           ++painting.iterations;
-          watch(now, painting.iterations, [&] { return painting.pixels(a, now.picture()); });
+          watch(
+              now, painting.iterations, [&] { return painting.pixels(a, now.picture()); },
+              [&](const auto& pixels) { return painting.written(pixels); });
           keep(now, position, painting);
           return goes_on();
         },

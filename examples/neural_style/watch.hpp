@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <ctime>
 #include <filesystem>
+#include <functional>
 #include <future>
 #include <string>
 #include <utility>
@@ -132,7 +133,7 @@ class Watch {
     count_ = 0;
     clock_ = Clock::now();
     if (overall_ == 0 && frames_.wants(0)) {
-      frames_.add(0, pixels());
+      frames_.add(0, pixels(), std::identity{});
     } else if (overall_ > 0) {
       curves_.stages.push_back(overall_);
       terms_.stages.push_back(overall_);
@@ -150,9 +151,10 @@ class Watch {
   }
 
   /// An iteration is done, a style::Moment, the so manieth of all stages. `pixels` returns what
-  /// there is to be seen.
-  template <class Moment, class Pixels>
-  void operator()(const Moment& now, std::int64_t iterations, const Pixels& pixels) {
+  /// there is to be seen, `written` what files hold of that.
+  template <class Moment, class Pixels, class Written>
+  void operator()(const Moment& now, std::int64_t iterations, const Pixels& pixels,
+                  const Written& written) {
     overall_ = iterations;
     stand(now.number);
     show(now);
@@ -170,7 +172,7 @@ class Watch {
       event["memory"] = static_cast<std::int64_t>(standing_.memory);
       log_.write(event);
     }
-    if (frames_.wants(overall_)) frames_.add(overall_, pixels());
+    if (frames_.wants(overall_)) frames_.add(overall_, pixels(), written);
     if (onlooker_ == nullptr) return;
     if (const int signal = onlooker_->see(standing_, pixels)) interrupted = signal;
   }
