@@ -388,19 +388,25 @@ TEST_CASE("losses have as many digits as a person reads, and a rise is said") {
   CHECK(readable_loss(10.09636) == "10.0964");
   CHECK(readable_loss(999999.0) == "999999.0000");
   CHECK(readable_loss(722415839944376320.0) == "7.22416e+17");
-  const auto rise = [](const std::vector<double>& totals) {
+  sfumato::style::TransferOptions options;
+  const auto rise = [&](const std::vector<double>& totals) {
     std::vector<sfumato::style::Iteration> history;
     for (const double total : totals) {
       history.emplace_back();
       history.back().total = total;
     }
-    return rise_of_loss(history);
+    return rise_of_loss(history, options);
   };
   CHECK(rise({}).empty());
   CHECK(rise({2.0}).empty());
   CHECK(rise({2.0, 3.0, 1.5}).empty());
   CHECK(rise({2.0, 1.5, 3e7}) ==
         "the loss rose from 2.0000 to 3e+07; take a smaller --learning-rate");
+  options.optimizer = sfumato::style::Optimizer::kLbfgs;
+  CHECK(rise({2.0, 1.5, 3.0}).empty());
+  options.lbfgs.line_search = sfumato::optim::LineSearch::kNone;
+  CHECK(rise({2.0, 1.5, 3.0}) ==
+        "the loss rose from 2.0000 to 3.0000; take smaller weights, or --optimizer adam");
 }
 
 TEST_CASE("a link to a name of another format is refused") {

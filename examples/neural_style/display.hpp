@@ -23,11 +23,17 @@ inline std::string readable_loss(double loss) {
   return text;
 }
 
-/// What to say of a stage whose last loss is above its first; nothing of others.
-inline std::string rise_of_loss(const std::vector<sfumato::style::Iteration>& history) {
-  if (history.empty() || history.back().total <= history.front().total) return "";
-  return sfumato::message("the loss rose from ", readable_loss(history.front().total), " to ",
-                          readable_loss(history.back().total), "; take a smaller --learning-rate");
+/// What to say of a stage whose last loss is above its first; nothing of others, nor where lines
+/// are searched: the picture is that of the least loss, whatever the last trial's was.
+inline std::string rise_of_loss(const std::vector<sfumato::style::Iteration>& history,
+                                const sfumato::style::TransferOptions& options) {
+  const bool adam = options.optimizer == sfumato::style::Optimizer::kAdam;
+  const bool searches = !adam && options.lbfgs.line_search != sfumato::optim::LineSearch::kNone;
+  if (searches || history.empty() || history.back().total <= history.front().total) return "";
+  return sfumato::message(
+      "the loss rose from ", readable_loss(history.front().total), " to ",
+      readable_loss(history.back().total),
+      adam ? "; take a smaller --learning-rate" : "; take smaller weights, or --optimizer adam");
 }
 
 /// "0:07", "12:34", "27:05:00".

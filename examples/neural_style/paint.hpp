@@ -90,8 +90,6 @@ struct Painting {
   /// Goes on with what came of a stage.
   void add(const sfumato::style::TransferResult<float, Device>& result) {
     picture = result.image;
-    // Where it begins as a painting of the same, there is little to be found.
-    if (!kept) warning = rise_of_loss(result.history);
     reached = result.reached;
     const sfumato::style::Iteration before =
         history.empty() ? sfumato::style::Iteration{} : history.back();
@@ -261,6 +259,8 @@ void paint(const Arguments& a, const std::vector<Stage>& stages, Loaded<Device, 
     if (stage.transfer.objective.tile > 0) Pool<Device>::shared().trim();  // of the tiles
     learnt = std::move(result.state);
     painting.add(result);
+    // Where it begins as a painting of the same, there is little to be found.
+    if (!painting.kept) painting.warning = rise_of_loss(result.history, stage.transfer);
     if (result.converged) {
       report.say("no smaller loss was found after iteration %lld\n",
                  static_cast<long long>(result.state.iterations));
