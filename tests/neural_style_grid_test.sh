@@ -26,6 +26,11 @@ holds "$last > $first + 20" "--grid paints the same everywhere"
 "$program" grey.png style.png --grid strength=0,1 --size 48 --quiet -o one.png
 [ "$(of one.png 'len(rows)')" = $((8 + 2 * 40)) ] || fail "--grid of one option: $(of one.png 'len(rows)')"
 
+# What can't be painted is left out, and the rest is kept.
+paint -o part.png --method gram --grid style-layers=relu9_1,relu1_1 2>err.txt && fail "--grid with a layer that there is not: 0"
+grep -qF -- '--style-layers relu9_1' err.txt || fail "--grid with a layer that there is not says: $(cat err.txt)"
+is_picture part.png
+[ "$(of part.png '[list(rows[y][-24]) == 3 * [250] for y in (24, 64)]')" = '[True, False]' ] || fail "--grid of one layer that there is not"
 refuses 2 '--grid must be one or two options with lists of values' paint -o x.png --grid 3,4
 refuses 2 '--grid must be one or two options with lists of values' paint -o x.png --grid size=
 refuses 2 '--grid: size is no option in which' paint -o x.png --grid size=32,64

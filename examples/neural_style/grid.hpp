@@ -132,16 +132,29 @@ inline sfumato::Tensor<std::uint8_t> contact_sheet(
 }
 
 /// Paints the pictures of a grid into one by `paint_small(arguments)`, and says the command that
-/// paints each large. Returns the exit status.
+/// paints each large. One that can't be painted is left out, and the exit status is 1 then.
 template <class PaintSmall>
 int paint_grid(const Arguments& a, const Reporter& report, const PaintSmall& paint_small) {
   const std::vector<GridCell> cells = plan_grid(a);
   std::vector<sfumato::Tensor<std::uint8_t>> pictures(cells.size());
+  std::size_t painted = 0;
+  bool failed = false;
   for (std::size_t i = 0; i < cells.size() && interrupted == 0; ++i) {
     report.say("%zu of %zu: %s\n", i + 1, cells.size(), detail::command_of(cells[i].large).c_str());
-    pictures[i] = paint_small(cells[i].small);
+    try {
+      pictures[i] = paint_small(cells[i].small);
+      ++painted;
+    } catch (const sfumato::Error& error) {
+      const bool of_all = dynamic_cast<const sfumato::IoError*>(&error) != nullptr;
+      if (of_all && painted == 0) throw;
+      failed = true;
+      std::fprintf(stderr, "neural_style: %s: %s\n",
+                   sfumato::printable(detail::command_of(cells[i].large)).c_str(),
+                   sfumato::printable(error.what()).c_str());
+    }
   }
   const int signal = interrupted;
+  if (painted == 0) return signal != 0 ? kBySignal + signal : 1;
   const HoldSignals whole_file;
   const std::string failure = write_picture(a.output, contact_sheet(a.grid, pictures));
   if (!failure.empty()) {
@@ -149,7 +162,7 @@ int paint_grid(const Arguments& a, const Reporter& report, const PaintSmall& pai
     return 1;
   }
   report.say("wrote %s\n", a.output.c_str());
-  return signal != 0 ? kBySignal + signal : 0;
+  return signal != 0 ? kBySignal + signal : failed ? 1 : 0;
 }
 
 }  // namespace neural_style

@@ -274,18 +274,13 @@ int paint_jobs(const Arguments& a, Loaded<Device, Stored>& loaded, const Reporte
   return status != 0 ? status : failed > 0 ? 1 : 0;
 }
 
-/// A picture of a grid; undefined, having said so, where its loss was not finite.
+/// A picture of a grid. Throws Error where there is none.
 template <class Device, class Stored>
 sfumato::Tensor<std::uint8_t> paint_small(const Arguments& a, Loaded<Device, Stored>& loaded) {
   const Reporter nothing(a);
   Watch watch(a, nothing);
   Painting<Device> painting;
-  try {
-    load_and_paint(a, loaded, nothing, watch, painting);
-  } catch (const sfumato::style::DivergenceError<float, Device>& error) {
-    std::fprintf(stderr, "neural_style: warning: %s\n", error.what());
-    return {};
-  }
+  load_and_paint(a, loaded, nothing, watch, painting);
   return painting.pixels(a);
 }
 
