@@ -435,6 +435,17 @@ TEST_CASE("a link to a name of another format is refused") {
   CHECK(check("l.csv", "new.txt", true) == "nothing");
 }
 
+TEST_CASE("styles of a contact sheet are as large beside its pictures as beside the large ones") {
+  const Settings given{{"CONTENT", "a.png"},
+                       {"STYLE", "b.png"},
+                       {"--size", "768"},
+                       {"--style-size", "512"},
+                       {"--grid", "strength=0,1"}};
+  const GridCell cell = plan_grid(arguments_of(given))[0];
+  CHECK(cell.small.size == 192);
+  CHECK(cell.small.pictures.style_size == 128);
+}
+
 TEST_CASE("the display fits every terminal, and what matters most comes first") {
   Standing now{.stage = 2,
                .stages = 2,

@@ -67,10 +67,15 @@ inline std::vector<GridCell> plan_grid(const Arguments& a) {
       cell.large.push_back({varied[0], row});
       if (varied.size() > 1) cell.large.push_back({varied[1], column});
       Settings small = without(cell.large, {"--size"});
-      small.push_back({"--size", std::to_string(std::min(a.size.value_or(kDefaultSize), kSmall))});
+      const std::int64_t longer = a.size.value_or(kDefaultSize);
+      const std::int64_t shown = std::min(longer, kSmall);
+      small.push_back({"--size", std::to_string(shown)});
       small.push_back({"--no-metadata", ""});
       cell.small = arguments_of(small);
       refuse_exclusions(cell.small);
+      if (auto& side = cell.small.pictures.style_size) {  // as large beside the picture as there
+        side = std::max(kSmallest, *side * shown / longer);
+      }
       cell.small.output = a.output;
       cell.small.quiet = true;
       cells.push_back(std::move(cell));
