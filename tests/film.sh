@@ -39,6 +39,8 @@ refuses 1 'cat.txt: is no film that ffmpeg can read' film --film cat.txt -o o.mp
 mkdir only empty && cp cat.jpg only
 refuses 1 'this folder holds no picture' film --frames empty -o frames
 refuses 2 'is the folder of the frames' film --frames only -o ./only
+mkdir twins && cp "$style" twins/a.jpg && cp "$style" twins/a.jpeg
+refuses 2 'would both become a.png; rename one' film --frames twins -o twins-painted
 make_clip hdr.mkv testsrc2=96x64 2 -c:v ffv1 -pix_fmt yuv420p10le -color_trc smpte2084
 refuses 1 'is high dynamic range (smpte2084)' film --film hdr.mkv -o o.mp4
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -105,6 +106,14 @@ int paint_frames(const Arguments& a, const std::vector<std::filesystem::path>& f
   Arguments last;               // of the frame before …
   Tensor<std::uint8_t> before;  // … and that, if it was painted in this run
   bool all_done = true;
+  std::map<std::string, std::filesystem::path> names;
+  for (const std::filesystem::path& frame : frames) {
+    const auto [first, is_new] = names.emplace(frame.stem().string(), frame);
+    if (is_new) continue;
+    throw sfumato::ValueError(sfumato::message("--frames: ", first->second.string(), " and ",
+                                               frame.string(), " would both become ", first->first,
+                                               ".png; rename one"));
+  }
   for (std::size_t i = 0; i < frames.size(); ++i) {
     const std::filesystem::path output = folder / (frames[i].stem().string() + ".png");
     const Arguments one = detail::arguments_of_frame(a, frames[i], output);
