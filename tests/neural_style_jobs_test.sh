@@ -104,6 +104,15 @@ grep -q '^line 2' log.txt && fail "another shard's job: $(cat log.txt)"
 jobs --shard 2/2 --seed 0 --init noise >log.txt
 tail -1 log.txt | grep -qx '2 painted, 0 done before, 0 failed' || fail "other options: $(cat log.txt)"
 
+# A picture whose loss is above --until-loss is one: the status says so, and it is not painted again.
+job far.png ', "until-loss": 1e-9' >jobs.jsonl
+status=0
+jobs >log.txt 2>err.txt || status=$?
+[ $status -eq 3 ] && tail -1 log.txt | grep -qx '1 painted, 0 done before, 0 failed' ||
+  fail "--until-loss of a job: $status $(cat log.txt err.txt)"
+jobs >log.txt || fail "--until-loss of a job once more: $?"
+tail -1 log.txt | grep -qx '0 painted, 1 done before, 0 failed' || fail "--until-loss of a job once more: $(cat log.txt)"
+
 # Jobs in one style look at it once, and paint to the byte what each paints alone.
 job_of() { echo '{"content": "'"$1"'.jpg", "style": "suns.jpg", "output": "'"$2"'.png", "tv-weight": '"$3"', "no-metadata": true}'; }
 cp "$images/cat.jpg" cat.jpg

@@ -97,7 +97,8 @@ inline std::optional<sfumato::Tensor<float>> kept_of(const sfumato::Tensor<std::
 
 /// Paints frames one after the other, each into a folder under its own name as PNG, unless it is
 /// there from an earlier run. `paint_frame(arguments, kept)` paints one and returns its exit
-/// status. Returns that of the first that is not 0.
+/// status. Returns that of the first that has no picture, else 3 if some have not come to their
+/// --until-loss.
 template <class PaintFrame>
 int paint_frames(const Arguments& a, const std::vector<std::filesystem::path>& frames,
                  const std::filesystem::path& folder, const std::filesystem::path& weights,
@@ -106,6 +107,7 @@ int paint_frames(const Arguments& a, const std::vector<std::filesystem::path>& f
   Arguments last;               // of the frame before …
   Tensor<std::uint8_t> before;  // … and that, if it was painted in this run
   bool all_done = true;
+  int worst = 0;
   std::map<std::string, std::filesystem::path> names;
   for (const std::filesystem::path& frame : frames) {
     const auto [first, is_new] = names.emplace(frame.stem().string(), frame);
@@ -129,14 +131,15 @@ int paint_frames(const Arguments& a, const std::vector<std::filesystem::path>& f
       report.say("frame %zu of %zu%s\n", i + 1, frames.size(),
                  kept || i == 0 ? "" : ", a new scene");
       const int status = paint_frame(one, kept);
-      if (status != 0) return status;
+      if (status != 0 && status != kNotReached) return status;
+      worst = std::max(worst, status);
       before = now;
       const HoldSignals whole_file;
       sfumato::io::write_file_atomically(done_path(output.string()), mark);
     }
     last = one;
   }
-  return 0;
+  return worst;
 }
 
 /// Paints the film or the frames that are asked for. Returns the exit status. Throws IoError, and
@@ -183,7 +186,7 @@ int paint_film(const Arguments& a, const std::filesystem::path& weights, const R
   }
   fs::create_directories(painted);
   const int status = paint_frames(a, pictures_in(content), painted, weights, report, paint_frame);
-  if (status != 0) {
+  if (status != 0 && status != kNotReached) {
     std::fprintf(stderr, "neural_style: the same command goes on; %s has what is done\n",
                  work.c_str());
     return status;
@@ -193,7 +196,7 @@ int paint_film(const Arguments& a, const std::filesystem::path& weights, const R
   fs::rename(whole, a.output);
   fs::remove_all(work);
   report.say("wrote %s\n", a.output.c_str());
-  return 0;
+  return status;
 }
 
 }  // namespace neural_style

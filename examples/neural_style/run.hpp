@@ -117,7 +117,6 @@ int finish(const Arguments& a, Painting<Device>& painting, std::string trouble,
   }
   if (signal != 0) return kBySignal + signal;
   if (!a.transfer.until_loss || painting.reached) return 0;
-  constexpr int kNotReached = 3;
   std::fprintf(stderr,
                "neural_style: the loss did not come to --until-loss %s in %lld iterations\n",
                detail::show_number(*a.transfer.until_loss).c_str(),
@@ -222,7 +221,7 @@ int paint_one(const Arguments& a, Loaded<Device, Stored>& loaded, const Reporter
 }
 
 /// Paints what a job asks for, unless it is done already; then there is nothing returned. Else it
-/// is the exit status, having said whose it is if it is not 0.
+/// is the exit status, having said whose it is if there is no picture.
 template <class Device, class Stored>
 std::optional<int> paint_job(const Arguments& all, const Job& job, Loaded<Device, Stored>& loaded) {
   const Arguments& a = job.arguments;
@@ -238,11 +237,13 @@ std::optional<int> paint_job(const Arguments& all, const Job& job, Loaded<Device
     report.say("line %zu: %s\n", job.line, a.output.c_str());
     status = paint_one(a, loaded, report);
     const HoldSignals whole_file;
-    if (status == 0) sfumato::io::write_file_atomically(done_path(a.output), mark);
+    const bool done = status == 0 || status == kNotReached;
+    if (done) sfumato::io::write_file_atomically(done_path(a.output), mark);
+    if (done) return status;
   } catch (const std::exception& error) {
     why = std::string(": ") + error.what();
+    status = 1;
   }
-  if (status == 0 && why.empty()) return 0;
   const std::string what =
       sfumato::message(all.jobs, ", line ", job.line, ": ", a.output, " is not done", why);
   std::fprintf(stderr, "neural_style: %s\n", sfumato::printable(what).c_str());
@@ -250,7 +251,7 @@ std::optional<int> paint_job(const Arguments& all, const Job& job, Loaded<Device
 }
 
 /// Paints this part of the jobs, one after the other, with one network. Returns the exit status: 1
-/// if some failed.
+/// if some failed, else 3 if some have not come to their --until-loss.
 template <class Device, class Stored>
 int paint_jobs(const Arguments& a, Loaded<Device, Stored>& loaded, const Reporter& report) {
   const std::vector<Job> jobs = read_jobs(a);
@@ -258,12 +259,17 @@ int paint_jobs(const Arguments& a, Loaded<Device, Stored>& loaded, const Reporte
   std::size_t before = 0;
   std::size_t failed = 0;
   int status = 0;
+  int worst = 0;
   for (std::size_t i = 0; i < jobs.size() && status <= kBySignal; ++i) {
     if (static_cast<std::int64_t>(i) % a.shard.of != a.shard.number - 1) continue;
     const std::optional<int> result = paint_job(a, jobs[i], loaded);
     if (!result) ++before;
-    if (result == 0) ++painted;
-    if (result.value_or(0) != 0) ++failed;
+    if (result == 0 || result == kNotReached) {
+      ++painted;
+      worst = std::max(worst, *result);
+    } else if (result) {
+      ++failed;
+    }
     if (result.value_or(0) > kBySignal) status = *result;
     if (interrupted != 0) status = kBySignal + interrupted;
   }
@@ -271,7 +277,7 @@ int paint_jobs(const Arguments& a, Loaded<Device, Stored>& loaded, const Reporte
              static_cast<long long>(loaded.styles->computed()),
              static_cast<long long>(loaded.styles->found()));
   report.say("%zu painted, %zu done before, %zu failed\n", painted, before, failed);
-  return status != 0 ? status : failed > 0 ? 1 : 0;
+  return status != 0 ? status : failed > 0 ? 1 : worst;
 }
 
 /// A picture of a grid. Throws Error where there is none.

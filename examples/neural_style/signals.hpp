@@ -13,6 +13,8 @@ namespace neural_style {
 
 /// The exit status of who ends by a signal, less its number.
 inline constexpr int kBySignal = 128;
+/// That of a run that has not come to --until-loss; its picture is written.
+inline constexpr int kNotReached = 3;
 
 /// The signal for which the run is to end, its picture being saved; 0 while there is none.
 inline volatile std::sig_atomic_t interrupted = 0;
