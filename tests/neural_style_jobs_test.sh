@@ -104,6 +104,12 @@ grep -q '^line 2' log.txt && fail "another shard's job: $(cat log.txt)"
 jobs --shard 2/2 --seed 0 --init noise >log.txt
 tail -1 log.txt | grep -qx '2 painted, 0 done before, 0 failed' || fail "other options: $(cat log.txt)"
 
+# What goes together in every line need not go together without them.
+job noise.png ', "init": "noise"' >jobs.jsonl
+jobs --seed 3 >log.txt || fail "a seed for lines that begin with noise: $?"
+job noise.png >jobs.jsonl
+refuses 2 'line 1: --seed does not go with --init content' jobs --seed 3
+
 # A picture whose loss is above --until-loss is one: the status says so, and it is not painted again.
 job far.png ', "until-loss": 1e-9' >jobs.jsonl
 status=0

@@ -80,7 +80,12 @@ inline std::string exclusion_of(const Option& option, const Arguments& a, bool s
   const auto words = [](const std::string& name, const std::optional<std::string>& value) {
     return value ? name + " " + *value : name;
   };
+  const auto of_jobs = [](const std::string& name) {
+    return name == "--jobs" || name == "--shard";
+  };
   for (const Exclusion& exclusion : option.not_with) {
+    // Defaults of jobs go together in each job, whose line may say what they go with.
+    if (!a.jobs.empty() && !of_jobs(option.name) && !of_jobs(exclusion.other)) continue;
     const Option& other = *find_option(exclusion.other);
     if (!holds(option, exclusion.value) || !holds(other, exclusion.other_value)) continue;
     return sfumato::message(words(option.name, exclusion.value),
