@@ -48,7 +48,7 @@ refuses 1 'is high dynamic range (smpte2084)' film --film hdr.mkv -o o.mp4
 [ "$(told out.mp4 v:0 width,height,pix_fmt,color_range,color_space,color_transfer,color_primaries,r_frame_rate,nb_frames)" = \
   '48,32,yuvj420p,pc,bt709,bt709,bt709,30000/1001,8' ] || fail "the film is other: $(ffprobe -v error -show_streams out.mp4)"
 [ "$(told out.mp4 a codec_name)" = aac ] || fail "the sound is lost"
-[ ! -e out.mp4.frames ] || fail "the frames are left behind"
+[ ! -e out.frames ] || fail "the frames are left behind"
 "$program" "$style" --film in.mp4 -o odd.mov --size 49 --min-size 49 --iterations 2 --quiet
 [ "$(told odd.mov v:0 width,height)" = 48,32 ] || fail "an odd size: $(told odd.mov v:0 width,height)"
 # A film of one colour stays that colour on the way through ffmpeg, both matrices and ranges.

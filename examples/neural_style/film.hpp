@@ -172,7 +172,8 @@ int paint_film(const Arguments& a, const std::filesystem::path& weights, const R
   }
   sfumato::io::check_writable(a.output);
   const Video video = probe(a.film);
-  const fs::path work = fs::absolute(a.output + ".frames");
+  // By the stem, so that the same film with another ending goes on.
+  const fs::path work = fs::absolute(fs::path(a.output).replace_extension(".frames"));
   const fs::path content = work / sfumato::io::sha256_of_file(a.film);  // no other film's
   const fs::path painted = work / "painted";
   if (!fs::exists(content)) {
@@ -192,7 +193,14 @@ int paint_film(const Arguments& a, const std::filesystem::path& weights, const R
     return status;
   }
   const fs::path whole = work / ("film" + ending);
-  make_film(painted, video, a.film, whole);
+  try {
+    make_film(painted, video, a.film, whole);
+  } catch (const sfumato::IoError& error) {
+    throw sfumato::IoError(sfumato::message(
+        error.what(),
+        "; all frames are painted: if a film with this ending can't hold the sound, "
+        "the same command with the same name and .mkv goes on from there"));
+  }
   fs::rename(whole, a.output);
   fs::remove_all(work);
   report.say("wrote %s\n", a.output.c_str());
