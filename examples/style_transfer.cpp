@@ -2,6 +2,7 @@
 // https://d2l.ai/chapter_computer-vision/neural-style.html. The program neural_style has options.
 //   style_transfer CONTENT STYLE OUT [LONGER SIDE] [EPOCHS]
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -63,7 +64,7 @@ int main(int argc, char** argv) try {
 
   // Training.
   optim::Adam<float> adam({picture}, {.learning_rate = 0.05});
-  const optim::StepDecay schedule{0.05, 4 * epochs / 5, 0.1};
+  const optim::StepDecay schedule{0.05, std::max(1, 4 * epochs / 5), 0.1};
   for (int epoch = 0; epoch < epochs; ++epoch) {
     adam.set_learning_rate(schedule(epoch));
     adam.zero_grad();

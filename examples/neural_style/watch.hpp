@@ -73,16 +73,17 @@ inline std::vector<PageRow> settings_of(const Arguments& a) {
 inline std::string command_of(const Settings& given) {
   std::string command = "neural_style";
   std::string pictures;
+  bool dashed = false;
   for (const Setting& setting : given) {
     const Option& option = *find_option(setting.option);
     if (option.is_positional()) {
-      pictures += (pictures.empty() && setting.text.starts_with('-') ? " -- " : " ") +
-                  shell_word(setting.text);
+      dashed = dashed || setting.text.starts_with('-');
+      pictures += " " + shell_word(setting.text);
     } else {
       command += " " + option.name + (option.is_flag() ? "" : " " + shell_word(setting.text));
     }
   }
-  return command + pictures;
+  return command + (dashed ? " --" : "") + pictures;
 }
 
 }  // namespace detail

@@ -128,7 +128,8 @@ void add_statistics_terms(std::vector<typename Objective<Network, T>::FeatureTer
       weights[k] += weight;
     }
   };
-  std::string name = message(statistics.name(), " in tiles of ", cut.side, ", layers");
+  std::string name = message(statistics.name(), " in tiles of ", cut.side, " and ", cut.halo,
+                             " around, pixels of ", cut.pixel, ", layers");
   for (const std::size_t layer : layers) name += message(" ", layer);
   for (const StylePicture<T, Device>& picture : styles.pictures) {
     if (options.strength == 0.0) break;
