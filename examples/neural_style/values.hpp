@@ -205,7 +205,8 @@ Value numbers(Get get) {
           [=](const Arguments& a) {
             std::string all;
             for (const double number : get(a)) {
-              all += (all.empty() ? "" : ",") + detail::show_number(number);
+              if (!all.empty()) all += ',';
+              all += detail::show_number(number);
             }
             return all;
           }};

@@ -83,7 +83,8 @@ inline std::string command_of(const Settings& given) {
       command += " " + option.name + (option.is_flag() ? "" : " " + shell_word(setting.text));
     }
   }
-  return command + (dashed ? " --" : "") + pictures;
+  if (dashed) command += " --";
+  return command + pictures;
 }
 
 }  // namespace detail
