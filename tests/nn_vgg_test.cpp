@@ -158,16 +158,39 @@ TEST_CASE("no images have no logits") {
   CHECK(network(Variable<float>(Tensor<float>::zeros({0, 3, 32, 32}))).shape() == Shape{0, 2});
 }
 
-TEST_CASE("what surrounds an image is known to the first convolution alone") {
+TEST_CASE("what surrounds an image is seen by the first convolution, and not in the weights") {
   Random random(1);
+  const std::vector<double> colour{0.1, -0.2, 0.3};
   const std::vector<std::int64_t> widths{3, 3, 4, 3, 2};
   const auto state = nn::Vgg<double>({.depth = 11, .widths = widths}, random).state_dict();
-  const nn::Vgg<double> centred({.depth = 11, .surround = {0.1, -0.2, 0.3}, .widths = widths},
-                                state);
-  for (const auto& [name, tensor] : centred.state_dict()) {
+  nn::Vgg<double> surrounded({.depth = 11, .surround = colour, .widths = widths}, state);
+  for (const auto& [name, tensor] : surrounded.state_dict()) {
     CAPTURE(name);
-    CHECK((tensor.to_vector() == state.at(name).to_vector()) == (name != "features.0.bias"));
+    CHECK(tensor.to_vector() == state.at(name).to_vector());
   }
+  const Variable<double> x(Tensor<double>::randn({2, 3, 5, 4}, random), true);
+  std::vector<Variable<double>> channels;
+  for (int c = 0; c < 3; ++c) {
+    channels.push_back(ops::pad(ops::slice(x, 1, {.start = c, .stop = c + 1}), {1, 1, 1, 1},
+                                colour[static_cast<std::size_t>(c)]));
+  }
+  const auto expected =
+      ops::conv2d(ops::cat(channels, 1), Variable<double>(state.at("features.0.weight")),
+                  Variable<double>(state.at("features.0.bias")));
+  const auto seen = surrounded.features(x, {0})[0];
+  REQUIRE(seen.shape() == expected.shape());
+  const auto difference = ops::max(ops::abs(seen - expected)).item();
+  CHECK(difference < 1e-12);
+  // The edge repeated leaves no room for it.
+  nn::Vgg<double> repeated({.depth = 11,
+                            .first_padding = ops::PaddingMode::kReplicate,
+                            .surround = colour,
+                            .widths = widths},
+                           state);
+  nn::Vgg<double> plain(
+      {.depth = 11, .first_padding = ops::PaddingMode::kReplicate, .widths = widths}, state);
+  CHECK(repeated.features(x, {0})[0].value().to_vector() ==
+        plain.features(x, {0})[0].value().to_vector());
 }
 
 TEST_CASE("given weights are used in place, and surplus ones are ignored") {

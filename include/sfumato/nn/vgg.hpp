@@ -22,7 +22,6 @@
 #include "sfumato/ops/convolution.hpp"
 #include "sfumato/ops/padding.hpp"
 #include "sfumato/ops/pooling.hpp"
-#include "sfumato/ops/sum.hpp"
 
 namespace sfumato::nn {
 
@@ -185,7 +184,7 @@ class Vgg : public Module<T, Device> {
   std::vector<Variable<T, Device>> features(const Variable<T, Device>& x,
                                             const std::vector<std::size_t>& layers) {
     check(layers);
-    return features_->features(centred(x), layers);
+    return features_->features(surrounded(x), layers);
   }
 
   /// The same one by one, as soon as each is computed, from the input of layer `first` on: see
@@ -197,12 +196,12 @@ class Vgg : public Module<T, Device> {
     check(layers);
     if (layers.empty()) return;
     if constexpr (std::same_as<Image, T>) {
-      features_->visit_features(first > 0 ? x : centred(x), layers, visit, first);
+      features_->visit_features(first > 0 ? x : surrounded(x), layers, visit, first);
     } else if (first > 0) {
       features_->visit_features(ops::cast<T>(x), layers, visit, first);
     } else {
       const auto parameters = (*features_)[0].parameters();
-      const auto y = ops::cast<T>(ops::conv2d(centred(x), ops::cast<Image>(parameters[0]),
+      const auto y = ops::cast<T>(ops::conv2d(surrounded(x), ops::cast<Image>(parameters[0]),
                                               ops::cast<Image>(parameters[1]), first_options_));
       std::vector<std::size_t> later;
       std::vector<std::size_t> positions;
@@ -221,7 +220,7 @@ class Vgg : public Module<T, Device> {
 
   /// The features after the last pooling, or the classes' logits when there is a classifier.
   Variable<T, Device> forward(const Variable<T, Device>& x) override {
-    Variable<T, Device> features = features_->forward(centred(x));
+    Variable<T, Device> features = features_->forward(surrounded(x));
     if (classifier_ == nullptr) return features;
     const auto pooled = ops::adaptive_avg_pool2d(features, kClassifierGrid);
     return classifier_->forward(ops::flatten(pooled, 1));
@@ -237,6 +236,7 @@ class Vgg : public Module<T, Device> {
   Vgg(const VggOptions& options, const ParameterSource& source)
       : first_options_{.padding = 1, .padding_mode = options.first_padding} {
     features_ = this->add_module("features", std::make_shared<Sequential<T, Device>>());
+    if (!options.surround.empty()) surround_by(options.surround);
     std::int64_t channels = 3;
     const auto blocks = convolutions_per_block(options.depth);
     const auto widths = convolution_widths(options);
@@ -247,8 +247,6 @@ class Vgg : public Module<T, Device> {
         const std::string name = message("features.", features_->size());
         auto weight = source(name + ".weight", {width, channels, 3, 3});
         auto bias = source(name + ".bias", {width});
-        if (layer_names_.empty() && !options.surround.empty())
-          bias = for_centred(options, weight, bias);
         add_layer(message("conv", block + 1, "_", i),
                   std::make_shared<Conv2d<T, Device>>(
                       std::move(weight), std::move(bias),
@@ -273,26 +271,22 @@ class Vgg : public Module<T, Device> {
     }
   }
 
-  /// What has zeros where an image has the colour around it …
+  /// Images with the colour around them by which the first convolution's zeros are replaced.
   template <class Image>
-  Variable<Image, Device> centred(const Variable<Image, Device>& x) const {
-    return surround_.defined() ? x - ops::cast<Image>(surround_) : x;
+  Variable<Image, Device> surrounded(const Variable<Image, Device>& x) const {
+    if (!surround_.defined()) return x;
+    const Variable<Image, Device> ones(Tensor<Image, Device>::ones({1, 1, x.size(-2), x.size(-1)}));
+    const auto outside = Compute<Image>{1} - ops::pad(ones, {1, 1, 1, 1});
+    return ops::pad(x, {1, 1, 1, 1}) + ops::cast<Image>(surround_) * outside;
   }
-  /// … and the bias of a first convolution that is given that.
-  Tensor<T, Device> for_centred(const VggOptions& options, const Tensor<T, Device>& weight,
-                                const Tensor<T, Device>& bias) {
-    if (options.surround.size() != 3) {
-      throw ValueError(message("Vgg: a surround of ", options.surround.size(), " numbers, not 3"));
+  void surround_by(const std::vector<double>& colour) {
+    if (colour.size() != 3) {
+      throw ValueError(message("Vgg: a surround of ", colour.size(), " numbers, not 3"));
     }
-    using Number = Compute<T>;
-    const std::vector<Number> colour(options.surround.begin(), options.surround.end());
-    const Variable<Number, Device> around(Tensor<Number, Device>::from(colour, {1, 3, 1, 1}));
-    surround_ = ops::cast<T>(around);
-    const auto answer =
-        ops::sum(Variable<Number, Device>(weight.template cast<Number>()) * around, {1, 2, 3});
-    return (Variable<Number, Device>(bias.template cast<Number>()) + answer)
-        .value()
-        .template cast<T>();
+    if (first_options_.padding_mode != ops::PaddingMode::kZeros) return;
+    const std::vector<Compute<T>> numbers(colour.begin(), colour.end());
+    surround_ = Tensor<Compute<T>, Device>::from(numbers, {1, 3, 1, 1});
+    first_options_.padding = 0;
   }
 
   void check(const std::vector<std::size_t>& layers) const {
@@ -341,7 +335,7 @@ class Vgg : public Module<T, Device> {
   }
 
   ops::Conv2dOptions first_options_;
-  Variable<T, Device> surround_;  // undefined for zeros
+  Variable<Compute<T>, Device> surround_;  // undefined for zeros
   std::shared_ptr<Sequential<T, Device>> features_;
   std::shared_ptr<Sequential<T, Device>> classifier_;
   std::vector<std::string> layer_names_;
