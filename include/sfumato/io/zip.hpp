@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -21,8 +22,9 @@ namespace sfumato::io {
 /// are read in part. libzip does the work. Checksums are checked: an entry that is read for the
 /// first time is read whole.
 ///
-/// What a deflated entry may expand to is limited, so that a small file can't fill the memory:
-/// 256 MiB, or a hundred times its compressed size if that is more.
+/// Several threads may read from one at once. What a deflated entry may expand to is limited, so
+/// that a small file can't fill the memory: 256 MiB, or a hundred times its compressed size if that
+/// is more.
 class ZipReader {
  public:
   /// Throws IoError when the file is not a readable zip archive, or has a name twice: some programs
@@ -43,6 +45,7 @@ class ZipReader {
 
   /// The names of all entries.
   std::vector<std::string> names() const {
+    const std::lock_guard alone(*mutex_);
     std::vector<std::string> all;
     for (zip_int64_t i = 0; i < zip_get_num_entries(archive_.get(), 0); ++i) {
       const char* entry = zip_get_name(archive_.get(), static_cast<zip_uint64_t>(i), 0);
@@ -54,6 +57,7 @@ class ZipReader {
   /// An entry's size in bytes when expanded; nothing when there is no such entry. Throws IoError
   /// for what is encrypted or compressed in another way, and for an impossible size.
   std::optional<std::uint64_t> size(const std::string& entry) const {
+    const std::lock_guard alone(*mutex_);
     const std::optional<zip_stat_t> status = status_of(entry);
     return status ? std::optional<std::uint64_t>(status->size) : std::nullopt;
   }
@@ -61,6 +65,7 @@ class ZipReader {
   /// `count` bytes of an entry from `offset` on. Throws IoError when it has fewer or is damaged.
   std::vector<std::uint8_t> read(const std::string& entry, std::uint64_t offset,
                                  std::uint64_t count) const {
+    const std::lock_guard alone(*mutex_);
     const std::optional<zip_stat_t> status = status_of(entry);
     if (!status) fail(message("there is no entry ", excerpt(entry)));
     if (offset > status->size || count > status->size - offset) {
@@ -181,6 +186,8 @@ class ZipReader {
   }
 
   FileReader file_;
+  // An archive that is only read changes, too: libzip's place in it, and what follows.
+  std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();
   std::unique_ptr<zip_t, void (*)(zip_t*)> archive_{nullptr, zip_discard};
   mutable std::set<std::string> checked_;  ///< entries whose checksums were right
   mutable std::string expanded_name_;      ///< of the entry in `expanded_`
