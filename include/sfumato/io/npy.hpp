@@ -19,6 +19,7 @@
 #include "sfumato/core/tensor.hpp"
 #include "sfumato/io/file.hpp"
 #include "sfumato/io/npy_header.hpp"
+#include "sfumato/io/stored_type.hpp"
 
 /// NumPy's .npy format, versions 1 to 3: NumPy enhancement proposal 1 and numpy.lib.format.
 namespace sfumato::io {
@@ -49,28 +50,6 @@ inline NpyType parse_npy_type(std::string_view descr) {
   type.kind = descr[1];
   type.bytes = static_cast<std::size_t>(descr[2] - '0');
   return type;
-}
-
-/// How many significant bits a T has.
-template <Real T>
-constexpr int significant_bits() {
-  if constexpr (std::same_as<T, Half>) return 11;
-  if constexpr (std::same_as<T, BFloat16>) return 8;
-  if constexpr (std::floating_point<T>) return std::numeric_limits<T>::digits;
-}
-
-/// Whether a T holds a whole number exactly. Only Half has a range that is too small for some.
-template <class T, std::integral From>
-bool holds_exactly(From value) {
-  if constexpr (Real<T>) {
-    const auto bits = static_cast<std::uint64_t>(value);
-    const std::uint64_t size = std::cmp_less(value, 0) ? ~bits + 1 : bits;
-    if (size == 0) return true;
-    const int width = static_cast<int>(std::bit_width(size)) - std::countr_zero(size);
-    return width <= significant_bits<T>() && (!std::same_as<T, Half> || size <= 65504);
-  } else {
-    return std::in_range<T>(value);
-  }
 }
 
 /// Whether a T holds a number exactly, or, if T has a fraction too, rounded to it; a finite number

@@ -53,7 +53,8 @@ class PytorchFile {
   /// Throws IoError for a name that the file does not have.
   const Shape& shape(const std::string& name) const { return find(name).shape; }
 
-  /// One tensor. Floating-point types are converted, integers must be asked for as they are stored.
+  /// One tensor. Floating-point types are converted, and whole numbers that T holds exactly; whole
+  /// numbers must be asked for as they are stored.
   /// Throws IoError for an unknown name, another type, a number that is too large for T, or values
   /// outside the file.
   template <Element T>

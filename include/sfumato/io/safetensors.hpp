@@ -57,7 +57,8 @@ class SafetensorsFile {
   StoredType type(const std::string& name) const { return type_of(name, find(name)); }
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
 
-  /// One tensor. Floating-point types are converted, integers must be asked for as they are stored.
+  /// One tensor. Floating-point types are converted, and whole numbers that T holds exactly; whole
+  /// numbers must be asked for as they are stored.
   /// Throws IoError for an unknown name, another type, or a number that is too large for T.
   template <Element T>
   Tensor<T> read(const std::string& name) const {
