@@ -144,6 +144,15 @@ TEST_CASE("kinds of JPEG that can't be read are named") {
   CHECK(says(two) == "a JPEG of 2 colour channels, of unknown meaning; convert it to RGB");
 }
 
+TEST_CASE("a JPEG that names a later version of JFIF is read") {
+  std::string later = fixture("sampled-2x2.jpg");
+  const auto pixels = read(later);
+  const std::size_t version = segment(later, 0xE0) + 9;
+  REQUIRE(later[version] == 1);
+  later[version] = 2;
+  CHECK(read(later).to_vector() == pixels.to_vector());
+}
+
 TEST_CASE("damage in a JPEG is said, with its place") {
   const std::string good = fixture("sampled-2x2.jpg");
   const std::size_t pixels = segment_end(good, segment(good, 0xDA));

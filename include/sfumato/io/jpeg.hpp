@@ -50,6 +50,7 @@ struct JpegErrors {
         case JWRN_NOT_SEQUENTIAL:
         case JWRN_ADOBE_XFORM:
         case JWRN_BOGUS_ICC:
+        case JWRN_JFIF_MAJOR:
           return;
         default:
           info->err->error_exit(info);  // libjpeg would go on and invent pixels
