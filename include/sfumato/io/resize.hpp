@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "sfumato/core/tensor.hpp"
@@ -118,11 +119,12 @@ inline Tensor<std::uint8_t> resize(const Tensor<std::uint8_t>& image, std::int64
   auto result = Tensor<std::uint8_t>::empty({height, width, channels});
   const auto plan = detail::resample_plan(old_height, height, filter);
   const std::int64_t row = width * channels;
+  std::uint8_t* const out = result.data();
+  const std::uint8_t* const in = std::as_const(wide).data();
   parallel_for(height, 16, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       for (std::int64_t j = 0; j < row; ++j) {
-        result.data()[i * row + j] =
-            detail::resample(plan[static_cast<std::size_t>(i)], wide.data() + j, row);
+        out[i * row + j] = detail::resample(plan[static_cast<std::size_t>(i)], in + j, row);
       }
     }
   });
