@@ -625,6 +625,33 @@ TEST_CASE("a step counts as a change of what it changes") {
   check([](const Parameters& p) { return std::make_unique<optim::Adam<double>>(p); });
 }
 
+TEST_CASE("a single number is a parameter, too") {
+  const auto check = [](const char* name, const auto& make) {
+    CAPTURE(name);
+    const Variable<double> number(Tensor<double>::scalar(2.0), true);
+    const Variable<double> line(Tensor<double>::full({1}, 2.0), true);
+    for (const auto& p : {number, line}) {
+      auto optimizer = make(p);
+      for (int i = 0; i < 2; ++i) {
+        optimizer.zero_grad();
+        ops::sum(ops::square(p)).backward();
+        optimizer.step();
+      }
+    }
+    CHECK(number.shape() == Shape{});
+    CHECK(number.item() == line.item());
+    CHECK(number.item() < 2.0);
+  };
+  check("SGD", [](const auto& p) {
+    return optim::SGD<double>({p}, {.learning_rate = 0.01, .momentum = 0.9, .nesterov = true});
+  });
+  check("Adam", [](const auto& p) { return optim::Adam<double>({p}, {.amsgrad = true}); });
+  check("RMSprop", [](const auto& p) { return optim::RMSprop<double>({p}); });
+  check("RMSprop, centred", [](const auto& p) {
+    return optim::RMSprop<double>({p}, {.momentum = 0.5, .centered = true});
+  });
+}
+
 TEST_CASE("parameters without a gradient stay as they are") {
   const auto p = start();
   const auto unused = start();

@@ -94,7 +94,7 @@ class RMSprop : public Optimizer<T, Device> {
   }
 
   RMSpropOptions options_;
-  Tensor<Number, Device> zero_ = Tensor<Number, Device>::zeros({1});
+  Tensor<Number, Device> zero_ = Tensor<Number, Device>::zeros({});
 };
 
 }  // namespace sfumato::optim
