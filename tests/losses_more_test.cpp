@@ -175,7 +175,10 @@ TEST_CASE("cross entropy takes probabilities, too") {
   CHECK(complaint([&] { losses::cross_entropy(x, impossible); }) ==
         "cross_entropy: prediction (3, 3) and target (1, 2) must have the same shape");
   CHECK(complaint([&] { losses::cross_entropy(vector({1.0}), vector({1.0})); }) ==
-        "cross_entropy: logits (1,) must be (n, classes, …), as the probabilities");
+        "cross_entropy: logits (1,) must be (n, classes, …), as the probabilities, and not empty");
+  const Variable<double> nothing(Tensor<double>::zeros({0, 3}));
+  CHECK_THROWS_WITH_AS(losses::cross_entropy(nothing, nothing), doctest::Contains("and not empty"),
+                       ShapeError);
 }
 
 TEST_CASE("the negative log-likelihood is PyTorch's") {

@@ -134,16 +134,16 @@ Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
 
 /// The same for probabilities of the classes in place of labels, in the logits' shape: the mean of
 /// -Σ weight · probability · log softmax(logits) over the examples, whatever their weights. As in
-/// PyTorch, but a class of probability 0 may be impossible. Throws ShapeError for other shapes and
-/// ValueError for options that do not fit, as an ignored label.
+/// PyTorch, but a class of probability 0 may be impossible. Throws ShapeError for other shapes or
+/// an empty batch, and ValueError for options that do not fit, as an ignored label.
 template <Real T, class Device>
 Variable<T, Device> cross_entropy(const Variable<T, Device>& logits,
                                   const Variable<T, Device>& probabilities,
                                   const CrossEntropyOptions& options = {}) {
   detail::check_same_shape("cross_entropy", logits, probabilities);
-  if (logits.rank() < 2) {
+  if (logits.rank() < 2 || logits.numel() == 0) {
     throw ShapeError(message("cross_entropy: logits ", logits.shape(),
-                             " must be (n, classes, …), as the probabilities"));
+                             " must be (n, classes, …), as the probabilities, and not empty"));
   }
   const std::int64_t classes = logits.size(1);
   detail::check_options("cross_entropy", options, classes);
