@@ -285,7 +285,8 @@ class Vgg : public Module<T, Device> {
     }
     if (first_options_.padding_mode != ops::PaddingMode::kZeros) return;
     const std::vector<Compute<T>> numbers(colour.begin(), colour.end());
-    surround_ = Tensor<Compute<T>, Device>::from(numbers, {1, 3, 1, 1});
+    const auto pixel = Tensor<Compute<T>, Device>::from(numbers, {1, 3, 1, 1});
+    surround_ = Variable<Compute<T>, Device>(pixel);
     first_options_.padding = 0;
   }
 
