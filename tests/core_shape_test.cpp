@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sfumato/core/geometry.hpp"
+#include "sfumato/core/loops.hpp"
 #include "sfumato/core/shape.hpp"
 #include "support/complaint.hpp"
 
@@ -177,6 +178,18 @@ TEST_CASE("window_count counts the places of a window") {
   CHECK(window_count(6, 3, 1, 0, 3) == 0);
   CHECK(window_count(2, 3, 5, 0) == 0);
   CHECK(window_count(0, 1, 1, 0) == 0);
+}
+
+TEST_CASE("an extent of more than 32 bits is walked by small and by large indices") {
+  constexpr std::int64_t kLong = (std::int64_t{1} << 32) + 5;
+  Strides strides{};
+  strides[0] = 1;
+  strides[1] = 7;
+  strides[2] = 3;
+  const sfumato::detail::StridedLoops<1> loops(Shape{3, kLong, 2}, {strides});
+  CHECK(loops.offsets(13)[0] == 3 + 6 * 7);
+  CHECK(loops.offsets(2 * (kLong - 1))[0] == (kLong - 1) * 7);
+  CHECK(loops.offsets(2 * (2 * kLong + 4) + 1)[0] == 3 + 4 * 7 + 2);
 }
 
 }  // namespace sfumato::core_shape_test

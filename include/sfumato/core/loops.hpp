@@ -63,8 +63,10 @@ class StridedLoops {
     Offsets offsets{};
     while (level > 0) {
       --level;
+      // An extent that Index does not hold is above all its numbers.
       const auto extent = static_cast<Index>(extents_[level]);
-      const Index quotient = level > 0 ? static_cast<Index>(index / extent) : Index{0};
+      const bool divides = level > 0 && static_cast<std::int64_t>(extent) == extents_[level];
+      const Index quotient = divides ? static_cast<Index>(index / extent) : Index{0};
       const auto place = static_cast<std::int64_t>(index - quotient * extent);
       for (std::size_t i = 0; i < Operands; ++i) offsets[i] += place * strides_[level][i];
       index = quotient;
