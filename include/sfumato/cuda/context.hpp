@@ -64,6 +64,7 @@ class Context {
 
   /// Memory in stream order; null when there is none left.
   void* allocate(std::size_t bytes) {
+    const std::lock_guard lock(blocks_mutex_);
     freed_in_capture_.reserve(blocks_ + 1);  // as free() must not fail
     void* memory = nullptr;
     const cudaStream_t stream = capturing_ ? side_stream_.get() : stream_.get();
@@ -91,14 +92,12 @@ class Context {
   /// Frees once all that has been launched so far is done with it. During a capture that is its
   /// end: what has been captured may use the memory.
   void free(void* memory) noexcept {
+    const std::lock_guard lock(blocks_mutex_);
     if (capturing_) {
       freed_in_capture_.push_back(memory);
       return;
     }
-    --blocks_;
-    if (cudaFreeAsync(memory, stream_.get()) != cudaSuccess) {
-      cudaGetLastError();  // repeats an earlier error, which whoever caused it has been told of
-    }
+    release(memory);
   }
 
   void synchronize() { check(cudaStreamSynchronize(stream_.get()), "cudaStreamSynchronize"); }
@@ -117,9 +116,12 @@ class Context {
     cudaGraph_t graph = nullptr;
     const cudaError_t status = cudaStreamEndCapture(stream_.get(), &graph);
     Graph owned(graph);
-    capturing_ = false;
-    for (void* memory : freed_in_capture_) free(memory);
-    freed_in_capture_.clear();
+    {
+      const std::lock_guard lock(blocks_mutex_);
+      capturing_ = false;
+      for (void* memory : freed_in_capture_) release(memory);
+      freed_in_capture_.clear();
+    }
     check(status, "cudaStreamEndCapture");
     return owned;
   }
@@ -182,6 +184,13 @@ class Context {
  private:
   explicit Context(int device);
 
+  void release(void* memory) noexcept {
+    --blocks_;
+    if (cudaFreeAsync(memory, stream_.get()) != cudaSuccess) {
+      cudaGetLastError();  // repeats an earlier error, which whoever caused it has been told of
+    }
+  }
+
   static void check_device(int device) {
     int count = 0;
     const cudaError_t status = cudaGetDeviceCount(&count);
@@ -232,7 +241,8 @@ class Context {
   std::unique_ptr<ConvolutionPlans> plans_;
   std::mutex library_mutex_;
   bool capturing_ = false;
-  std::size_t blocks_ = 0;  // allocated, and not freed or only in the capture
+  std::mutex blocks_mutex_;  // of what follows
+  std::size_t blocks_ = 0;   // allocated, and not freed or only in the capture
   std::vector<void*> freed_in_capture_;
 };
 
