@@ -264,12 +264,15 @@ cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, size_t
 
 cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode) {
   return cublas_call("cublasSetMathMode", handle, [&] {
-    if (mode != CUBLAS_DEFAULT_MATH && mode != CUBLAS_PEDANTIC_MATH &&
-        mode != CUBLAS_TF32_TENSOR_OP_MATH) {
+    // Sums are wide here, whatever is allowed.
+    const auto kind =
+        static_cast<cublasMath_t>(mode & ~CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION);
+    if (kind != CUBLAS_DEFAULT_MATH && kind != CUBLAS_PEDANTIC_MATH &&
+        kind != CUBLAS_TF32_TENSOR_OP_MATH) {
       violation("cublasSetMathMode: mode ", mode, " is not emulated");
       return CUBLAS_STATUS_INVALID_VALUE;
     }
-    handle->math = mode;
+    handle->math = kind;
     return CUBLAS_STATUS_SUCCESS;
   });
 }

@@ -38,7 +38,10 @@ inline Context::Context(int device) : device_(device) {
   side_stream_ = make<Stream>("cudaStreamCreate", cudaStreamCreateWithFlags, kNonBlocking);
   cublas_ = make<Cublas>("cublasCreate", cublasCreate);
   check(cublasSetStream(cublas_.get(), stream_.get()), "cublasSetStream");
-  check(cublasSetMathMode(cublas_.get(), CUBLAS_DEFAULT_MATH), "cublasSetMathMode");
+  // Or parts of sums of 16-bit products may be rounded to 16 bits before they are added up.
+  constexpr auto kMath = static_cast<cublasMath_t>(
+      CUBLAS_DEFAULT_MATH | CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION);
+  check(cublasSetMathMode(cublas_.get(), kMath), "cublasSetMathMode");
   cudnn_ = make<Cudnn>("cudnnCreate", cudnnCreate);
   check(cudnnSetStream(cudnn_.get(), stream_.get()), "cudnnSetStream");
   plans_ = std::make_unique<ConvolutionPlans>();
