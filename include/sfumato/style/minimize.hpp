@@ -61,9 +61,9 @@ class Minimization {
         seen_(view.objective == nullptr ? objective : *view.objective, 0),
         look_([this] { no_grad([&] { seen_.keep((*view_.objective)(shown(image_.value()))); }); },
               options.capture) {
-    iteration_.number = from.iterations;
     iteration_.picture = [this] { return shown(result()).value(); };
     restore(from, initial.shape());
+    iteration_.number = from.iterations;
     initial = {};  // a parameter may live as long as the run
     if (options.average_decay == 0.0) return;
     average_ = {options.average_decay, from.average.count, from.average.sum.clone()};
@@ -203,7 +203,6 @@ class Minimization {
     result_.reached = from.reached;
     result_.history = from.history;
     if (!from.history.empty()) static_cast<Iteration&>(iteration_) = from.history.back();
-    iteration_.number = from.iterations;
     seconds_before_ = iteration_.seconds;
   }
 
@@ -340,8 +339,9 @@ TransferResult<T, Device> minimize(const Objective<Network, T>& objective,
     throw ValueError(
         "style transfer: L-BFGS and pyramids need a whole picture; paint strips of one by Adam");
   }
-  detail::Minimization<Network, T> run(objective, std::move(initial), options, progress, view,
-                                       from);
+  TransferOptions own = options;
+  own.capture = own.capture && !objective.of_strips();  // whose messages go by the processor
+  detail::Minimization<Network, T> run(objective, std::move(initial), own, progress, view, from);
   auto optimizer = std::move(from.optimizer);
   from = {};  // it may live as long as the run, which has copies
   return run.run(std::move(optimizer));
