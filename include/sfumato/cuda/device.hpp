@@ -31,7 +31,8 @@ struct Cuda {
   static void copy(void* target, const void* source, std::size_t bytes) {
     copy_memory(target, source, bytes, cudaMemcpyDeviceToDevice);
   }
-  /// The source may be changed as soon as this returns: CUDA has taken a copy of it.
+  /// The source may be changed as soon as this returns, as CUDA has taken a copy of it, unless its
+  /// memory is page-locked or managed: then after synchronize().
   static void copy_from_host(void* target, const void* source, std::size_t bytes) {
     cuda::Context::current().forbid_in_capture("copy from the host");
     copy_memory(target, source, bytes, cudaMemcpyHostToDevice);

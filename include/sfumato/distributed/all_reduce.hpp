@@ -66,9 +66,10 @@ void average(const Communicator& world, std::string_view op, std::vector<T>& num
 /// Sums are taken in double, in the order of the ranks, and rounded once, also those of 16 bits: a
 /// run is repeated to the bit by as many ranks, wherever they are. A parameter that has a gradient
 /// on some ranks counts as 0 on the others; without any, it stays without. Takes memory for three
-/// copies of the gradients at most, on the processor, whatever the device. Every rank has to call
-/// it. Throws ShapeError where models differ, GraphError without a Communicator, ResourceError for
-/// what goes wrong in MPI.
+/// copies of the gradients at most, on the processor, whatever the device. Gradients are new
+/// tensors then: a backward pass around it must not be repeated as captured. Every rank has to call
+/// it, on a GPU that it has chosen (cuda::select_device). Throws ShapeError where models differ,
+/// GraphError without a Communicator, ResourceError for what goes wrong in MPI.
 ///
 ///     loss.backward();
 ///     distributed::all_reduce(model);
