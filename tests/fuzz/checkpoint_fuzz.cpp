@@ -59,7 +59,7 @@ void make_right(const std::filesystem::path& path, neural_style::Record& record)
 std::vector<std::string> fuzz_seeds() {
   std::vector<std::string> seeds;
   for (const auto& [optimizer, average_decay] : kKinds) {
-    Position<Cpu> position{2, 7, {{}}, {}};
+    Position<Cpu> position{2, 7, {{}}, {}, Tensor<float>::ones({1, 3, 2, 2})};
     position.earlier[0].number = 7;
     paint(optimizer, average_decay, [&](const style::Moment<float>& now) {
       position.state = now.state();
