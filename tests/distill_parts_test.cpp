@@ -270,6 +270,7 @@ TEST_CASE("loss scales make a network's losses those of another, and outlive a f
   const LossScales read = style::loss_scales_of(path);
   CHECK(read.style == scales.style);
   CHECK(read.content == scales.content);
+  CHECK(read.total_variation == 3.0);
   style::ObjectiveOptions options{.tv_weight = 10.0};
   read.apply_to(options, slim);
   CHECK(options.tv_weight == 30.0);

@@ -60,6 +60,18 @@ inline Arguments arguments_of_frame(const Arguments& a, const fs::path& frame,
   return of_frame;
 }
 
+/// Throws ValueError for two frames whose paintings would have one name.
+inline void refuse_twins(const std::vector<fs::path>& frames) {
+  std::map<std::string, fs::path> names;
+  for (const fs::path& frame : frames) {
+    const auto [first, is_new] = names.emplace(frame.stem().string(), frame);
+    if (is_new) continue;
+    throw sfumato::ValueError(sfumato::message("--frames: ", first->second.string(), " and ",
+                                               frame.string(), " would both become ", first->first,
+                                               ".png; rename one"));
+  }
+}
+
 /// A frame at the size at which it is painted.
 inline sfumato::Tensor<std::uint8_t> read_frame(const Arguments& of_frame) {
   const auto whole = sfumato::io::read_image(of_frame.content);
@@ -108,14 +120,6 @@ int paint_frames(const Arguments& a, const std::vector<std::filesystem::path>& f
   Tensor<std::uint8_t> before;  // … and that, if it was painted in this run
   bool all_done = true;
   int worst = 0;
-  std::map<std::string, std::filesystem::path> names;
-  for (const std::filesystem::path& frame : frames) {
-    const auto [first, is_new] = names.emplace(frame.stem().string(), frame);
-    if (is_new) continue;
-    throw sfumato::ValueError(sfumato::message("--frames: ", first->second.string(), " and ",
-                                               frame.string(), " would both become ", first->first,
-                                               ".png; rename one"));
-  }
   for (std::size_t i = 0; i < frames.size(); ++i) {
     const std::filesystem::path output = folder / (frames[i].stem().string() + ".png");
     const Arguments one = detail::arguments_of_frame(a, frames[i], output);
@@ -131,7 +135,7 @@ int paint_frames(const Arguments& a, const std::vector<std::filesystem::path>& f
       report.say("frame %zu of %zu%s\n", i + 1, frames.size(),
                  kept || i == 0 ? "" : ", a new scene");
       const int status = paint_frame(one, kept);
-      if (status != 0 && status != kNotReached) return status;
+      if (!has_painted(status)) return status;
       worst = std::max(worst, status);
       before = now;
       const HoldSignals whole_file;
@@ -159,6 +163,7 @@ int paint_film(const Arguments& a, const std::filesystem::path& weights, const R
                                 " is the folder of the frames; name another");
     }
     const std::vector<fs::path> frames = pictures_in(a.film);
+    detail::refuse_twins(frames);
     fs::create_directories(a.output);
     return paint_frames(a, frames, a.output, weights, report, paint_frame);
   }
@@ -187,7 +192,7 @@ int paint_film(const Arguments& a, const std::filesystem::path& weights, const R
   }
   fs::create_directories(painted);
   const int status = paint_frames(a, pictures_in(content), painted, weights, report, paint_frame);
-  if (status != 0 && status != kNotReached) {
+  if (!has_painted(status)) {
     std::fprintf(stderr, "neural_style: the same command goes on; %s has what is done\n",
                  work.c_str());
     return status;

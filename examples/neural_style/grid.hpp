@@ -143,7 +143,6 @@ int paint_grid(const Arguments& a, const Reporter& report, const PaintSmall& pai
   const std::vector<GridCell> cells = plan_grid(a);
   std::vector<sfumato::Tensor<std::uint8_t>> pictures(cells.size());
   std::size_t painted = 0;
-  bool failed = false;
   for (std::size_t i = 0; i < cells.size() && interrupted == 0; ++i) {
     report.say("%zu of %zu: %s\n", i + 1, cells.size(), detail::command_of(cells[i].large).c_str());
     try {
@@ -152,7 +151,6 @@ int paint_grid(const Arguments& a, const Reporter& report, const PaintSmall& pai
     } catch (const sfumato::Error& error) {
       const bool of_all = dynamic_cast<const sfumato::IoError*>(&error) != nullptr;
       if (of_all && painted == 0) throw;
-      failed = true;
       std::fprintf(stderr, "neural_style: %s: %s\n",
                    sfumato::printable(detail::command_of(cells[i].large)).c_str(),
                    sfumato::printable(error.what()).c_str());
@@ -167,7 +165,7 @@ int paint_grid(const Arguments& a, const Reporter& report, const PaintSmall& pai
     return 1;
   }
   report.say("wrote %s\n", a.output.c_str());
-  return signal != 0 ? kBySignal + signal : failed ? 1 : 0;
+  return signal != 0 ? kBySignal + signal : painted < cells.size() ? 1 : 0;
 }
 
 }  // namespace neural_style

@@ -237,9 +237,10 @@ std::optional<int> paint_job(const Arguments& all, const Job& job, Loaded<Device
     report.say("line %zu: %s\n", job.line, a.output.c_str());
     status = paint_one(a, loaded, report);
     const HoldSignals whole_file;
-    const bool done = status == 0 || status == kNotReached;
-    if (done) sfumato::io::write_file_atomically(done_path(a.output), mark);
-    if (done) return status;
+    if (has_painted(status)) {
+      sfumato::io::write_file_atomically(done_path(a.output), mark);
+      return status;
+    }
   } catch (const std::exception& error) {
     why = std::string(": ") + error.what();
     status = 1;
@@ -264,7 +265,7 @@ int paint_jobs(const Arguments& a, Loaded<Device, Stored>& loaded, const Reporte
     if (static_cast<std::int64_t>(i) % a.shard.of != a.shard.number - 1) continue;
     const std::optional<int> result = paint_job(a, jobs[i], loaded);
     if (!result) ++before;
-    if (result == 0 || result == kNotReached) {
+    if (result && has_painted(*result)) {
       ++painted;
       worst = std::max(worst, *result);
     } else if (result) {

@@ -16,6 +16,11 @@ inline constexpr int kBySignal = 128;
 /// That of a run that has not come to --until-loss; its picture is written.
 inline constexpr int kNotReached = 3;
 
+/// Whether a run that ended so has painted its picture.
+inline bool has_painted(int status) {
+  return status == 0 || status == kNotReached;
+}
+
 /// The signal for which the run is to end, its picture being saved; 0 while there is none.
 inline volatile std::sig_atomic_t interrupted = 0;
 
