@@ -264,6 +264,11 @@ TEST_CASE("memory is counted of targets, of what losses keep, and of the largest
   constexpr double kAnyway = 8.0 * 1024.0 * 1024.0;
   CHECK(expected_memory(network, stage, {{32, 32}}) ==
         kAnyway + painted_pixels * (90.0 + 64.0 + 16.0) + plain_pixels * 16.0);
+  // With neighbours, the losses that are reported are those of the larger picture.
+  stage.transfer.objective.style_loss = sfumato::style::StyleLoss::kNeighbors;
+  CHECK(expected_memory(network, stage, {{32, 32}}) ==
+        kAnyway + painted_pixels * (90.0 + 64.0 + 16.0));
+  stage.transfer.objective.style_loss = sfumato::style::StyleLoss::kGram;
   stage.transfer.borders = sfumato::style::Borders::kPlain;
   CHECK(expected_memory(network, stage, {{32, 32}}) ==
         kAnyway + plain_pixels * (90.0 + 64.0 + 16.0));
@@ -312,18 +317,23 @@ TEST_CASE("from coarse to fine sizes are √2 apart, and the first has iteration
         "341 x 512 9, ");
   // Both sides given: coarser pictures have their proportions.
   CHECK(plan({"--height", "100", "--width", "50", "--min-size", "64"}) ==
-        "71 x 36 70, 100 x 50 70, 100 x 50 18, 100 x 50 18, ");
+        "71 x 36 25, 100 x 50 25, 100 x 50 7, 100 x 50 7, ");
   // By default from 64 pixels on, and with two final passes.
-  CHECK(plan({"--size", "100"}) == "47 x 71 70, 67 x 100 70, 67 x 100 18, 67 x 100 18, ");
+  CHECK(plan({"--size", "100"}) == "47 x 71 25, 67 x 100 25, 67 x 100 7, 67 x 100 7, ");
   // Adam goes on with what it has learnt of pixels, but not of the levels of a pyramid.
   CHECK(plan({"--size", "100", "--iterations", "9", "--pyramid", "0"}) ==
         "47 x 71 9, 67 x 100 9 on, ");
   CHECK(plan({"--size", "100", "--iterations", "9", "--optimizer", "lbfgs"}) ==
         "47 x 71 9, 67 x 100 9 on, ");
-  // Final passes are a quarter as long, and none of them goes on.
+  // Final passes are a quarter as long, at half the learning rate, and none of them goes on.
   CHECK(plan({"--size", "50", "--iterations", "9", "--final-passes", "2"}) ==
         "33 x 50 9, 33 x 50 3, 33 x 50 3, ");
-  CHECK(plan({"--size", "50", "--final-passes", "0"}) == "33 x 50 70, ");
+  std::string rates;
+  for (const Stage& stage : plan_stages(read({"--size", "50"}), {300, 451, 3})) {
+    rates += sfumato::message(stage.transfer.learning_rate, " ");
+  }
+  CHECK(rates == "0.01 0.005 0.005 ");
+  CHECK(plan({"--size", "50", "--final-passes", "0"}) == "33 x 50 25, ");
   // Who says how many iterations gets as many at each size, and passes for the asking.
   CHECK(plan({"--size", "50", "--iterations", "9"}) == "33 x 50 9, ");
   CHECK(plan({"--size", "100", "--method", "gram"}) == "67 x 100 500, ");

@@ -103,6 +103,21 @@ TEST_CASE("neighbours are asked for by all layers at once, on one grid") {
   CHECK_MESSAGE(checked.passed, checked.report);
 }
 
+TEST_CASE("with neighbours, the losses reported are those of the picture with its borders") {
+  auto network = small_network<double>();
+  const auto content = image<double>(2, 18, 23);
+  const auto style = image<double>(3);
+  const style::TransferOptions options{.objective = options_for(StyleLoss::kNeighbors),
+                                       .iterations = 1};
+  const auto result = style::transfer(network, content, style, content, options);
+  const auto larger = style::extend_borders(Variable<double>(content), 4);
+  REQUIRE(larger.shape() == Shape{1, 3, 20, 24});
+  const auto losses =
+      style::gatys_objective(network, larger.value(), style, options.objective)(larger);
+  CHECK(result.history[0].total == doctest::Approx(losses.total.item()));
+  CHECK(result.image.shape() == content.shape());
+}
+
 TEST_CASE(
     "for a picture painted so far, each layer finds its neighbours by itself and everywhere") {
   auto network = small_network<double>();
@@ -128,6 +143,12 @@ TEST_CASE(
                                     x - mean, ops::index_select(choices, 0, nearest) - mean));
     CHECK(losses.of("style")[i].item() == doctest::Approx(2.0 * expected.item()));
   }
+  // Without strength, it is the content's own features that are asked for, not those painted.
+  auto weak = options;
+  weak.strength = 0.0;
+  const auto nothing =
+      style::gatys_objective(network, content, styles, weak)(Variable<double>(content));
+  for (const auto& each : nothing.of("style")) CHECK(std::abs(each.item()) < 1e-12);
   // Of the style's own picture there is nothing to find, and of many positions not all are choices.
   styles.painted = style;
   const auto none =

@@ -116,8 +116,9 @@ inline double picture_bytes(const sfumato::style::TransferOptions& options) {
 /// How many bytes a stage is expected to add at its peak, on the CPU, to what the program has
 /// before its first iteration. Of each pixel painted there are features, or of those of one tile,
 /// and what is about as large as the picture: its gradient, Adam's moments, copies. Where the
-/// picture that comes out is not the one that is painted, its losses have targets of their own. The
-/// style pictures' features are computed once, one picture after the other, and not kept.
+/// picture that comes out is not the one that is painted, its losses have targets of their own,
+/// unless they are of neighbours. The style pictures' features are computed once, one picture after
+/// the other, and not kept.
 template <class Device, class Stored>
 double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const Stage& stage,
                        const std::vector<sfumato::style::PictureSize>& styles) {
@@ -149,7 +150,9 @@ double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const St
   const double tile = at_once(side(stage.size.height), side(stage.size.width));
   const double shown = pixels(stage.size.height, stage.size.width);
   const FeatureBytes bytes = feature_bytes(network, objective, stage.anew);
-  const double targets = bytes.targets * (painted == shown ? painted : painted + shown);
+  const bool neighbors = objective.style_loss == library::StyleLoss::kNeighbors;
+  const double targets =
+      bytes.targets * (painted == shown || neighbors ? painted : painted + shown);
   double all = 0.0;  // pixels of styles
   double largest = 0.0;
   double seen = 0.0;  // of one at once
@@ -158,12 +161,14 @@ double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const St
     largest = std::max(largest, pixels(style.height, style.width));
     seen = std::max(seen, at_once(style.height, style.width));
   }
-  // Of the pairs whose distances are in memory at once: those, and where they are least.
-  constexpr double kPairs = 4194304.0;
+  // Of the pairs whose distances are in memory at once (losses::nearest_neighbors): those, and
+  // where they are least.
+  constexpr double kPairs = 1048576.0;
+  constexpr double kLeastRows = 256.0;
   constexpr double kPair = 2.0 * sizeof(float) + 2.0 * sizeof(std::int64_t);
-  const double matching = stage.transfer.objective.style_loss == library::StyleLoss::kNeighbors
-                              ? kPair * std::min(kPairs, painted / 16.0 * all / 16.0)
-                              : 0.0;
+  const double choices = all / 16.0;
+  const double pairs = std::min(std::max(kPairs, kLeastRows * choices), painted / 16.0 * choices);
+  const double matching = neighbors ? kPair * pairs : 0.0;
   return anyway + targets + (all - largest) * kColours +
          std::max(
              painted * (picture + kColours * steps) + tile * bytes.painting,

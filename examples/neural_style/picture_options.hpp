@@ -118,9 +118,9 @@ inline std::vector<Option> picture_options() {
        "",
        "COUNT",
        kSize,
-       "That many further stages at the last size, of a quarter of --iterations each, in which "
-       "every layer finds by itself, for all of its positions, what the picture painted so far is "
-       "most like; none unless asked for where --iterations is given",
+       "That many further stages at the last size, of a quarter of --iterations each at half the "
+       "learning rate, in which every layer finds by itself, for all of its positions, what the "
+       "picture painted so far is most like; none unless asked for where --iterations is given",
        number(at(&A::final_passes), std::int64_t{0}, std::int64_t{100}),
        {{{}, "--method", "gram", "it finds no neighbours"},
         {{}, "--method", "wasserstein", "it finds no neighbours"},

@@ -89,6 +89,7 @@ inline std::vector<Stage> plan_ladder(const Arguments& a, const sfumato::Shape& 
     constexpr std::int64_t kShorter = 4;  // than what made the picture
     stages.push_back({result, a.transfer, a.pictures, false, true});
     stages.back().transfer.iterations = (a.transfer.iterations + kShorter - 1) / kShorter;
+    stages.back().transfer.learning_rate /= 2.0;  // there is little left to change
   }
   return stages;
 }

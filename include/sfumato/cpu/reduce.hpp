@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "sfumato/core/division.hpp"
@@ -18,23 +19,28 @@ namespace cpu {
 /// Runs of this length are combined in lanes that map to vector registers.
 inline constexpr std::int64_t kRunLength = 1024;
 
+/// As many hide how long a comparison and a choice take, but decide the last bits of a sum.
+template <class Reduction>
+inline constexpr std::int64_t kReductionLanes =
+    std::is_same_v<Reduction, MaxReduction> || std::is_same_v<Reduction, MinReduction> ? 64 : 16;
+
 template <class Reduction, class T>
 Wide<T> reduce_run(const Reduction& reduction, const T* in, std::int64_t count,
                    std::int64_t stride) {
-  constexpr std::int64_t kLanes = 16;
-  std::array<Wide<T>, kLanes> lanes;
+  constexpr std::int64_t lane_count = kReductionLanes<Reduction>;
+  std::array<Wide<T>, lane_count> lanes;
   lanes.fill(Reduction::template identity<Wide<T>>());
   std::int64_t i = 0;
   if (stride == 1) {
-    for (; i + kLanes <= count; i += kLanes) {
-      for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+    for (; i + lane_count <= count; i += lane_count) {
+      for (std::int64_t lane = 0; lane < lane_count; ++lane) {
         Wide<T>& value = lanes[static_cast<std::size_t>(lane)];
         value = reduction(value, static_cast<Wide<T>>(in[i + lane]));
       }
     }
   }
   for (; i < count; ++i) {
-    Wide<T>& value = lanes[static_cast<std::size_t>(i % kLanes)];
+    Wide<T>& value = lanes[static_cast<std::size_t>(i % lane_count)];
     value = reduction(value, static_cast<Wide<T>>(in[i * stride]));
   }
   Wide<T> total = Reduction::template identity<Wide<T>>();

@@ -93,17 +93,18 @@ Variable<T, Device> self_similarity_loss(const Variable<T, Device>& a,
 }
 
 /// The index of the vector of `choices` (m, c) at the least cosine distance from each of x (n, c):
-/// (n,); of equal ones the first. Cosines of a million pairs are in memory at once, not of all.
+/// (n,); of equal ones the first. Cosines of some of x, and all choices, are in memory at once.
 /// Throws ShapeError for what does not fit.
 template <Real T, class Device>
 Tensor<std::int64_t, Device> nearest_neighbors(const Variable<T, Device>& x,
                                                const Variable<T, Device>& choices) {
-  constexpr std::int64_t kPairs = 1 << 20;  // stay in a processor's cache
+  constexpr std::int64_t kPairs = 1 << 20;   // stay in a processor's cache …
+  constexpr std::int64_t kLeastRows = 256;  // … but all choices are read for each so many
   detail::check_vectors("nearest_neighbors", x, choices);
   const NoGrad off;
   const auto own = detail::unit_vectors(x);
   const auto others = detail::unit_vectors(choices);
-  const std::int64_t rows = std::max<std::int64_t>(1, kPairs / choices.size(0));
+  const std::int64_t rows = std::max(kLeastRows, kPairs / choices.size(0));
   std::vector<std::int64_t> nearest;
   for (std::int64_t begin = 0; begin < x.size(0); begin += rows) {
     const auto some =

@@ -21,11 +21,11 @@ inline Preset method(StyleLoss loss) {
   method.network = {.rescale_pooling = true};
   method.min_size = 64;
   method.first_iterations.reset();
-  transfer.iterations = 70;
+  transfer.iterations = 25;
   method.final_passes = 2;
   transfer.pyramid_levels = 6;
-  transfer.learning_rate = 0.005;  // of each level: large areas change by all of them
-  transfer.average_decay = 0.95;
+  transfer.learning_rate = 0.01;  // of each level: large areas change by all of them
+  transfer.average_decay = 0.9;
   transfer.objective = {.content_layers = {"relu4_2"},
                         .style_layers = {"relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1",
                                          "relu3_3", "relu4_1", "relu4_3"},

@@ -231,11 +231,13 @@ void add_neighbor_terms(std::vector<typename Objective<Network, T>::FeatureTerm>
   };
   std::string name = message("vectors on a grid of ", grid, ", layers");
   for (const std::string& layer : names) name += message(" ", network.layer_index(layer));
-  const GridFeatures<T, Device> seen(look_on_grid(network, content, names, grid));
-  const GridFeatures<T, Device> asking =
-      styles.painted.defined()
-          ? GridFeatures<T, Device>(look_on_grid(network, styles.painted, names, grid))
-          : seen;
+  const auto look = [&](const Tensor<T, Device>& image) {
+    return GridFeatures<T, Device>(look_on_grid(network, image, names, grid));
+  };
+  const bool goes_on = styles.painted.defined();
+  const GridFeatures<T, Device> asking = look(goes_on ? styles.painted : content);
+  // Of the content, nothing is in the goals of full strength.
+  const GridFeatures<T, Device> seen = goes_on && options.strength < 1.0 ? look(content) : asking;
   std::vector<GridFeatures<T, Device>> of_styles;
   std::vector<GridRegions> style_regions;
   for (const StylePicture<T, Device>& style : styles.pictures) {

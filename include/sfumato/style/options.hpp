@@ -104,10 +104,10 @@ struct TransferOptions {
   /// Ends as soon as the total that is reported is at most this.
   std::optional<double> until_loss = {};
   /// Whether the picture is painted larger, to sides that the network can halve at every pooling,
-  /// and cut off. The losses that are reported are always those of the picture that comes out:
-  /// where it is cut, they take a forward pass of their own, a third more time for an iteration
-  /// that has them. Only of pictures too small for the layers (deepest_pixel()) are they the larger
-  /// one's.
+  /// and cut off. The losses that are reported are those of the picture that comes out: where it is
+  /// cut, they take a forward pass of their own, a third more time for an iteration that has them.
+  /// Only of kNeighbors, and of pictures too small for the layers (deepest_pixel()), are they the
+  /// larger one's.
   Borders borders = Borders::kExtend;
   /// Iterations between two whose losses are reported; the first one's and the last one's always
   /// are.

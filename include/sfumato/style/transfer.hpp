@@ -75,7 +75,9 @@ requires FeatureExtractor<Network, T> TransferResult<T, Device> transfer(
   const auto objective =
       gatys_objective(network, extended(content), of_extended, options.objective, extended_terms);
   std::optional<Objective<Network, T>> seen;
-  if (std::min(height, width) >= pixel) {
+  // Neighbours of the picture without its borders would have to be found, too.
+  const bool finds_neighbors = options.objective.style_loss == StyleLoss::kNeighbors;
+  if (std::min(height, width) >= pixel && !finds_neighbors) {
     seen.emplace(gatys_objective(network, content, styles, options.objective, picture_terms));
     view.objective = &*seen;
   }
