@@ -108,8 +108,8 @@ class Neighbors(OfRelus):
 
     layers_wanted = (0, 2, 5, 7, 10, 14, 19, 23)  # relu1_1 1_2 2_1 2_2 3_1 3_3 4_1 4_3
     pyramid_levels = 6
-    average_decay = 0.95
-    learning_rate = 0.005
+    average_decay = 0.9
+    learning_rate = 0.01
     tv_weight = 0.15
     grid = 4
 

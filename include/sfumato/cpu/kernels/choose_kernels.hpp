@@ -57,7 +57,7 @@ inline bool request_amx() {
 }
 #endif
 
-/// The highest instruction set that this processor has and there are kernels for.
+/// The highest instruction set that this processor has, there are kernels for, and that pays.
 inline InstructionSet find_instruction_set() {
 #ifdef SFUMATO_AVX2
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -67,7 +67,8 @@ inline InstructionSet find_instruction_set() {
 #ifdef SFUMATO_AMX
     if (request_amx()) return InstructionSet::kAmx;
 #endif
-    return InstructionSet::kAvx512Bf16;
+    // With Intel's dot products of bfloat16 an iteration took 5 to 12 % longer than without.
+    return __builtin_cpu_is("intel") ? InstructionSet::kAvx512 : InstructionSet::kAvx512Bf16;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return InstructionSet::kAvx2;
 #endif
