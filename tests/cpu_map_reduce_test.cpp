@@ -204,7 +204,7 @@ TEST_CASE("empty sums are zero and reductions to nothing write nothing") {
 
 TEST_CASE("NaN wins maxima and minima wherever it stands") {
   // Long enough for vector lanes, a remainder, and several threads' parts.
-  for (const std::int64_t count : {1, 5, 16, 33, 1500, 70000}) {
+  for (const std::int64_t count : {1, 5, 16, 33, 255, 256, 300, 1500, 70000}) {
     for (const std::int64_t at : {std::int64_t{0}, count / 2, count - 1}) {
       std::vector<float> values(static_cast<std::size_t>(count), 1.0F);
       values[static_cast<std::size_t>(count - 1)] = kInfinity;

@@ -158,8 +158,8 @@ TEST_CASE("each vector's nearest neighbour is found without the sets' means") {
 }
 
 TEST_CASE("the nearest of many are found in pieces as at once") {
-  // 2²⁰ pairs are compared at once: here 4 rows and then 1.
-  const auto x = random_variable({5, 1}, 10);
+  // 2²⁴ pairs are compared at once, or 256 rows: here 64 and then 6, and 256 and then 44.
+  const auto x = random_variable({70, 1}, 10);
   const auto many = Variable<double>(Tensor<double>::zeros({1 << 18, 1}));
   auto choices = many.value().to_vector();
   choices[123456] = 1.0;
@@ -167,13 +167,22 @@ TEST_CASE("the nearest of many are found in pieces as at once") {
   choices[200000] = -1.0;
   const Variable<double> far(Tensor<double>::from(choices, {1 << 18, 1}));
   const auto nearest = losses::nearest_neighbors(x, far).to_vector();
-  REQUIRE(nearest.size() == 5);
-  for (std::size_t i = 0; i < 5; ++i) {
+  REQUIRE(nearest.size() == 70);
+  for (std::size_t i = 0; i < 70; ++i) {
     CHECK(nearest[i] == (x.value().to_vector()[i] > 0 ? 123456 : 200000));
   }
+  const auto rows = random_variable({300, 3}, 11);
+  const auto others = random_variable({4200, 3}, 12);
+  const auto cosines = losses::cosine_distances(rows, others).value().to_vector();
+  std::vector<std::int64_t> expected;
+  for (std::int64_t i = 0; i < 300; ++i) {
+    const auto row = cosines.begin() + i * 4200;
+    expected.push_back(std::min_element(row, row + 4200) - row);
+  }
+  CHECK(losses::nearest_neighbors(rows, others).to_vector() == expected);
   CHECK(complaint([&] {
           losses::nearest_neighbors(x, random_variable({2, 3}, 1));
-        }) == "nearest_neighbors: (5, 1) and (2, 3) must be vectors (n, c) and (m, c)");
+        }) == "nearest_neighbors: (70, 1) and (2, 3) must be vectors (n, c) and (m, c)");
 }
 
 TEST_CASE("the sliced Wasserstein distance compares what is sorted along each direction") {

@@ -124,7 +124,7 @@ done
 paint --plot p.svg --report r.html --quiet --method gram || fail "they are not written over their own kind"
 grep -q '>content</text>' p.svg || fail "the drawing has no content"
 has --method gram given
-has --learning-rate 0.01 "by --method"
+has --tv-weight 10 "by --method"
 has --iterations 4 given
 paint --report r.html --quiet --preset fast --init noise || fail "the report of a preset"
 has --optimizer scaled-lbfgs "by --preset"

@@ -39,7 +39,7 @@ namespace detail {
 
 /// The instruction set that kernels are for.
 inline std::string instruction_set() {
-  const auto set = std::min(sfumato::cpu::find_instruction_set(), sfumato::cpu::options().highest);
+  const auto set = sfumato::cpu::chosen_instruction_set();
   return std::string(sfumato::cpu::kInstructionSetNames.at(static_cast<std::size_t>(set)));
 }
 

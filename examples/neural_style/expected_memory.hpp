@@ -164,10 +164,12 @@ double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const St
   // Of the pairs whose distances are in memory at once (losses::nearest_neighbors): those, and
   // where they are least.
   constexpr double kPairs = 1048576.0;
-  constexpr double kLeastRows = 256.0;
+  constexpr double kRows = 256.0;
+  constexpr double kMostPairs = 16777216.0;
   constexpr double kPair = 2.0 * sizeof(float) + 2.0 * sizeof(std::int64_t);
   const double choices = all / 16.0;
-  const double pairs = std::min(std::max(kPairs, kLeastRows * choices), painted / 16.0 * choices);
+  const double at_once_pairs = std::max(kPairs, std::min(kRows * choices, kMostPairs));
+  const double pairs = std::min(at_once_pairs, painted / 16.0 * choices);
   const double matching = neighbors ? kPair * pairs : 0.0;
   return anyway + targets + (all - largest) * kColours +
          std::max(

@@ -88,7 +88,7 @@ inline const std::vector<Option>& further_options() {
        "",
        "RATE",
        kOptimiser,
-       "Of Adam",
+       "Of Adam; half of it in final passes",
        positive(at(&T::learning_rate), 1000.0),
        {not_lbfgs, not_scaled}},
       {"--lr-decay-every",

@@ -38,8 +38,8 @@ struct Options {
   InstructionSet highest = InstructionSet::kAmx;
   /// Keeps convolutions in float. Otherwise AMX multiplies floats by the Ozaki scheme, as whole
   /// numbers of a unit that neighbours share; those far smaller than the largest lose digits. And
-  /// gradients stored in bfloat16 are computed from products of it where AVX-512 has them, 1.2 %
-  /// away, where one rounding is 0.2 %.
+  /// gradients stored in bfloat16 are computed from products of it where AVX-512 has them and
+  /// they pay, 1.2 % away, where one rounding is 0.2 %.
   bool exact = false;
 };
 

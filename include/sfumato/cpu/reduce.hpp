@@ -19,15 +19,9 @@ namespace cpu {
 /// Runs of this length are combined in lanes that map to vector registers.
 inline constexpr std::int64_t kRunLength = 1024;
 
-/// As many hide how long a comparison and a choice take, but decide the last bits of a sum.
-template <class Reduction>
-inline constexpr std::int64_t kReductionLanes =
-    std::is_same_v<Reduction, MaxReduction> || std::is_same_v<Reduction, MinReduction> ? 64 : 16;
-
-template <class Reduction, class T>
-Wide<T> reduce_run(const Reduction& reduction, const T* in, std::int64_t count,
-                   std::int64_t stride) {
-  constexpr std::int64_t lane_count = kReductionLanes<Reduction>;
+template <std::int64_t lane_count, class Reduction, class T>
+Wide<T> reduce_lanes(const Reduction& reduction, const T* in, std::int64_t count,
+                     std::int64_t stride) {
   std::array<Wide<T>, lane_count> lanes;
   lanes.fill(Reduction::template identity<Wide<T>>());
   std::int64_t i = 0;
@@ -46,6 +40,18 @@ Wide<T> reduce_run(const Reduction& reduction, const T* in, std::int64_t count,
   Wide<T> total = Reduction::template identity<Wide<T>>();
   for (const Wide<T> value : lanes) total = reduction(total, value);
   return total;
+}
+
+/// More lanes hide how long a comparison and a choice take, but would change the bits of a sum.
+template <class Reduction, class T>
+Wide<T> reduce_run(const Reduction& reduction, const T* in, std::int64_t count,
+                   std::int64_t stride) {
+  constexpr bool compares =
+      std::is_same_v<Reduction, MaxReduction> || std::is_same_v<Reduction, MinReduction>;
+  if constexpr (compares) {
+    if (count >= 256) return reduce_lanes<64>(reduction, in, count, stride);
+  }
+  return reduce_lanes<16>(reduction, in, count, stride);
 }
 
 /// Each output on its own; where there are few of them, each is cut into parts for the threads.

@@ -98,13 +98,17 @@ Variable<T, Device> self_similarity_loss(const Variable<T, Device>& a,
 template <Real T, class Device>
 Tensor<std::int64_t, Device> nearest_neighbors(const Variable<T, Device>& x,
                                                const Variable<T, Device>& choices) {
-  constexpr std::int64_t kPairs = 1 << 20;   // stay in a processor's cache …
-  constexpr std::int64_t kLeastRows = 256;  // … but all choices are read for each so many
+  constexpr std::int64_t kPairs = 1 << 20;  // stay in a processor's cache …
+  // … but all choices are read for each so many of x, where that does not take too much memory.
+  constexpr std::int64_t kRows = 256;
+  constexpr std::int64_t kMostPairs = 1 << 24;
   detail::check_vectors("nearest_neighbors", x, choices);
   const NoGrad off;
   const auto own = detail::unit_vectors(x);
   const auto others = detail::unit_vectors(choices);
-  const std::int64_t rows = std::max(kLeastRows, kPairs / choices.size(0));
+  const std::int64_t others_count = choices.size(0);
+  const std::int64_t rows = std::max<std::int64_t>(
+      {1, kPairs / others_count, std::min(kRows, kMostPairs / others_count)});
   std::vector<std::int64_t> nearest;
   for (std::int64_t begin = 0; begin < x.size(0); begin += rows) {
     const auto some =

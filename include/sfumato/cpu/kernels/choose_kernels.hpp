@@ -57,7 +57,7 @@ inline bool request_amx() {
 }
 #endif
 
-/// The highest instruction set that this processor has, there are kernels for, and that pays.
+/// The highest instruction set that this processor has and there are kernels for.
 inline InstructionSet find_instruction_set() {
 #ifdef SFUMATO_AVX2
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -67,19 +67,31 @@ inline InstructionSet find_instruction_set() {
 #ifdef SFUMATO_AMX
     if (request_amx()) return InstructionSet::kAmx;
 #endif
-    // With Intel's dot products of bfloat16 an iteration took 5 to 12 % longer than without.
-    return __builtin_cpu_is("intel") ? InstructionSet::kAvx512 : InstructionSet::kAvx512Bf16;
+    return InstructionSet::kAvx512Bf16;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return InstructionSet::kAvx2;
 #endif
   return InstructionSet::kPortable;
 }
 
+/// The instruction set that kernels are for: of those that the options allow, the highest here.
+inline InstructionSet chosen_instruction_set() {
+  static const InstructionSet highest = find_instruction_set();
+  const InstructionSet allowed = options().highest;
+#ifdef SFUMATO_AVX2
+  // With Intel's dot products of bfloat16 an iteration took 5 to 12 % longer than without. Whoever
+  // asks for them gets them.
+  if (highest == InstructionSet::kAvx512Bf16 && allowed > highest && __builtin_cpu_is("intel")) {
+    return InstructionSet::kAvx512;
+  }
+#endif
+  return std::min(highest, allowed);
+}
+
 /// What kernels() gives.
 template <class Table>
 const Table& chosen_kernels() {
-  static const InstructionSet highest = find_instruction_set();
-  switch (std::min(highest, options().highest)) {
+  switch (chosen_instruction_set()) {
 #ifdef SFUMATO_AVX2
 #ifdef SFUMATO_AMX
     case InstructionSet::kAmx:
