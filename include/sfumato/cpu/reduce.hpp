@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <vector>
@@ -19,10 +20,11 @@ namespace cpu {
 /// Runs of this length are combined in lanes that map to vector registers.
 inline constexpr std::int64_t kRunLength = 1024;
 
-template <std::int64_t lane_count, class Reduction, class T>
+template <std::size_t size, class Reduction, class T>
 Wide<T> reduce_lanes(const Reduction& reduction, const T* in, std::int64_t count,
                      std::int64_t stride) {
-  std::array<Wide<T>, lane_count> lanes;
+  constexpr auto lane_count = static_cast<std::int64_t>(size);
+  std::array<Wide<T>, size> lanes;
   lanes.fill(Reduction::template identity<Wide<T>>());
   std::int64_t i = 0;
   if (stride == 1) {
