@@ -14,7 +14,6 @@
 #include <Eigen/src/Core/util/Macros.h>  // the version, and nothing of what takes long to compile
 #endif
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
