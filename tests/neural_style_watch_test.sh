@@ -125,6 +125,7 @@ paint --plot p.svg --report r.html --quiet --method gram || fail "they are not w
 grep -q '>content</text>' p.svg || fail "the drawing has no content"
 has --method gram given
 has --tv-weight 10 "by --method"
+has --learning-rate 0.01 default
 has --iterations 4 given
 paint --report r.html --quiet --preset fast --init noise || fail "the report of a preset"
 has --optimizer scaled-lbfgs "by --preset"

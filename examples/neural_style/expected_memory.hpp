@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "arguments.hpp"
+#include "sfumato/losses/matching.hpp"
 #include "sfumato/nn/vgg.hpp"
 #include "sfumato/style/borders.hpp"
 #include "sfumato/style/pictures.hpp"
@@ -161,15 +162,12 @@ double expected_memory(const sfumato::nn::Vgg<Stored, Device>& network, const St
     largest = std::max(largest, pixels(style.height, style.width));
     seen = std::max(seen, at_once(style.height, style.width));
   }
-  // Of the pairs whose distances are in memory at once (losses::nearest_neighbors): those, and
-  // where they are least.
-  constexpr double kPairs = 1048576.0;
-  constexpr double kRows = 256.0;
-  constexpr double kMostPairs = 16777216.0;
+  // Of the pairs whose distances are in memory at once: those, and where they are least.
   constexpr double kPair = 2.0 * sizeof(float) + 2.0 * sizeof(std::int64_t);
-  const double choices = all / 16.0;
-  const double at_once_pairs = std::max(kPairs, std::min(kRows * choices, kMostPairs));
-  const double pairs = std::min(at_once_pairs, painted / 16.0 * choices);
+  const auto choices = std::max<std::int64_t>(1, static_cast<std::int64_t>(all / 16.0));
+  const std::int64_t rows = sfumato::losses::detail::vectors_at_once(choices);
+  const double pairs =
+      std::min(static_cast<double>(rows), painted / 16.0) * static_cast<double>(choices);
   const double matching = neighbors ? kPair * pairs : 0.0;
   return anyway + targets + (all - largest) * kColours +
          std::max(

@@ -52,6 +52,15 @@ void check_vectors(const char* op, const Variable<T, Device>& a, const Variable<
   }
 }
 
+/// How many vectors nearest_neighbors() compares with all of so many choices at once.
+inline std::int64_t vectors_at_once(std::int64_t choices) {
+  constexpr std::int64_t kPairs = 1 << 20;  // stay in a processor's cache …
+  // … but all choices are read for each so many, where that does not take too much memory.
+  constexpr std::int64_t kRows = 256;
+  constexpr std::int64_t kMostPairs = 1 << 24;
+  return std::max<std::int64_t>({1, kPairs / choices, std::min(kRows, kMostPairs / choices)});
+}
+
 }  // namespace detail
 
 /// 1 - cos of the angle between each of a (n, c) and each of b (m, c): (n, m). A vector of zeros is
@@ -98,17 +107,11 @@ Variable<T, Device> self_similarity_loss(const Variable<T, Device>& a,
 template <Real T, class Device>
 Tensor<std::int64_t, Device> nearest_neighbors(const Variable<T, Device>& x,
                                                const Variable<T, Device>& choices) {
-  constexpr std::int64_t kPairs = 1 << 20;  // stay in a processor's cache …
-  // … but all choices are read for each so many of x, where that does not take too much memory.
-  constexpr std::int64_t kRows = 256;
-  constexpr std::int64_t kMostPairs = 1 << 24;
   detail::check_vectors("nearest_neighbors", x, choices);
   const NoGrad off;
   const auto own = detail::unit_vectors(x);
   const auto others = detail::unit_vectors(choices);
-  const std::int64_t others_count = choices.size(0);
-  const std::int64_t rows = std::max<std::int64_t>(
-      {1, kPairs / others_count, std::min(kRows, kMostPairs / others_count)});
+  const std::int64_t rows = detail::vectors_at_once(choices.size(0));
   std::vector<std::int64_t> nearest;
   for (std::int64_t begin = 0; begin < x.size(0); begin += rows) {
     const auto some =
